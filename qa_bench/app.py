@@ -1,0 +1,162 @@
+"""Between the command line and the line of stages: composes the configuration, runs a verb."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from qa_bench.errors import UserError
+from qa_bench.paths import CONF, SAMPLE
+
+log = logging.getLogger(__name__)
+
+
+def _run(line: Any, config: Any) -> None:
+    record = line.record()
+    if config.json:
+        print(record.line(), flush=True)
+
+
+def _score(line: Any, config: Any) -> None:
+    _run(line, config)
+
+
+def _import(line: Any, config: Any) -> None:
+    if config.run is None:
+        raise UserError("import needs run=<file>: a TREC run, DPR's or pyserini's retrieval JSON")
+    _run(line, config)
+
+
+def _chunk(line: Any, config: Any) -> None:
+    _tell("passages", line.passages)
+
+
+def _index(line: Any, config: Any) -> None:
+    _tell("index", line.index)
+
+
+def _search(line: Any, config: Any) -> None:
+    _tell("run", line.run)
+
+
+def _tell(what: str, folder: Any) -> None:
+    counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
+    print(f"{what}: {folder.path} ({counts})")
+
+
+def _export(line: Any, config: Any) -> None:
+    from qa_bench.export import export
+
+    export(line, config)
+
+
+def _plan(line: Any, config: Any) -> None:
+    from qa_bench.plan import plan
+
+    print(plan(line))
+
+
+def _table(line: Any, config: Any) -> None:
+    """Nothing to do: the callback writes the tables after every verb."""
+
+
+VERBS: dict[str, Callable[[Any, Any], None]] = {
+    "run": _run,
+    "chunk": _chunk,
+    "index": _index,
+    "search": _search,
+    "score": _score,
+    "table": _table,
+    "import": _import,
+    "export": _export,
+    "plan": _plan,
+}
+_WITH_TABLES = {"run", "score", "import", "table"}
+
+
+def main(verb: str, overrides: Sequence[str]) -> int:
+    """Run ``verb`` under Hydra; its errors are told in one line.
+
+    Returns:
+        The exit status: 0, 2 for what the user can mend, 130 for Ctrl-C.
+    """
+    # Hydra shall raise instead of printing its own report and exiting.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    import hydra
+    from omegaconf import OmegaConf
+
+    OmegaConf.register_new_resolver("qa_bench.sample", lambda: str(SAMPLE), replace=True)
+    failed: list[str] = []
+    main_process = os.getpid()
+
+    def task(config: Any) -> None:
+        from qa_bench.pipeline import Line
+
+        choices, system = _labels(config)
+        try:
+            VERBS[verb](Line(config, choices, system), config)
+        except UserError as error:
+            if os.getpid() != main_process:
+                raise  # a launcher's worker: its parent must hear of it
+            if str(error) not in failed:
+                print(f"qa-bench: error: {error}", file=sys.stderr)
+            failed.append(str(error))
+
+    if verb not in _WITH_TABLES:
+        overrides = [*overrides, "~hydra.callbacks.tables"]
+    sys.argv = [f"qa-bench {verb}", *overrides]
+    decorated = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
+    try:
+        decorated()
+    except UserError as error:
+        print(f"qa-bench: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "qa-bench: interrupted; finished work is kept, the same command goes on from there",
+            file=sys.stderr,
+        )
+        return 130
+    except Exception as error:
+        if (told := _configuration_error(error)) is None:
+            raise
+        print(f"qa-bench: error: {told}", file=sys.stderr)
+        return 2
+    return 2 if failed else 0
+
+
+def _labels(config: Any) -> tuple[dict[str, str], str]:
+    """The YAML chosen in each group, and the system's label: the retriever and its changes."""
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra_config = HydraConfig.get()
+    choices = {name: str(choice) for name, choice in hydra_config.runtime.choices.items()}
+    if config.system is not None:
+        return choices, str(config.system)
+    given = config.run if config.run is not None else config.predictions
+    if given is not None:
+        return choices, Path(given).name.split(".")[0]
+    changes = [
+        override.removeprefix("retriever.")
+        for override in hydra_config.overrides.task
+        if override.startswith("retriever.")
+    ]
+    return choices, choices["retriever"] + (f"[{','.join(changes)}]" if changes else "")
+
+
+def _configuration_error(error: BaseException) -> str | None:
+    """Hydra's and OmegaConf's complaints about names and overrides, in one line."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    if not isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
+        return None
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("full_key", "object_type", "Config search"))]
+    kept = [line for line in kept if not line.startswith(("provider=", "To append", "See https"))]
+    return " ".join(kept).replace("\t", " ") or type(error).__name__

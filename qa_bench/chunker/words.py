@@ -1,0 +1,90 @@
+"""Windows of white-space separated words: DPR's 100, Multi-passage BERT's 100 with stride 50."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import regex
+
+from qa_bench.errors import UserError
+from qa_bench.types import Article, Passage
+
+
+class Words:
+    """Cuts ``text.split()`` into windows of ``size`` words, starting every ``stride`` words.
+
+    Sentence and paragraph ends are ignored, as in DPR (Karpukhin et al. 2020, section 4.1: "each
+    article is split into multiple, disjoint text blocks of 100 words").
+    """
+
+    def __init__(
+        self,
+        size: int = 100,
+        stride: int | None = None,
+        tail: Literal["keep", "wrap", "drop"] = "keep",
+        short: Literal["keep", "drop"] = "keep",
+        title_line: bool = False,
+        skip_titles: Sequence[str] = (),
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings.
+
+        Args:
+            size: words a passage.
+            stride: words from one passage's start to the next; ``size`` when not given (disjoint).
+            tail: what becomes of a last window with fewer than ``size`` words: ``keep`` it short,
+                ``wrap`` it round to the article's first words (as DPR's rows show), ``drop`` it.
+            short: what becomes of an article of fewer than ``size`` words: ``keep`` it as one
+                short passage, or ``drop`` it.
+            title_line: put the title before an article's text unless it is its first line already
+                (the extractor behind DPR's passages wrote it there).
+            skip_titles: regular expressions; an article whose title one of them finds is left out.
+            about: for people.
+
+        Raises:
+            UserError: a setting is out of range or a pattern does not compile.
+        """
+        stride = size if stride is None else stride
+        if size < 1 or not 1 <= stride <= size:
+            raise UserError(f"chunker: need 1 <= stride <= size, got size={size} stride={stride}")
+        if tail not in ("keep", "wrap", "drop") or short not in ("keep", "drop"):
+            raise UserError(
+                f"chunker: tail must be keep, wrap or drop and short keep or drop, "
+                f"got tail={tail} short={short}"
+            )
+        try:
+            self._skip = [regex.compile(pattern) for pattern in skip_titles]
+        except regex.error as error:
+            raise UserError(f"chunker.skip_titles: {error}") from None
+        self._size, self._stride, self._tail, self._short = size, stride, tail, short
+        self._title_line = title_line
+
+    def chunk(self, articles: Iterable[Article]) -> Iterator[list[Passage]]:
+        """The passages of each article, an empty list for an article that yields none."""
+        for article in articles:
+            if any(pattern.search(article.title) for pattern in self._skip):
+                yield []
+                continue
+            words = article.text.split()
+            if self._title_line and article.text.partition("\n")[0].strip() != article.title:
+                words = article.title.split() + words
+            yield [Passage("", article.title, " ".join(window)) for window in self.windows(words)]
+
+    def windows(self, words: list[str]) -> Iterator[list[str]]:
+        """The windows of one article's words, in order; together they cover every word kept."""
+        size, count = self._size, len(words)
+        if count < size:
+            if words and self._short == "keep":
+                yield words
+            return
+        for start in range(0, count, self._stride):
+            end = start + size
+            if end <= count:
+                yield words[start:end]
+            elif self._tail == "keep":
+                yield words[start:]
+            elif self._tail == "wrap":
+                yield words[start:] + words[: end - count]
+            if end >= count:
+                return

@@ -1,0 +1,1 @@
+"""Where articles, or passages made elsewhere, come from."""

@@ -1,0 +1,28 @@
+"""From ``corpus.path`` (a file, a glob, or a list of them) to files."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+from qa_bench.errors import UserError
+
+Paths = str | Sequence[str] | None
+
+
+def input_files(paths: Paths) -> list[Path]:
+    """The files named, globs in sorted order.
+
+    Raises:
+        UserError: nothing is named, or a name matches no file.
+    """
+    if not paths:
+        raise UserError("the corpus needs corpus.path=<file, glob or list of them>")
+    files: list[Path] = []
+    for pattern in [paths] if isinstance(paths, str) else paths:
+        matches = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
+        files += [Path(match) for match in matches if Path(match).is_file()]
+        if not any(Path(match).is_file() for match in matches):
+            raise UserError(f"corpus.path: no such file: {pattern}")
+    return files

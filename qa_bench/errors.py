@@ -1,0 +1,24 @@
+"""What goes wrong for a reason the user can mend: one line, exit status 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class UserError(Exception):
+    """A problem the user can mend. The message is one line: what is wrong and what would be right."""
+
+
+class DataError(UserError):
+    """Bad input data, told with the file and, where known, the line."""
+
+    def __init__(self, message: str, path: Path | str, line: int | None = None) -> None:
+        """Prefix ``message`` with ``path:line``."""
+        self.path, self.line = str(path), line
+        where = f"{path}:{line}" if line is not None else str(path)
+        super().__init__(f"{where}: {message}")
+        self._arguments = (message, path, line)
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        """Survive the way back from a worker process."""
+        return type(self), self._arguments

@@ -1,0 +1,59 @@
+"""DPR's psgs_w100.tsv: id, text, title; tab-separated with CSV quoting."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from qa_bench.errors import DataError
+from qa_bench.formats.lines import read_lines
+from qa_bench.types import Passage
+
+HEADER = ["id", "text", "title"]
+
+
+def read_passages(path: Path) -> Iterator[tuple[Passage, int]]:
+    r"""(passage, line number) pairs. A doubled quote inside a quoted cell is one quote.
+
+    Raises:
+        DataError: another header, a row without exactly three columns, bad UTF-8.
+    """
+    csv.field_size_limit(sys.maxsize)
+    reader = csv.reader((line for _, line in read_lines(path)), delimiter="\t")
+    try:
+        header = next(reader, None)
+        if header != HEADER:
+            raise DataError(f"the first line must be {HEADER}, found {header}", path, 1)
+        for cells in reader:
+            if len(cells) != len(HEADER):
+                raise DataError(
+                    f"expected 3 tab-separated columns (id, text, title), found {len(cells)}",
+                    path,
+                    reader.line_num,
+                )
+            pid, text, title = cells
+            yield Passage(pid, title, text), reader.line_num
+    except csv.Error as error:
+        raise DataError(f"not CSV ({error})", path, reader.line_num) from None
+
+
+def write_passages(file: IO[str], passages: Iterable[Passage]) -> int:
+    r"""Write the same format: every text quoted, titles where they need it; return the count."""
+    file.write("\t".join(HEADER) + "\n")
+    count = 0
+    for pid, title, text in passages:
+        file.write(f"{pid}\t{_quoted(text)}\t{_quoted(title) if _needs_quotes(title) else title}\n")
+        count += 1
+    return count
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
+
+
+def _needs_quotes(cell: str) -> bool:
+    """As in DPR's file: titles with a space are quoted; here also where CSV demands it."""
+    return any(character in cell for character in ' "\t\r\n')

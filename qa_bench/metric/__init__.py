@@ -1,0 +1,1 @@
+"""Metrics: one value a question, and the matchers they share."""

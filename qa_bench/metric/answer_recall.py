@@ -1,0 +1,36 @@
+"""Answer recall at k: the share of questions with an answer in their first k passages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.metric.evidence import Evidence
+
+
+class AnswerRecall:
+    """DPR's top-k retrieval accuracy (Karpukhin et al. 2020, section 5), for any list of k."""
+
+    def __init__(
+        self, k: Sequence[int] = (1, 5, 20, 100), about: Mapping[str, Any] | None = None
+    ) -> None:
+        """Check the cut-offs.
+
+        Raises:
+            UserError: no k, or one below 1.
+        """
+        if not k or min(k) < 1:
+            raise UserError(f"metric answer_recall: k must be a list of numbers >= 1, got {list(k)}")
+        self.k = sorted(set(k))
+
+    def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
+        """``answer_recall@k`` for each k: 1 where the first rank with an answer is at most k."""
+        first = evidence.first_ranks
+        if first is None:
+            return {}
+        return {
+            f"answer_recall@{k}": ((first > 0) & (first <= k)).astype(np.float64) for k in self.k
+        }

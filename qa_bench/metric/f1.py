@@ -1,0 +1,32 @@
+"""Token F1 of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from qa_bench.metric.evidence import Evidence
+from qa_bench.metric.matching import f1_score
+
+
+class TokenF1:
+    """Best token overlap with an answer (SQuAD 1.1). Patterns have no tokens: no regex sets.
+
+    A question without a prediction counts 0.
+    """
+
+    def __init__(self, about: Mapping[str, Any] | None = None) -> None:
+        """No settings."""
+
+    def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
+        """``f1``: between 0 and 1 a question."""
+        given = evidence.predictions
+        if given is None or evidence.questions.match == "regex":
+            return {}
+        values = [
+            f1_score(given[qid], answers) if qid in given else 0.0
+            for qid, _, answers in evidence.questions
+        ]
+        return {"f1": np.array(values, dtype=np.float64)}

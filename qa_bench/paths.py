@@ -1,0 +1,21 @@
+"""Where the files that ship with the package lie: beside it in a checkout, inside it in a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _shipped(in_checkout: str, in_wheel: str) -> Path:
+    root = _PACKAGE.parent
+    if (root / "pyproject.toml").is_file() and (root / in_checkout).is_dir():
+        return root / in_checkout
+    return _PACKAGE / in_wheel
+
+
+CONF = _shipped("conf", "conf")
+"""The Hydra configuration."""
+
+SAMPLE = _shipped("data/sample", "sample")
+"""The sample corpus and its questions."""

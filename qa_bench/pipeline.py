@@ -1,0 +1,183 @@
+"""The straight line: which stage feeds which, for one system and one question set.
+
+    corpus ─chunk─► passages ─index─► index ─search─► run ─score─► record
+
+Every stage is asked for by the one after it and reuses its folder where nothing changed.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import qa_bench
+from qa_bench.errors import UserError
+from qa_bench.formats.qa import read_predictions
+from qa_bench.parts import Part, make
+from qa_bench.report.record import Record, save
+from qa_bench.stages.chunk import chunk
+from qa_bench.stages.context import Context
+from qa_bench.stages.foreign import import_run
+from qa_bench.stages.index import index
+from qa_bench.stages.score import SCORES_FILE, score
+from qa_bench.stages.search import search
+from qa_bench.store import read_columns
+from qa_bench.types import Folder, QuestionSet, Runtime
+
+log = logging.getLogger(__name__)
+
+
+class Line:
+    """The stages of one composed configuration, each run when first asked for."""
+
+    def __init__(self, config: Any, choices: dict[str, str], system: str) -> None:
+        """Keep the configuration.
+
+        Args:
+            config: the composed Hydra configuration.
+            choices: the YAML chosen in each group.
+            system: label of the table row.
+        """
+        self._config, self._choices, self.system = config, choices, system
+        self.depth: int = config.depth
+        self.context = Context(Path(config.paths.cache), Runtime(**config.runtime))
+
+    def _part(self, group: str) -> Part[Any]:
+        return make(group, self._config[group])
+
+    @cached_property
+    def dataset(self) -> Part[Any]:
+        """The question set's part."""
+        return self._part("dataset")
+
+    @cached_property
+    def corpus(self) -> Part[Any]:
+        """The corpus' part."""
+        return self._part("corpus")
+
+    @cached_property
+    def retriever(self) -> Part[Any]:
+        """The retriever's part."""
+        return self._part("retriever")
+
+    @cached_property
+    def questions(self) -> QuestionSet:
+        """The questions."""
+        questions: QuestionSet = self.dataset.made.questions()
+        return questions
+
+    @cached_property
+    def passages(self) -> Folder:
+        """articles → passages."""
+        return chunk(self.corpus, self._part("chunker"), self.context)
+
+    @cached_property
+    def index(self) -> Folder:
+        """passages → index."""
+        return index(self.passages, self.retriever, self._choices["retriever"], self.context)
+
+    @cached_property
+    def run(self) -> Folder:
+        """index → run; or the run file that was given."""
+        if self._config.run is not None:
+            return import_run(Path(self._config.run), self.questions, self.system, self.context)
+        return search(
+            self.index,
+            self.passages,
+            self.questions,
+            self.retriever,
+            self._choices["retriever"],
+            self.depth,
+            self.context,
+        )
+
+    @cached_property
+    def run_passages(self) -> Folder:
+        """The passages the run's pids name: those inside a foreign run, else the corpus'."""
+        return self.run if self.run.manifest["counts"].get("passages") else self.passages
+
+    @cached_property
+    def scores(self) -> Folder:
+        """run or predictions → per-question values."""
+        metrics = {name: make("metric", node) for name, node in self._config.metrics.items()}
+        common = (self.questions, metrics, self._config.mode, self.system, self.context)
+        if self._config.predictions is not None:
+            path = Path(self._config.predictions)
+            given = read_predictions(path)
+            known = {question.qid for question in self.questions}
+            if strangers := [qid for qid in given if qid not in known]:
+                raise UserError(
+                    f"{path}: '{strangers[0]}' is not a question of {self.questions.name} "
+                    f"{self.questions.split} ({len(strangers)} such ids)"
+                )
+            return score(*common, predictions=given)
+        return score(*common, run=self.run, passages=self.run_passages)
+
+    def record(self) -> Record:
+        """Score, and write the record and the per-question file into the results."""
+        scores = self.scores
+        counts = scores.manifest["counts"]
+        questions, retrieved = self.questions, self._config.predictions is None
+        ours = retrieved and self._config.run is None
+        used_corpus = retrieved and self.run_passages is not self.run
+        record = Record(
+            system=self.system,
+            dataset=questions.name,
+            split=questions.split,
+            n=len(questions),
+            match=questions.match,
+            mode=self._config.mode,
+            questions=questions.digest[:8],
+            published_set=bool(questions.published),
+            corpus=self._corpus_label() if used_corpus else "",
+            published_corpus=used_corpus and self._is_published_corpus(),
+            passages_key=self.run_passages.key if retrieved else "",
+            values=counts["means"],
+            costs=self._costs() if ours else {},
+            notes=self._notes(counts, used_corpus),
+            published_as=self.retriever.about.get("published", []) if ours else [],
+            version=qa_bench.__version__,
+            scores=scores.path.name,
+        )
+        rows = read_columns(scores.path / SCORES_FILE)
+        rows = {"qid": rows.pop("qid"), "question": [q.text for q in questions], **rows}
+        path = save(record, Path(self._config.paths.results), self._config.name, rows)
+        log.info("per-question values: %s", path)
+        return record
+
+    def _corpus_label(self) -> str:
+        corpus = self.corpus.made
+        return corpus.name if corpus.unit == "passage" else f"{corpus.name}/{self._choices['chunker']}"
+
+    def _is_published_corpus(self) -> bool:
+        published = self.corpus.about.get("passages")
+        return published is not None and published == self.passages.manifest["counts"]["passages"]
+
+    def _costs(self) -> dict[str, float]:
+        index, run = self.index.manifest, self.run.manifest
+        size = sum(output["bytes"] for output in index["outputs"].values())
+        seconds = run["counts"]["seconds"]
+        return {
+            "passages": self.passages.manifest["counts"]["passages"],
+            "index_mb": round(size / 1e6, 1),
+            "build_s": round(self.passages.manifest["wall_s"] + index["wall_s"], 2),
+            "search_s": seconds,
+            "questions_per_s": round(len(self.questions) / seconds, 1) if seconds else 0.0,
+        }
+
+    def _notes(self, counts: dict[str, Any], used_corpus: bool) -> list[str]:
+        notes = []
+        if used_corpus and (note := self.corpus.about.get("note")):
+            notes.append(note)
+        if bad := counts["degenerate_answers"]:
+            notes.append(
+                f"{self.questions.name}: {bad} gold answers are degenerate (empty, or a pattern "
+                "that does not compile); they count as the reference counts them"
+            )
+        if missing := counts.get("without_prediction"):
+            notes.append(
+                f"{self.questions.name}: {missing} questions have no prediction and count as wrong"
+            )
+        return notes

@@ -1,0 +1,1 @@
+"""From per-question values to the tables people came for."""

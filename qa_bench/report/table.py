@@ -1,0 +1,233 @@
+"""Tables: rows are systems, columns are question set × metric; CSV, Markdown and the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from qa_bench.report.published import Published, find
+from qa_bench.report.record import Record, load
+from qa_bench.stage import write_whole
+
+PAPER_ORDER = ("nq", "triviaqa", "webq", "curatedtrec", "squad")
+"""The order of DPR's tables; other sets follow by name."""
+
+COSTS = {
+    "passages": "passages",
+    "index_mb": "index MB",
+    "build_s": "build s",
+    "questions_per_s": "questions/s",
+}
+"""Cost columns and their headers; build is chunking and indexing, on the machine that built it."""
+
+Row = tuple[str, str, str]
+"""(system, corpus, passages key): what one table row is about."""
+
+
+def header(metric: str) -> str:
+    """A metric's column header: "Top-20" for answer_recall@20, "EM" for em."""
+    name, _, k = metric.partition("@")
+    return f"Top-{k}" if name == "answer_recall" else metric.upper()
+
+
+class Table:
+    """All records of an experiment, arranged."""
+
+    def __init__(self, experiment: str, records: Sequence[Record]) -> None:
+        """Arrange the records."""
+        self.experiment = experiment
+        place = {name: number for number, name in enumerate(PAPER_ORDER)}
+        self.records = sorted(
+            records,
+            key=lambda r: (r.system, r.corpus, r.passages_key, place.get(r.dataset, 99), r.dataset),
+        )
+        self._cells = {(self._row(r), _set(r)): r for r in self.records}
+        self.rows = _unique(self._row(r) for r in self.records)
+        by_set = sorted(self.records, key=lambda r: (place.get(r.dataset, 99), r.dataset, r.split))
+        self.sets = _unique(_set(r) for r in by_set)
+        self.metrics = _unique(metric for r in self.records for metric in r.values)
+
+    @staticmethod
+    def _row(record: Record) -> Row:
+        return record.system, record.corpus, record.passages_key
+
+    def _columns(self) -> list[tuple[str, str]]:
+        """(set, metric) pairs that hold at least one figure."""
+        return [
+            (name, metric)
+            for name in self.sets
+            for metric in self.metrics
+            if any(
+                (record := self._cells.get((row, name))) and metric in record.values
+                for row in self.rows
+            )
+        ]
+
+    def _cost(self, row: Row, cost: str) -> float | None:
+        """A row's cost; where sets differ (questions/s), the mean over its questions."""
+        known = [r for (at, _), r in self._cells.items() if at == row and cost in r.costs]
+        if cost == "questions_per_s":
+            seconds = sum(r.n / r.costs[cost] for r in known if r.costs[cost])
+            return sum(r.n for r in known) / seconds if seconds else None
+        return max((r.costs[cost] for r in known), default=None)
+
+    def csv(self) -> str:
+        """Fractions with six decimals, a signature beside each; costs at the end."""
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        columns = self._columns()
+        head = ["system", "corpus"]
+        for name, metric in columns:
+            head += [f"{name}/{metric}", f"{name}/{metric}/signature"]
+        writer.writerow([*head, *(f"{name}/n" for name in self.sets), *COSTS])
+        for row in self.rows:
+            cells: list[object] = [*row[:2]]
+            for name, metric in columns:
+                record = self._cells.get((row, name))
+                if record and metric in record.values:
+                    cells += [f"{record.values[metric]:.6f}", record.signature(metric)]
+                else:
+                    cells += ["", ""]
+            for name in self.sets:
+                record = self._cells.get((row, name))
+                cells.append(record.n if record else "")
+            for cost in COSTS:
+                value = self._cost(row, cost)
+                cells.append("" if value is None else f"{value:.10g}")
+            writer.writerow(cells)
+        return file.getvalue()
+
+    def markdown(self) -> str:
+        """Per cents with two decimals; the published figure in brackets where it is comparable."""
+        columns = self._columns()
+        parts = [f"# {self.experiment}", "", *self._notes()]
+        parts += _markdown(
+            ["system", *(f"{name} {header(metric)}" for name, metric in columns)],
+            [
+                [self._label(row), *(self._cell(row, name, metric) for name, metric in columns)]
+                for row in self.rows
+            ],
+        )
+        parts += ["", "Per cent of all questions of the set; a figure in brackets is published."]
+        parts += ["", "## Cost", ""]
+        parts += _markdown(
+            ["system", *(f"{name} n" for name in self.sets), *COSTS.values()],
+            [[self._label(row), *self._counts(row), *self._costs(row)] for row in self.rows],
+        )
+        parts += ["", "## Signatures", ""]
+        parts += [f"- `{text}`" for text in self._signatures()]
+        if sources := self._sources():
+            parts += ["", "## Published figures", "", *sources]
+        return "\n".join(parts) + "\n"
+
+    def text(self) -> str:
+        """The terminal's table: one line a system and set."""
+        lines = [["system", "dataset", "n", *map(header, self.metrics), "questions/s"]]
+        for record in self.records:
+            rate = record.costs.get("questions_per_s")
+            lines.append(
+                [
+                    self._label(self._row(record)),
+                    record.dataset,
+                    str(record.n),
+                    *(
+                        _percent(record.values[m]) if m in record.values else "-"
+                        for m in self.metrics
+                    ),
+                    "-" if rate is None else f"{rate:.0f}",
+                ]
+            )
+        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+        left = {0, 1}
+        body = [
+            "  ".join(
+                cell.ljust(width) if i in left else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        ]
+        return "\n".join([*self._plain_notes(), *body])
+
+    def _label(self, row: Row) -> str:
+        """The system, and its corpus where the table holds the system on more than one."""
+        system, corpus, key = row
+        twins = [other for other in self.rows if other[0] == system]
+        if len(twins) == 1:
+            return system
+        same_name = [other for other in twins if other[1] == corpus]
+        return f"{system} ({corpus})" if len(same_name) == 1 else f"{system} ({corpus} {key[:8]})"
+
+    def _cell(self, row: Row, name: str, metric: str) -> str:
+        record = self._cells.get((row, name))
+        if not record or metric not in record.values:
+            return ""
+        ours = _percent(record.values[metric])
+        figures = _comparable(record, metric)
+        return f"{ours} [{' / '.join(figure.value for figure in figures)}]" if figures else ours
+
+    def _counts(self, row: Row) -> list[str]:
+        records = [self._cells.get((row, name)) for name in self.sets]
+        return [str(record.n) if record else "" for record in records]
+
+    def _costs(self, row: Row) -> list[str]:
+        show: Callable[[float | None], str] = lambda v: "" if v is None else f"{v:,.6g}"  # noqa: E731
+        return [show(self._cost(row, cost)) for cost in COSTS]
+
+    def _plain_notes(self) -> list[str]:
+        return _unique(note for record in self.records for note in record.notes)
+
+    def _notes(self) -> list[str]:
+        notes = self._plain_notes()
+        return [*(f"> **{note}**" for note in notes), ""] if notes else []
+
+    def _signatures(self) -> list[str]:
+        return _unique(
+            f"{_set(record)} {record.signature(metric)}"
+            for record in self.records
+            for metric in record.values
+        )
+
+    def _sources(self) -> list[str]:
+        return _unique(
+            f"- {figure.system}: {figure.source}"
+            for record in self.records
+            for metric in record.values
+            for figure in _comparable(record, metric)
+        )
+
+
+def _comparable(record: Record, metric: str) -> list[Published]:
+    if not (record.published_set and record.published_corpus):
+        return []
+    return find(record.published_as, record.corpus, record.dataset, record.split, metric)
+
+
+def _set(record: Record) -> str:
+    return record.dataset if record.split == "test" else f"{record.dataset}-{record.split}"
+
+
+def _unique(items: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(items))
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f}"
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+
+
+def write_tables(results: Path, experiment: str) -> Table:
+    """Write ``<experiment>.csv`` and ``.md`` from the experiment's records.
+
+    Raises:
+        UserError: there are no records.
+    """
+    table = Table(experiment, load(results, experiment))
+    write_whole(results / f"{experiment}.csv", table.csv())
+    write_whole(results / f"{experiment}.md", table.markdown())
+    return table

@@ -1,0 +1,1 @@
+"""Retrievers: an index of passages, and the best passages for questions."""

@@ -1,0 +1,137 @@
+"""BM25 by Lucene, in this process: Anserini's indexer and searcher, as pyserini uses them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.java import start_jvm
+from qa_bench.progress import progress
+from qa_bench.store import Passages
+from qa_bench.types import QuestionSet, Run, Runtime
+
+_WIDTH = 12
+"""Digits of a Lucene document id: the passage's row, padded so that text order is corpus order."""
+
+_INDEX_BATCH = 8192
+_SEARCH_BATCH = 512
+
+
+class Bm25:
+    """Lucene's BM25 over title and text as one field.
+
+    The index is the one Anserini's ``IndexCollection`` makes of the same passages, and scores are
+    Anserini's: rounded to four decimals, ties in corpus order. Defaults are those of DPR and
+    pyserini: k1 = 0.9, b = 0.4, Porter stemming, Lucene's English stop words.
+
+    Source: Robertson and Zaragoza 2009; Lucene's ``BM25Similarity`` (idf = ln(1 + (N - df + 0.5) /
+    (df + 0.5)), lengths stored in one byte).
+    """
+
+    search_only = frozenset({"k1", "b"})
+
+    def __init__(
+        self,
+        k1: float = 0.9,
+        b: float = 0.4,
+        stemmer: str = "porter",
+        keep_stopwords: bool = False,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings.
+
+        Args:
+            k1: how fast a term's weight saturates, >= 0.
+            b: how much length matters, from 0 to 1.
+            stemmer: porter, krovetz or none; for passages and questions alike.
+            keep_stopwords: index stop words too.
+            about: for people.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        if k1 < 0 or not 0 <= b <= 1:
+            raise UserError(f"retriever bm25: need k1 >= 0 and 0 <= b <= 1, got k1={k1} b={b}")
+        if stemmer not in ("porter", "krovetz", "none"):
+            raise UserError(f"retriever.stemmer: porter, krovetz or none, got '{stemmer}'")
+        self._k1, self._b = k1, b
+        self._stemmer, self._keep_stopwords = stemmer, keep_stopwords
+
+    def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
+        """Index every passage; one index directory ``lucene`` in ``folder``."""
+        autoclass = start_jvm(runtime.java_heap)
+        arguments = ["-collection", "JsonCollection", "-input", str(folder)]
+        arguments += ["-index", str(folder / "lucene"), "-threads", str(runtime.workers)]
+        arguments += ["-stemmer", self._stemmer]
+        arguments += ["-keepStopwords"] if self._keep_stopwords else []
+        indexer = autoclass("io.anserini.index.SimpleIndexer")(arguments)
+        count = 0
+        with progress(len(passages), "index", "passages", runtime) as bar:
+            documents = _documents(passages)
+            while batch := list(islice(documents, _INDEX_BATCH)):
+                count += int(indexer.addRawDocuments(batch))
+                bar.update(len(batch))
+        indexer.close()
+        return count
+
+    def search(
+        self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
+    ) -> Run:
+        """Search all questions, ``runtime.workers`` at a time."""
+        autoclass = start_jvm(runtime.java_heap)
+        analyzers = autoclass("io.anserini.analysis.DefaultEnglishAnalyzer")
+        searcher = autoclass("io.anserini.search.SimpleSearcher")(
+            str(folder / "lucene"),
+            analyzers.fromArguments(self._stemmer, self._keep_stopwords, None),
+        )
+        searcher.set_bm25(self._k1, self._b)
+        write = _result_writer(autoclass)
+        rows: list[np.ndarray] = []
+        scores: list[np.ndarray] = []
+        with progress(len(questions), "search", "questions", runtime) as bar:
+            for start in range(0, len(questions), _SEARCH_BATCH):
+                batch = questions.questions[start : start + _SEARCH_BATCH]
+                texts, names = _java_list(autoclass), _java_list(autoclass)
+                for number, question in enumerate(batch):
+                    texts.add(question.text)
+                    names.add(str(number))
+                hits = searcher.batch_search(texts, names, depth, runtime.workers)
+                found = json.loads(write(hits))
+                for number in range(len(batch)):
+                    ranked = found.get(str(number), ())
+                    rows.append(np.array([int(hit["docid"]) for hit in ranked], dtype=np.int64))
+                    scores.append(np.array([hit["score"] for hit in ranked], dtype=np.float32))
+                bar.update(len(batch))
+        searcher.close()
+        return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
+
+
+def _documents(passages: Passages) -> Iterator[str]:
+    """Anserini's JSON documents: the row as id, title and text as one field."""
+    row = 0
+    for _, title, text in passages:
+        yield json.dumps({"id": f"{row:0{_WIDTH}d}", "contents": f"{title}\n{text}"})
+        row += 1
+
+
+def _java_list(autoclass: Any) -> Any:
+    return autoclass("java.util.ArrayList")()
+
+
+def _result_writer(autoclass: Any) -> Any:
+    """Jackson, told to leave the stored documents out: all hits cross from Java as one string.
+
+    Asking each hit for its id and score through pyjnius takes longer than the search itself.
+    """
+    from jnius import find_javaclass
+
+    mapper = autoclass("com.fasterxml.jackson.databind.ObjectMapper")()
+    document = mapper.configOverride(find_javaclass("org.apache.lucene.document.Document"))
+    document.setIsIgnoredType(autoclass("java.lang.Boolean")("true"))
+    return mapper.writeValueAsString

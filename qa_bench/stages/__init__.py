@@ -1,0 +1,1 @@
+"""The stages: each a function from folders to one folder, in the order of the line."""

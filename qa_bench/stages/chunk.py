@@ -1,0 +1,124 @@
+"""articles ─chunk─► passages."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from qa_bench.errors import DataError
+from qa_bench.parts import Part
+from qa_bench.progress import progress
+from qa_bench.protocols import Chunker, Corpus
+from qa_bench.stage import Shards, run_stage
+from qa_bench.stages.context import Context
+from qa_bench.store import describe_passages, write_passages
+from qa_bench.types import Article, Folder, Passage
+
+VERSION = 1
+SHARD_PASSAGES = 100_000
+"""A shard ends with the first article that brings it to so many passages."""
+
+
+def chunk(corpus: Part[Corpus], chunker: Part[Chunker], context: Context) -> Folder:
+    """The corpus as passages, ``pid`` "1", "2", … in corpus order unless it came with its own.
+
+    Raises:
+        DataError: anything wrong in the corpus' files, an id twice, or no passage at all.
+    """
+    source = corpus.made
+    whole = source.unit == "passage"
+    files = source.files()
+
+    def build(folder: Path) -> dict[str, Any]:
+        shards = Shards(folder, "passages", ".arrow")
+        notes = shards.finished()
+        unique = _UniqueIds()
+        with progress(None, "chunk", "articles", context.runtime) as bar:
+            articles = unique.checked(source.articles(), bar)
+            for _ in islice(articles, sum(note["articles"] for note in notes)):
+                pass  # chunked before a kill
+            while (first := next(articles, None)) is not None:
+                stream = chain([first], articles)
+                groups = _as_they_are(stream) if whole else chunker.made.chunk(stream)
+                with shards.write(len(notes), note := {}) as path:
+                    numbered = _one_shard(groups, sum(n["passages"] for n in notes), note)
+                    write_passages(path, numbered)
+                notes.append(note)
+        unique.check(source)
+        totals = {name: sum(note[name] for note in notes) for name in notes[0]} if notes else {}
+        if not totals.get("passages"):
+            raise DataError("the corpus yields no passage", ", ".join(map(str, files)))
+        shards.tidy()
+        describe_passages(folder, [shards.data(n) for n in range(len(notes))])
+        return totals
+
+    return run_stage(
+        "chunk",
+        version=VERSION,
+        slug=source.name,
+        config={"corpus": corpus.config, "chunker": None if whole else chunker.config},
+        inputs={f"file{n}": digest for n, digest in enumerate(context.digests.of(files))},
+        build=build,
+        **context.common,
+    )
+
+
+def _as_they_are(articles: Iterator[Article]) -> Iterator[list[Passage]]:
+    for article in articles:
+        yield [Passage(*article)]
+
+
+def _one_shard(
+    groups: Iterator[list[Passage]], before: int, note: dict[str, int]
+) -> Iterator[Passage]:
+    """Passages of one shard, numbered from ``before`` + 1; fills ``note`` with its counts."""
+    note |= {"articles": 0, "articles_without_passages": 0, "passages": 0}
+    for passages in groups:
+        note["articles"] += 1
+        note["articles_without_passages"] += not passages
+        for passage in passages:
+            note["passages"] += 1
+            yield passage if passage.pid else passage._replace(pid=str(before + note["passages"]))
+        if note["passages"] >= SHARD_PASSAGES:
+            return
+
+
+class _UniqueIds:
+    """Notices an id that comes twice, at eight bytes an article."""
+
+    def __init__(self) -> None:
+        self._hashes = array("Q")
+
+    def checked(
+        self, articles: Iterator[tuple[Article, Path, int]], bar: Any
+    ) -> Iterator[Article]:
+        for article, path, line in articles:
+            if not article.id:
+                raise DataError("empty id", path, line)
+            self._hashes.append(xxhash.xxh3_64_intdigest(article.id.encode()))
+            bar.update()
+            yield article
+
+    def check(self, corpus: Corpus) -> None:
+        """Raise where two ids were the same, with file and line of the second.
+
+        Raises:
+            DataError: they were.
+        """
+        hashes = np.frombuffer(self._hashes, dtype=np.uint64) if self._hashes else np.array([])
+        values, counts = np.unique(hashes, return_counts=True)
+        twice = set(values[counts > 1].tolist())
+        if not twice:
+            return
+        seen: set[str] = set()
+        for article, path, line in corpus.articles():
+            if xxhash.xxh3_64_intdigest(article.id.encode()) in twice:
+                if article.id in seen:
+                    raise DataError(f"id '{article.id}' is there twice", path, line)
+                seen.add(article.id)

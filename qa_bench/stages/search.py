@@ -1,0 +1,58 @@
+"""index + questions ─search─► run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from qa_bench.errors import UserError
+from qa_bench.parts import Part
+from qa_bench.protocols import Retriever
+from qa_bench.stage import digest, run_stage
+from qa_bench.stages.context import Context
+from qa_bench.store import open_passages, write_run
+from qa_bench.types import Folder, QuestionSet
+
+VERSION = 1
+RUN_FILE = "run.parquet"
+
+
+def search(
+    index: Folder,
+    passages: Folder,
+    questions: QuestionSet,
+    retriever: Part[Retriever],
+    name: str,
+    depth: int,
+    context: Context,
+) -> Folder:
+    """The best ``depth`` passages for every question.
+
+    Raises:
+        UserError: depth below 1.
+    """
+    if depth < 1:
+        raise UserError(f"depth must be at least 1, got {depth}")
+
+    def build(folder: Path) -> dict[str, Any]:
+        clock = time.perf_counter()
+        run = retriever.made.search(
+            index.path, open_passages(passages.path), questions, depth, context.runtime
+        )
+        seconds = time.perf_counter() - clock
+        write_run(folder / RUN_FILE, run)
+        return {"questions": len(questions), "hits": len(run), "seconds": round(seconds, 3)}
+
+    return run_stage(
+        "search",
+        version=VERSION,
+        slug=f"{questions.name}-{questions.split}-{name}",
+        config={"retriever": retriever.config, "depth": depth},
+        inputs={
+            "index": index.key,
+            "questions": digest([[question.qid, question.text] for question in questions]),
+        },
+        build=build,
+        **context.common,
+    )

@@ -1,0 +1,224 @@
+"""How passages and runs lie on disk: Arrow files that are memory-mapped, and Parquet.
+
+A passage folder opens with ``datasets.load_from_disk`` too. Reading maps the files: a corpus of
+any size needs no memory of its own.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from qa_bench.errors import DataError, UserError
+from qa_bench.stage import digest, file_digest
+from qa_bench.types import Passage, Run
+
+PASSAGE_SCHEMA = pa.schema([("pid", pa.string()), ("title", pa.string()), ("text", pa.string())])
+RUN_SCHEMA = pa.schema(
+    [("qid", pa.string()), ("rank", pa.int32()), ("pid", pa.string()), ("score", pa.float32())]
+)
+BATCH = 4096
+"""Passages a record batch: what is in memory at once while writing or streaming."""
+
+
+def write_passages(path: Path, passages: Iterable[Passage]) -> int:
+    """Write one Arrow file; return how many passages went in."""
+    count = 0
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, PASSAGE_SCHEMA) as writer:
+        for columns in _columns(passages):
+            batch = pa.record_batch(columns, schema=PASSAGE_SCHEMA)
+            writer.write_batch(batch)
+            count += batch.num_rows
+    return count
+
+
+def _columns(passages: Iterable[Passage]) -> Iterator[list[pa.Array]]:
+    pids: list[str] = []
+    titles: list[str] = []
+    texts: list[str] = []
+    for pid, title, text in passages:
+        pids.append(pid)
+        titles.append(title)
+        texts.append(text)
+        if len(pids) == BATCH:
+            yield [pa.array(c, pa.string()) for c in (pids, titles, texts)]
+            pids, titles, texts = [], [], []
+    if pids:
+        yield [pa.array(c, pa.string()) for c in (pids, titles, texts)]
+
+
+def describe_passages(folder: Path, files: Sequence[Path]) -> None:
+    """Write the two JSON files by which ``datasets.load_from_disk`` knows the folder."""
+    features = {name: {"dtype": "string", "_type": "Value"} for name in PASSAGE_SCHEMA.names}
+    (folder / "dataset_info.json").write_text(json.dumps({"features": features}, indent=1))
+    state = {
+        "_data_files": [{"filename": path.name} for path in files],
+        "_fingerprint": digest([file_digest(path) for path in files])[:16],
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": None,
+    }
+    (folder / "state.json").write_text(json.dumps(state, indent=1))
+
+
+class Passages:
+    """A memory-mapped passage collection, random access by row and by pid.
+
+    Rows count from 0 in corpus order.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the Arrow files that ``folder/state.json`` lists.
+
+        Raises:
+            DataError: a file is missing or not Arrow.
+        """
+        self.folder = folder
+        self._batches: list[pa.RecordBatch] = []
+        state = folder / "state.json"
+        try:
+            names = [entry["filename"] for entry in json.loads(state.read_text())["_data_files"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"not a passage folder ({error})", state) from error
+        for name in names:
+            try:
+                with pa.memory_map(str(folder / name)) as source:
+                    self._batches.extend(pa.ipc.open_stream(source))
+            except (OSError, pa.ArrowInvalid) as error:
+                raise DataError(f"not a readable Arrow file ({error})", folder / name) from error
+        sizes = [batch.num_rows for batch in self._batches]
+        self._starts = [0, *np.cumsum(sizes).tolist()]
+
+    def __len__(self) -> int:
+        """Number of passages."""
+        return int(self._starts[-1])
+
+    def __iter__(self) -> Iterator[Passage]:
+        """All passages in corpus order."""
+        for batch in self._batches:
+            yield from map(Passage._make, zip(*(c.to_pylist() for c in batch.columns), strict=True))
+
+    def batches(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """(first row, record batch) pairs, in corpus order, nothing copied."""
+        yield from zip(self._starts, self._batches, strict=False)
+
+    def _locate(self, row: int) -> tuple[pa.RecordBatch, int]:
+        number = bisect.bisect_right(self._starts, row) - 1
+        return self._batches[number], row - self._starts[number]
+
+    def __getitem__(self, row: int) -> Passage:
+        """The passage at ``row``.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        batch, offset = self._locate(row)
+        return Passage._make(column[offset].as_py() for column in batch.columns)
+
+    def text(self, row: int) -> tuple[str]:
+        """The text at ``row``, as a tuple of one: what a test of answers takes."""
+        batch, offset = self._locate(row)
+        return (batch.column(2)[offset].as_py(),)
+
+    def text_and_title(self, row: int) -> tuple[str, str]:
+        """Text and title at ``row``, in the order in which a test of answers takes them."""
+        batch, offset = self._locate(row)
+        return batch.column(2)[offset].as_py(), batch.column(1)[offset].as_py()
+
+    def pids(self, rows: np.ndarray) -> pa.Array:
+        """The pids at ``rows`` (any order, repeats allowed), as one string array."""
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        bounds = np.searchsorted(ordered, self._starts)
+        parts = [
+            batch.column(0).take(pa.array(ordered[a:b] - start))
+            for start, batch, a, b in zip(
+                self._starts, self._batches, bounds[:-1], bounds[1:], strict=False
+            )
+            if a < b
+        ]
+        if not parts:
+            return pa.array([], pa.string())
+        inverse = np.empty_like(order)
+        inverse[order] = np.arange(len(order))
+        return pa.concat_arrays(parts).take(pa.array(inverse))
+
+    def rows(self, pids: pa.Array) -> np.ndarray:
+        """The row of each pid, -1 for one the collection lacks.
+
+        One pass over the pid column; memory grows with ``pids``, not with the collection.
+        """
+        wanted = pc.unique(pids)
+        row_of = np.full(len(wanted) + 1, -1, dtype=np.int64)
+        for start, batch in self.batches():
+            found = pc.index_in(batch.column(0), value_set=wanted)
+            at = pc.indices_nonzero(found.is_valid()).to_numpy()
+            row_of[found.take(pa.array(at)).to_numpy()] = at + start
+        positions = pc.index_in(pids, value_set=wanted).to_numpy()
+        result: np.ndarray = row_of[positions]
+        return result
+
+
+@lru_cache(maxsize=4)
+def open_passages(folder: Path) -> Passages:
+    """Open a passage folder, once a process: in a multirun all jobs share the maps."""
+    return Passages(folder)
+
+
+def write_run(path: Path, run: Run) -> None:
+    """Write a run as Parquet (zstd): columns qid, rank, pid, score."""
+    pq.write_table(run.table.cast(RUN_SCHEMA), path, compression="zstd")
+
+
+def read_run(path: Path) -> Run:
+    """Read a run written by ``write_run``.
+
+    Raises:
+        DataError: not Parquet, or other columns.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"not a readable Parquet file ({error})", path) from error
+    if not table.schema.equals(RUN_SCHEMA):
+        raise DataError(f"columns must be {RUN_SCHEMA.names}, found {table.column_names}", path)
+    return Run(table)
+
+
+def write_columns(path: Path, columns: dict[str, Any]) -> None:
+    """Write per-question values as Parquet."""
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def check_covered(run: Run, rows: np.ndarray, source: str) -> None:
+    """Refuse a run that names passages the corpus lacks.
+
+    Raises:
+        UserError: it does; the message names the first.
+    """
+    missing = np.flatnonzero(rows < 0)
+    if len(missing):
+        pid = run.table.column("pid")[int(missing[0])].as_py()
+        raise UserError(
+            f"{source}: {len(missing)} of {len(run)} hits name passages that the corpus lacks, "
+            f"first '{pid}': is it another corpus, or another chunker?"
+        )
+
+
+def read_columns(path: Path) -> dict[str, list[Any]]:
+    """Read per-question values written by ``write_columns``."""
+    columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
+    return columns

@@ -1,0 +1,188 @@
+"""The nouns of the harness: immutable records that travel between parts and stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+Match = Literal["string", "regex"]
+
+
+class Article(NamedTuple):
+    """A page before chunking: ``text`` holds the whole article."""
+
+    id: str
+    title: str
+    text: str
+
+
+class Passage(NamedTuple):
+    """A piece of an article, the unit that is indexed, retrieved and read.
+
+    ``pid`` is empty while a chunker makes passages of an article: the store numbers them then,
+    from "1" in corpus order, as DPR's psgs_w100 does.
+    """
+
+    pid: str
+    title: str
+    text: str
+
+
+class Question(NamedTuple):
+    """One question with its gold answers: strings, or patterns where the set's match is "regex"."""
+
+    qid: str
+    text: str
+    answers: tuple[str, ...]
+
+
+class Prediction(NamedTuple):
+    """A reader's answer to one question."""
+
+    qid: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class QuestionSet:
+    """The questions of one split, in the order of the official file.
+
+    Attributes:
+        name: the set, as in ``conf/dataset``.
+        split: train, dev, test or sample.
+        match: how gold answers are compared.
+        questions: the questions.
+        digest: content hash of the ordered (question, answers) pairs, whatever the file format.
+        published: whether count and digest are those of the published split; None when unknown.
+    """
+
+    name: str
+    split: str
+    match: Match
+    questions: tuple[Question, ...]
+    digest: str
+    published: bool | None = None
+
+    def __len__(self) -> int:
+        """Number of questions: the denominator of every metric."""
+        return len(self.questions)
+
+    def __iter__(self) -> Iterator[Question]:
+        """The questions in order."""
+        return iter(self.questions)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Ranked hits for all questions of a set.
+
+    ``table`` has one row a hit, questions in the set's order, ranks ascending from 1:
+    ``qid`` (string), ``rank`` (int32), ``pid`` (string), ``score`` (float32). A question
+    without hits has no row; it still counts in every metric.
+    """
+
+    table: pa.Table
+
+    def __len__(self) -> int:
+        """Number of hits."""
+        return int(self.table.num_rows)
+
+    @classmethod
+    def of(
+        cls, qids: Sequence[str], pids: Sequence[Sequence[str]], scores: Sequence[Sequence[float]]
+    ) -> Run:
+        """Build a run from each question's pids and scores, best first."""
+        import pyarrow as pa
+
+        flat = pa.array([pid for ranked in pids for pid in ranked], pa.string())
+        return cls._built(qids, [len(ranked) for ranked in pids], flat, scores)
+
+    @classmethod
+    def of_rows(
+        cls,
+        qids: Sequence[str],
+        rows: Sequence[np.ndarray],
+        scores: Sequence[np.ndarray],
+        pids: Callable[[np.ndarray], pa.Array],
+    ) -> Run:
+        """Build a run from each question's passage rows and scores, best first.
+
+        ``pids`` looks all rows up at once, see ``Passages.pids``.
+        """
+        import numpy as np
+
+        flat = np.concatenate(rows) if rows else np.array([], dtype=np.int64)
+        return cls._built(qids, [len(ranked) for ranked in rows], pids(flat), scores)
+
+    @classmethod
+    def _built(
+        cls, qids: Sequence[str], counts: list[int], pids: pa.Array, scores: Sequence[Any]
+    ) -> Run:
+        import numpy as np
+        import pyarrow as pa
+
+        owners = np.repeat(np.arange(len(qids)), counts)
+        ranks = np.concatenate([np.arange(1, n + 1) for n in counts] or [[]])
+        values = np.concatenate([np.asarray(s, dtype=np.float32) for s in scores] or [[]])
+        return cls(
+            pa.table(
+                {
+                    "qid": pa.array(list(qids), pa.string()).take(pa.array(owners)),
+                    "rank": pa.array(ranks.astype(np.int32)),
+                    "pid": pids,
+                    "score": pa.array(values.astype(np.float32)),
+                }
+            )
+        )
+
+    def slices(self) -> dict[str, slice]:
+        """The rows of ``table`` that hold each question's hits, by qid."""
+        import numpy as np
+
+        encoded = self.table.column("qid").combine_chunks().dictionary_encode()
+        if not len(encoded):
+            return {}
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
+        ends = np.append(starts[1:], len(codes))
+        names = encoded.dictionary.to_pylist()
+        return {
+            names[codes[a]]: slice(int(a), int(b)) for a, b in zip(starts, ends, strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What may change how long a run takes, never what it yields. Recorded, never hashed.
+
+    Attributes:
+        threads: worker threads; 0 means one a core.
+        java_heap: the JVM's largest heap, in the JVM's notation ("2g").
+        progress: show progress bars on a terminal.
+    """
+
+    threads: int = 0
+    java_heap: str = "2g"
+    progress: bool = True
+
+    @property
+    def workers(self) -> int:
+        """Threads to start: ``threads``, or the processors this process may use."""
+        import os
+
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A finished stage: where it lies, what identifies it, and its manifest."""
+
+    path: Any
+    key: str
+    manifest: dict[str, Any] = field(repr=False)
+    reused: bool = False
