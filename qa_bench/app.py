@@ -157,6 +157,8 @@ def _configuration_error(error: BaseException) -> str | None:
     if not isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
         return None
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(("full_key", "object_type", "Config search"))]
+    kept = [
+        line for line in lines if not line.startswith(("full_key", "object_type", "Config search"))
+    ]
     kept = [line for line in kept if not line.startswith(("provider=", "To append", "See https"))]
     return " ".join(kept).replace("\t", " ") or type(error).__name__

@@ -72,10 +72,15 @@ def _whole(out: Path) -> Iterator[IO[str]]:
     try:
         if out.suffix == ".gz":
             # No time stamp and no name inside: same content, same bytes.
-            with temporary.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as zipped:
+            with (
+                temporary.open("wb") as raw,
+                gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as zipped,
+            ):
                 import io
 
-                with io.TextIOWrapper(cast(IO[bytes], zipped), encoding="utf-8", newline="") as text:
+                with io.TextIOWrapper(
+                    cast(IO[bytes], zipped), encoding="utf-8", newline=""
+                ) as text:
                     yield text
         else:
             with temporary.open("w", encoding="utf-8", newline="") as text:

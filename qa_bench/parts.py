@@ -38,7 +38,9 @@ def make(group: str, node: Any) -> Part[Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        settings = cast(dict[str, Any], OmegaConf.to_container(node, resolve=True, throw_on_missing=True))
+        settings = cast(
+            dict[str, Any], OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+        )
     except OmegaConfBaseException as error:
         raise UserError(f"{group}: {str(error).splitlines()[0]}") from error
     if "_target_" not in settings:

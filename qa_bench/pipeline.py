@@ -149,7 +149,9 @@ class Line:
 
     def _corpus_label(self) -> str:
         corpus = self.corpus.made
-        return corpus.name if corpus.unit == "passage" else f"{corpus.name}/{self._choices['chunker']}"
+        return (
+            corpus.name if corpus.unit == "passage" else f"{corpus.name}/{self._choices['chunker']}"
+        )
 
     def _is_published_corpus(self) -> bool:
         published = self.corpus.about.get("passages")

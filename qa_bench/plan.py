@@ -43,7 +43,9 @@ def plan(line: Line) -> str:
     heap = line.context.runtime.java_heap
     steps = [
         Step("chunk", text, passages / _CHUNK_PER_S, "0.3 GB"),
-        Step("index", passages * _LUCENE_BYTES_PER_PASSAGE, passages / _INDEX_PER_S, f"{heap} heap"),
+        Step(
+            "index", passages * _LUCENE_BYTES_PER_PASSAGE, passages / _INDEX_PER_S, f"{heap} heap"
+        ),
         Step(
             "search",
             questions * depth * _HIT_BYTES,

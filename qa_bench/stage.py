@@ -195,8 +195,13 @@ def run_stage(
         if (found := _finished(target, key)) is not None:
             log.info("%s: reusing %s, built by another process", name, target.name)
             return found
-        log.info("%s: %s %s%s", name, "resuming" if work.exists() else "building", target.name,
-                 _why(target, identified))
+        log.info(
+            "%s: %s %s%s",
+            name,
+            "resuming" if work.exists() else "building",
+            target.name,
+            _why(target, identified),
+        )
         return _build(target, work, key, identified, build, runtime or {})
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -215,9 +220,13 @@ def _finished(target: Path, key: str) -> Folder | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise UserError(f"{target / MANIFEST}: not valid JSON; delete {target} to rebuild") from error
+        raise UserError(
+            f"{target / MANIFEST}: not valid JSON; delete {target} to rebuild"
+        ) from error
     if manifest.get("key") != key:
-        raise UserError(f"{target}: its manifest names another key; delete the folder to rebuild it")
+        raise UserError(
+            f"{target}: its manifest names another key; delete the folder to rebuild it"
+        )
     return Folder(path=target, key=key, manifest=manifest, reused=True)
 
 

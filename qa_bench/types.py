@@ -151,9 +151,7 @@ class Run:
         starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
         ends = np.append(starts[1:], len(codes))
         names = encoded.dictionary.to_pylist()
-        return {
-            names[codes[a]]: slice(int(a), int(b)) for a, b in zip(starts, ends, strict=True)
-        }
+        return {names[codes[a]]: slice(int(a), int(b)) for a, b in zip(starts, ends, strict=True)}
 
 
 @dataclass(frozen=True)

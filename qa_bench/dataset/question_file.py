@@ -124,7 +124,10 @@ class QuestionFile:
         if self._limit is not None and self._limit < len(whole):
             log.warning(
                 "%s %s: only the first %d questions of %d; the figures are not the set's",
-                self.name, self.split, self._limit, len(whole),
+                self.name,
+                self.split,
+                self._limit,
+                len(whole),
             )
             whole, official = whole[: self._limit], False
         digest = content_digest(whole)
@@ -140,7 +143,11 @@ class QuestionFile:
             log.warning(
                 "WARNING: %s %s holds %d questions where %d were published (%s): figures from it "
                 "are not comparable with published ones",
-                self.name, self.split, len(questions), count, path,
+                self.name,
+                self.split,
+                len(questions),
+                count,
+                path,
             )
             return False
         if sha256 is None:
@@ -149,7 +156,9 @@ class QuestionFile:
             log.warning(
                 "WARNING: %s %s has the published number of questions, but other questions or "
                 "answers than the official file (%s)",
-                self.name, self.split, path,
+                self.name,
+                self.split,
+                path,
             )
             return False
         return True

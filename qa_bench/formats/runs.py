@@ -188,7 +188,9 @@ def write_trec(file: IO[str], run: Run, tag: str) -> int:
     for batch in run.table.to_batches():
         for qid, rank, pid, score in zip(*(c.to_pylist() for c in batch.columns), strict=True):
             if len(qid.split()) != 1 or len(pid.split()) != 1:
-                raise DataError(f"TREC cannot carry ids with white space: '{qid}' '{pid}'", file.name)
+                raise DataError(
+                    f"TREC cannot carry ids with white space: '{qid}' '{pid}'", file.name
+                )
             file.write(f"{qid} Q0 {pid} {rank} {score:.6f} {tag}\n")
             count += 1
     return count

@@ -23,7 +23,9 @@ class AnswerRecall:
             UserError: no k, or one below 1.
         """
         if not k or min(k) < 1:
-            raise UserError(f"metric answer_recall: k must be a list of numbers >= 1, got {list(k)}")
+            raise UserError(
+                f"metric answer_recall: k must be a list of numbers >= 1, got {list(k)}"
+            )
         self.k = sorted(set(k))
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:

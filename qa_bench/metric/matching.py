@@ -20,13 +20,13 @@ from qa_bench.errors import UserError
 from qa_bench.text import Tokenizer, dpr_tokens, drqa_tokens, nfd, squad_normalize
 from qa_bench.types import Match
 
+
 class Test(Protocol):
     """Does a passage hold one of the answers the test was made for?"""
 
     def __call__(self, text: str, title: str = "") -> bool:
         """Look into the text; only a mode with ``titles`` looks into the title."""
         ...
-
 
 
 _FLAGS = regex.IGNORECASE | regex.UNICODE | regex.MULTILINE

@@ -95,9 +95,7 @@ class _UniqueIds:
     def __init__(self) -> None:
         self._hashes = array("Q")
 
-    def checked(
-        self, articles: Iterator[tuple[Article, Path, int]], bar: Any
-    ) -> Iterator[Article]:
+    def checked(self, articles: Iterator[tuple[Article, Path, int]], bar: Any) -> Iterator[Article]:
         for article, path, line in articles:
             if not article.id:
                 raise DataError("empty id", path, line)
