@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """A problem the user can mend. The message is one line: what is wrong and what would be right."""
+    """A problem the user can mend; the message is one line: what is wrong, what would be right."""
 
 
 class DataError(UserError):

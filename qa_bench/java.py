@@ -77,7 +77,7 @@ def find_java() -> Path:
 
 
 def anserini_jar() -> Path:
-    """pyserini's Anserini jar.
+    """Pyserini's Anserini jar.
 
     Raises:
         UserError: pyserini is not installed.

@@ -70,17 +70,17 @@ class Line:
 
     @cached_property
     def passages(self) -> Folder:
-        """articles → passages."""
+        """Articles → passages."""
         return chunk(self.corpus, self._part("chunker"), self.context)
 
     @cached_property
     def index(self) -> Folder:
-        """passages → index."""
+        """Passages → index."""
         return index(self.passages, self.retriever, self._choices["retriever"], self.context)
 
     @cached_property
     def run(self) -> Folder:
-        """index → run; or the run file that was given."""
+        """Index → run; or the run file that was given."""
         if self._config.run is not None:
             return import_run(Path(self._config.run), self.questions, self.system, self.context)
         return search(
@@ -100,7 +100,7 @@ class Line:
 
     @cached_property
     def scores(self) -> Folder:
-        """run or predictions → per-question values."""
+        """Run or predictions → per-question values."""
         metrics = {name: make("metric", node) for name, node in self._config.metrics.items()}
         common = (self.questions, metrics, self._config.mode, self.system, self.context)
         if self._config.predictions is not None:

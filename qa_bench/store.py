@@ -29,6 +29,8 @@ RUN_SCHEMA = pa.schema(
 BATCH = 4096
 """Passages a record batch: what is in memory at once while writing or streaming."""
 
+_LOOKUP_BATCHES = 256
+
 
 def write_passages(path: Path, passages: Iterable[Passage]) -> int:
     """Write one Arrow file; return how many passages went in."""
@@ -60,7 +62,7 @@ def describe_passages(folder: Path, files: Sequence[Path]) -> None:
     """Write the two JSON files by which ``datasets.load_from_disk`` knows the folder."""
     features = {name: {"dtype": "string", "_type": "Value"} for name in PASSAGE_SCHEMA.names}
     (folder / "dataset_info.json").write_text(json.dumps({"features": features}, indent=1))
-    state = {
+    state: dict[str, Any] = {
         "_data_files": [{"filename": path.name} for path in files],
         "_fingerprint": digest([file_digest(path) for path in files])[:16],
         "_format_columns": None,
@@ -85,7 +87,7 @@ class Passages:
             DataError: a file is missing or not Arrow.
         """
         self.folder = folder
-        self._batches: list[pa.RecordBatch] = []
+        self._columns: list[list[pa.Array]] = []
         state = folder / "state.json"
         try:
             names = [entry["filename"] for entry in json.loads(state.read_text())["_data_files"]]
@@ -94,10 +96,10 @@ class Passages:
         for name in names:
             try:
                 with pa.memory_map(str(folder / name)) as source:
-                    self._batches.extend(pa.ipc.open_stream(source))
+                    self._columns.extend(batch.columns for batch in pa.ipc.open_stream(source))
             except (OSError, pa.ArrowInvalid) as error:
                 raise DataError(f"not a readable Arrow file ({error})", folder / name) from error
-        sizes = [batch.num_rows for batch in self._batches]
+        sizes = [len(columns[0]) for columns in self._columns]
         self._starts = [0, *np.cumsum(sizes).tolist()]
 
     def __len__(self) -> int:
@@ -106,16 +108,12 @@ class Passages:
 
     def __iter__(self) -> Iterator[Passage]:
         """All passages in corpus order."""
-        for batch in self._batches:
-            yield from map(Passage._make, zip(*(c.to_pylist() for c in batch.columns), strict=True))
+        for columns in self._columns:
+            yield from map(Passage._make, zip(*(c.to_pylist() for c in columns), strict=True))
 
-    def batches(self) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """(first row, record batch) pairs, in corpus order, nothing copied."""
-        yield from zip(self._starts, self._batches, strict=False)
-
-    def _locate(self, row: int) -> tuple[pa.RecordBatch, int]:
+    def _locate(self, row: int) -> tuple[list[pa.Array], int]:
         number = bisect.bisect_right(self._starts, row) - 1
-        return self._batches[number], row - self._starts[number]
+        return self._columns[number], row - self._starts[number]
 
     def __getitem__(self, row: int) -> Passage:
         """The passage at ``row``.
@@ -125,18 +123,18 @@ class Passages:
         """
         if not 0 <= row < len(self):
             raise IndexError(row)
-        batch, offset = self._locate(row)
-        return Passage._make(column[offset].as_py() for column in batch.columns)
+        columns, offset = self._locate(row)
+        return Passage._make(column[offset].as_py() for column in columns)
 
     def text(self, row: int) -> tuple[str]:
         """The text at ``row``, as a tuple of one: what a test of answers takes."""
-        batch, offset = self._locate(row)
-        return (batch.column(2)[offset].as_py(),)
+        columns, offset = self._locate(row)
+        return (columns[2][offset].as_py(),)
 
     def text_and_title(self, row: int) -> tuple[str, str]:
         """Text and title at ``row``, in the order in which a test of answers takes them."""
-        batch, offset = self._locate(row)
-        return batch.column(2)[offset].as_py(), batch.column(1)[offset].as_py()
+        columns, offset = self._locate(row)
+        return columns[2][offset].as_py(), columns[1][offset].as_py()
 
     def pids(self, rows: np.ndarray) -> pa.Array:
         """The pids at ``rows`` (any order, repeats allowed), as one string array."""
@@ -144,9 +142,9 @@ class Passages:
         ordered = rows[order]
         bounds = np.searchsorted(ordered, self._starts)
         parts = [
-            batch.column(0).take(pa.array(ordered[a:b] - start))
-            for start, batch, a, b in zip(
-                self._starts, self._batches, bounds[:-1], bounds[1:], strict=False
+            columns[0].take(pa.array(ordered[a:b] - start))
+            for start, columns, a, b in zip(
+                self._starts, self._columns, bounds[:-1], bounds[1:], strict=False
             )
             if a < b
         ]
@@ -163,10 +161,14 @@ class Passages:
         """
         wanted = pc.unique(pids)
         row_of = np.full(len(wanted) + 1, -1, dtype=np.int64)
-        for start, batch in self.batches():
-            found = pc.index_in(batch.column(0), value_set=wanted)
+        # Many batches a call: each call hashes ``wanted`` anew.
+        for first in range(0, len(self._columns), _LOOKUP_BATCHES):
+            chunk = pa.chunked_array(
+                [columns[0] for columns in self._columns[first : first + _LOOKUP_BATCHES]]
+            )
+            found = pc.index_in(chunk, value_set=wanted).combine_chunks()
             at = pc.indices_nonzero(found.is_valid()).to_numpy()
-            row_of[found.take(pa.array(at)).to_numpy()] = at + start
+            row_of[found.take(pa.array(at)).to_numpy()] = at + self._starts[first]
         positions = pc.index_in(pids, value_set=wanted).to_numpy()
         result: np.ndarray = row_of[positions]
         return result

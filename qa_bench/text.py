@@ -66,7 +66,7 @@ def nfd(text: str) -> str:
 
 
 def dpr_tokens(text: str) -> list[str]:
-    """Lower-cased tokens of NFD text, as DPR's ``SimpleTokenizer().tokenize(text).words(uncased=True)``.
+    """Lower-cased tokens of NFD text, as DPR's ``SimpleTokenizer`` and ``words(uncased=True)``.
 
     Lower-casing goes token by token, as there: a capital sigma is lowered by its place in the
     token, not in the sentence.
@@ -77,7 +77,7 @@ def dpr_tokens(text: str) -> list[str]:
     if "Σ" in text:
         return [token.lower() for token in _DPR_TOKEN.findall(text)]
     tokens = _DPR_TOKEN.findall(text.lower())
-    return tokens
+    return tokens  # noqa: RET504 (typed above)
 
 
 def drqa_tokens(text: str) -> list[str]:
@@ -93,7 +93,7 @@ def drqa_tokens(text: str) -> list[str]:
 
 
 def squad_normalize(text: str) -> str:
-    r"""SQuAD 1.1's ``normalize_answer``: lower-case, drop ASCII punctuation and articles, squeeze spaces.
+    """SQuAD 1.1's ``normalize_answer``: no case, ASCII punctuation, articles or extra spaces.
 
     Source: evaluate-v1.1.py of SQuAD; used unchanged by DPR, FiD, FlashRAG and KILT.
     """
@@ -101,5 +101,5 @@ def squad_normalize(text: str) -> str:
 
 
 def straight_apostrophes(question: str) -> str:
-    """DPR's ``normalize_question``: the curly apostrophe becomes a straight one (questions only)."""
+    """DPR's ``normalize_question``: curly apostrophes become straight ones (questions only)."""
     return question.replace("’", "'")

@@ -127,8 +127,9 @@ class Run:
         import pyarrow as pa
 
         owners = np.repeat(np.arange(len(qids)), counts)
-        ranks = np.concatenate([np.arange(1, n + 1) for n in counts] or [[]])
-        values = np.concatenate([np.asarray(s, dtype=np.float32) for s in scores] or [[]])
+        none = np.zeros(0, dtype=np.int32)
+        ranks = np.concatenate([none, *(np.arange(1, n + 1) for n in counts)])
+        values = np.concatenate([none, *(np.asarray(s, dtype=np.float32) for s in scores)])
         return cls(
             pa.table(
                 {

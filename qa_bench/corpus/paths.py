@@ -21,7 +21,7 @@ def input_files(paths: Paths) -> list[Path]:
         raise UserError("the corpus needs corpus.path=<file, glob or list of them>")
     files: list[Path] = []
     for pattern in [paths] if isinstance(paths, str) else paths:
-        matches = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
+        matches = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
         files += [Path(match) for match in matches if Path(match).is_file()]
         if not any(Path(match).is_file() for match in matches):
             raise UserError(f"corpus.path: no such file: {pattern}")

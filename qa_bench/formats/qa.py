@@ -1,4 +1,4 @@
-"""Question files: DPR's TSV/CSV, NQ-open JSONL, SQuAD JSON, and {"id","question","answers"} JSONL."""
+"""Question files: DPR's TSV/CSV, NQ-open and {"id", "question", "answers"} JSONL, SQuAD JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs from elsewhere: TREC files, DPR's retrieval JSON, pyserini's JSON; and runs for elsewhere."""
+"""Runs from and for elsewhere: TREC files, DPR's retrieval JSON, pyserini's JSON."""
 
 from __future__ import annotations
 
@@ -74,8 +74,7 @@ def read_run_file(path: Path, questions: QuestionSet) -> ForeignRun:
 
 
 def _read_trec(path: Path, questions: QuestionSet) -> ForeignRun:
-    """``qid Q0 pid rank score tag``; hits are ordered by score, then rank, as trec_eval does not
-    trust the rank alone and pyserini writes both."""
+    """``qid Q0 pid rank score tag``, ordered by score (as trec_eval does), then by rank."""
     find = _qid_finder(path, questions)
     rows: dict[str, list[tuple[float, int, str]]] = {}
     for number, line in read_lines(path):

@@ -141,8 +141,10 @@ def _match_start(prediction: str, pattern: str) -> bool:
 
 
 def _match_whole(prediction: str, pattern: str) -> bool:
-    """FlashRAG's regex EM: ``re.fullmatch`` on the normalised prediction (it raises where a
-    pattern does not compile; here such a pattern matches nothing)."""
+    """FlashRAG's regex EM: ``re.fullmatch`` on the normalised prediction.
+
+    It raises where a pattern does not compile; here such a pattern matches nothing.
+    """
     compiled = _compiled(re, [pattern], re.IGNORECASE)
     return any(p.fullmatch(squad_normalize(prediction)) for p in compiled)
 

@@ -12,7 +12,7 @@ from typing import Any
 from qa_bench.errors import UserError
 from qa_bench.stage import write_whole
 
-_UNSAFE = str.maketrans({character: "-" for character in '/\\:*?"<>| \t\n'})
+_UNSAFE = str.maketrans(dict.fromkeys('/\\:*?"<>| \t\n', "-"))
 
 
 @dataclass(frozen=True)

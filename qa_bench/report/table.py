@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from qa_bench.report.published import Published, find
 from qa_bench.report.record import Record, load
@@ -21,6 +22,8 @@ COSTS = {
     "questions_per_s": "questions/s",
 }
 """Cost columns and their headers; build is chunking and indexing, on the machine that built it."""
+
+T = TypeVar("T")
 
 Row = tuple[str, str, str]
 """(system, corpus, passages key): what one table row is about."""
@@ -208,7 +211,7 @@ def _set(record: Record) -> str:
     return record.dataset if record.split == "test" else f"{record.dataset}-{record.split}"
 
 
-def _unique(items: Iterable[str]) -> list[str]:
+def _unique(items: Iterable[T]) -> list[T]:
     return list(dict.fromkeys(items))
 
 

@@ -114,10 +114,8 @@ class Bm25:
 
 def _documents(passages: Passages) -> Iterator[str]:
     """Anserini's JSON documents: the row as id, title and text as one field."""
-    row = 0
-    for _, title, text in passages:
+    for row, (_, title, text) in enumerate(passages):
         yield json.dumps({"id": f"{row:0{_WIDTH}d}", "contents": f"{title}\n{text}"})
-        row += 1
 
 
 def _java_list(autoclass: Any) -> Any:

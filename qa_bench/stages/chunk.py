@@ -46,7 +46,8 @@ def chunk(corpus: Part[Corpus], chunker: Part[Chunker], context: Context) -> Fol
             while (first := next(articles, None)) is not None:
                 stream = chain([first], articles)
                 groups = _as_they_are(stream) if whole else chunker.made.chunk(stream)
-                with shards.write(len(notes), note := {}) as path:
+                note: dict[str, int] = {}
+                with shards.write(len(notes), note) as path:
                     numbered = _one_shard(groups, sum(n["passages"] for n in notes), note)
                     write_passages(path, numbered)
                 notes.append(note)

@@ -28,8 +28,8 @@ def index(passages: Folder, retriever: Part[Retriever], name: str, context: Cont
         count = retriever.made.index(collection, folder, context.runtime)
         if count != len(collection):
             raise UserError(
-                f"index {name}: {count} of {len(collection)} passages were indexed; delete {folder} "
-                "and try again"
+                f"index {name}: {count} of {len(collection)} passages were indexed; "
+                f"delete {folder} and try again"
             )
         return {"passages": count}
 
