@@ -93,18 +93,21 @@ def main(verb: str, overrides: Sequence[str]) -> int:
     failed: list[str] = []
     main_process = os.getpid()
 
-    def task(config: Any) -> None:
+    def task(config: Any) -> bool:
+        """One job; a failed one does not keep the others of a multirun from running."""
         from qa_bench.pipeline import Line
 
         choices, system = _labels(config)
         try:
             VERBS[verb](Line(config, choices, system), config)
+            return True
         except UserError as error:
             if os.getpid() != main_process:
                 raise  # a launcher's worker: its parent must hear of it
             if str(error) not in failed:
                 print(f"qa-bench: error: {error}", file=sys.stderr)
             failed.append(str(error))
+            return False
 
     if verb not in _WITH_TABLES:
         overrides = [*overrides, "~hydra.callbacks.tables"]
@@ -148,17 +151,23 @@ def _labels(config: Any) -> tuple[dict[str, str], str]:
     return choices, choices["retriever"] + (f"[{','.join(changes)}]" if changes else "")
 
 
+_NOISE = ("full_key", "object_type", "Config search", "provider=", "To append", "See https")
+"""How the lines of Hydra's messages begin that do not help."""
+
+
 def _configuration_error(error: BaseException) -> str | None:
     """Hydra's and OmegaConf's complaints about names and overrides, in one line."""
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     if not isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
         return None
+    if isinstance(error, OverrideParseException):
+        return f"cannot read the override '{error.override}': write key=value, quoted for the shell"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    kept = [
-        line for line in lines if not line.startswith(("full_key", "object_type", "Config search"))
-    ]
-    kept = [line for line in kept if not line.startswith(("provider=", "To append", "See https"))]
-    return " ".join(kept).replace("\t", " ") or type(error).__name__
+    kept = [line for line in lines if not line.startswith(_NOISE)]
+    told = " ".join(kept).replace("\t", " ") or type(error).__name__
+    if told.startswith("Could not override"):
+        told += " There is no such setting; --cfg job shows all there are"
+    return told

@@ -97,10 +97,8 @@ def start_jvm(heap: str) -> Any:
         heap: largest heap, as for ``-Xmx``.
 
     Raises:
-        UserError: no suitable Java, no pyserini, or a heap size the JVM refuses.
+        UserError: no suitable Java, no pyserini, or a JVM that does not start.
     """
-    if not re.fullmatch(r"\d+[kKmMgG]?", heap):
-        raise UserError(f"runtime.java_heap: expected a size such as 2g, got '{heap}'")
     jar = anserini_jar()
     try:
         import jnius_config

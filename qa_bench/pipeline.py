@@ -15,6 +15,7 @@ from typing import Any
 import qa_bench
 from qa_bench.errors import UserError
 from qa_bench.formats.qa import read_predictions
+from qa_bench.metric.matching import get_mode
 from qa_bench.parts import Part, make
 from qa_bench.report.record import Record, save
 from qa_bench.stages.chunk import chunk
@@ -33,15 +34,21 @@ class Line:
     """The stages of one composed configuration, each run when first asked for."""
 
     def __init__(self, config: Any, choices: dict[str, str], system: str) -> None:
-        """Keep the configuration.
+        """Keep the configuration; nothing is read or built yet.
 
         Args:
             config: the composed Hydra configuration.
             choices: the YAML chosen in each group.
             system: label of the table row.
+
+        Raises:
+            UserError: a setting that belongs to no part is out of range.
         """
         self._config, self._choices, self.system = config, choices, system
         self.depth: int = config.depth
+        if not isinstance(self.depth, int) or self.depth < 1:
+            raise UserError(f"depth must be a whole number >= 1, got '{self.depth}'")
+        get_mode(config.mode)
         self.context = Context(Path(config.paths.cache), Runtime(**config.runtime))
 
     def _part(self, group: str) -> Part[Any]:
@@ -76,7 +83,8 @@ class Line:
     @cached_property
     def index(self) -> Folder:
         """Passages → index."""
-        return index(self.passages, self.retriever, self._choices["retriever"], self.context)
+        retriever = self.retriever  # made first: a bad setting shall show before the chunking
+        return index(self.passages, retriever, self._choices["retriever"], self.context)
 
     @cached_property
     def run(self) -> Folder:

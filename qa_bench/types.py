@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from qa_bench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -169,11 +173,20 @@ class Runtime:
     java_heap: str = "2g"
     progress: bool = True
 
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            UserError: one is out of range.
+        """
+        if not isinstance(self.threads, int) or self.threads < 0:
+            raise UserError(f"runtime.threads must be a whole number >= 0, got '{self.threads}'")
+        if not re.fullmatch(r"\d+[kKmMgG]?", str(self.java_heap)):
+            raise UserError(f"runtime.java_heap must be a size such as 2g, got '{self.java_heap}'")
+
     @property
     def workers(self) -> int:
         """Threads to start: ``threads``, or the processors this process may use."""
-        import os
-
         return self.threads or len(os.sched_getaffinity(0))
 
 

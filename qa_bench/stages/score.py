@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.metric.evidence import Evidence
-from qa_bench.metric.matching import degenerate, get_mode
+from qa_bench.metric.matching import degenerate
 from qa_bench.parts import Part
 from qa_bench.protocols import Metric
 from qa_bench.stage import digest, run_stage
@@ -37,9 +37,8 @@ def score(
     no passage has an answer) and a column a metric. The manifest's counts hold their means.
 
     Raises:
-        UserError: an unknown mode, or a run that names passages the corpus lacks.
+        UserError: a run that names passages the corpus lacks.
     """
-    get_mode(mode)
 
     def build(folder: Path) -> dict[str, Any]:
         evidence = Evidence(

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from qa_bench.errors import UserError
 from qa_bench.parts import Part
 from qa_bench.protocols import Retriever
 from qa_bench.stage import digest, run_stage
@@ -27,13 +26,7 @@ def search(
     depth: int,
     context: Context,
 ) -> Folder:
-    """The best ``depth`` passages for every question.
-
-    Raises:
-        UserError: depth below 1.
-    """
-    if depth < 1:
-        raise UserError(f"depth must be at least 1, got {depth}")
+    """The best ``depth`` passages for every question."""
 
     def build(folder: Path) -> dict[str, Any]:
         clock = time.perf_counter()

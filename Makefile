@@ -1,0 +1,69 @@
+# Every target prepares .venv by itself, once. Needs Python >= 3.11 and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help bench sample test lint format typecheck table2 nq triviaqa webq curatedtrec squad \
+	list doctor benchmarks wheel clean clean-cache clean-all
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  ARGS=\"retriever.k1=1.2\" adds Hydra overrides to the targets that run something"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("qa_bench needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bm25]' --group dev
+	@touch $@
+
+bench: sample ## the five sets on the embedded sample: the table, in results/
+
+sample: $(READY) ## the same
+	$(BIN)/qa-bench run experiment=sample $(ARGS)
+
+test: $(READY) ## all tests (QA_BENCH_SHARED names a folder with real data, else those skip)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## ruff: style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY) ## ruff: mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+table2: $(READY) ## DPR's Table 2, sparse rows: five test sets on psgs_w100 (put the files in data/raw)
+	$(BIN)/qa-bench run experiment=table2 $(ARGS)
+
+nq triviaqa webq curatedtrec squad: $(READY) ## one set on psgs_w100
+	$(BIN)/qa-bench run name=$@ dataset=$@ $(ARGS)
+
+list: $(READY) ## what can be chosen
+	$(BIN)/qa-bench list
+
+doctor: $(READY) ## is everything there that a run needs?
+	$(BIN)/qa-bench doctor
+
+benchmarks: $(READY) ## speed and memory against peers (needs QA_BENCH_SHARED)
+	@for script in scoring indexing searching whole_line memory; do \
+		echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+wheel: $(READY) ## build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## remove what tools leave behind
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+clean-cache: ## remove finished stages; results and downloads stay
+	rm -rf data/cache
+
+clean-all: clean clean-cache ## also remove .venv and the results
+	rm -rf .venv
+	find results -mindepth 1 -not -name README.md -delete
