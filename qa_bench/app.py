@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.paths import CONF, SAMPLE
+from qa_bench.paths import CONF, register_resolvers
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +87,8 @@ def main(verb: str, overrides: Sequence[str]) -> int:
     # Hydra shall raise instead of printing its own report and exiting.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     import hydra
-    from omegaconf import OmegaConf
 
-    OmegaConf.register_new_resolver("qa_bench.sample", lambda: str(SAMPLE), replace=True)
+    register_resolvers()
     failed: list[str] = []
     main_process = os.getpid()
 
@@ -111,7 +110,7 @@ def main(verb: str, overrides: Sequence[str]) -> int:
 
     if verb not in _WITH_TABLES:
         overrides = [*overrides, "~hydra.callbacks.tables"]
-    sys.argv = [f"qa-bench {verb}", *overrides]
+    sys.argv = ["qa-bench", *overrides]
     decorated = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
     try:
         decorated()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from qa_bench.errors import UserError
 from qa_bench.java import find_java, java_version
-from qa_bench.paths import CONF, SAMPLE
+from qa_bench.listing import choices
+from qa_bench.paths import CONF, SAMPLE, register_resolvers
 
 
 def _python() -> str:
@@ -55,8 +56,27 @@ CHECKS: tuple[Callable[[], str], ...] = (
 )
 
 
+def _official_files() -> Iterator[tuple[str, Callable[[], object]]]:
+    """(what, function that finds it or raises) of the test sets and of DPR's passages."""
+    from hydra import compose, initialize_config_dir
+
+    from qa_bench.parts import make
+
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for name, _ in choices("dataset"):
+            config = compose("config", [f"dataset={name}"])
+            if "splits" in config.dataset:
+                yield f"{name} test", make("dataset", config.dataset).made.file
+        config = compose("config", ["corpus=psgs_w100"])
+        yield "psgs_w100", make("corpus", config.corpus).made.files
+
+
 def doctor() -> int:
-    """Print a line a check; the exit status is 0 when all passed, 2 otherwise."""
+    """Print a line a check; the exit status is 0 when nothing needed is missing, 2 otherwise.
+
+    The official files are looked for in ``data/raw``; the sample does without them, so that their
+    absence is told and not counted.
+    """
     status = 0
     for check in CHECKS:
         try:
@@ -64,4 +84,10 @@ def doctor() -> int:
         except UserError as error:
             print(f"MISSING  {error}")
             status = 2
+    register_resolvers()
+    for what, find in _official_files():
+        try:
+            print(f"ok       {what}: {find()}")
+        except UserError as error:
+            print(f"absent   {error}")
     return status

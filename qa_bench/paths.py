@@ -19,3 +19,10 @@ CONF = _shipped("conf", "conf")
 
 SAMPLE = _shipped("data/sample", "sample")
 """The sample corpus and its questions."""
+
+
+def register_resolvers() -> None:
+    """Make ``${qa_bench.sample:}`` known to the configuration."""
+    from omegaconf import OmegaConf
+
+    OmegaConf.register_new_resolver("qa_bench.sample", lambda: str(SAMPLE), replace=True)

@@ -44,15 +44,16 @@ class Evidence:
         rows = self.passages.rows(self.run.table.column("pid").combine_chunks())
         check_covered(self.run, rows, "run")
         slices = self.run.slices()
-        read = self.passages.text_and_title if get_mode(self.mode).titles else self.passages.text
+        texts = self.passages.texts(rows)
+        titles = self.passages.titles(rows) if get_mode(self.mode).titles else None
         ranks = np.zeros(len(self.questions), dtype=np.int32)
         for number, (qid, _, answers) in enumerate(self.questions):
             hits = slices.get(qid)
             if hits is None:
                 continue
             test = answer_test(answers, self.questions.match, self.mode)
-            for rank, row in enumerate(rows[hits].tolist(), 1):
-                if test(*read(row)):
-                    ranks[number] = rank
+            for place in range(hits.start, hits.stop):
+                if test(texts[place], titles[place] if titles else ""):
+                    ranks[number] = place - hits.start + 1
                     break
         return ranks

@@ -53,7 +53,9 @@ def _dpr_string(answers: Sequence[str]) -> Test:
     """DPR's ``has_answer`` for strings: the answer's tokens occur contiguously in the text's.
 
     Most passages hold no token of any answer, and a substring search of the lower-cased text
-    shows that without tokenising it; only those that hold every token of one are tokenised.
+    shows that without tokenising it; only those that hold every token of one are tokenised. Text
+    that is not ASCII is slow to normalise and lower-case: where each answer has a token of ASCII
+    letters and digits, its bytes are searched first.
     """
     wanted: dict[str, list[str]] = {}
     for answer in answers:
@@ -62,9 +64,18 @@ def _dpr_string(answers: Sequence[str]) -> Test:
             return _always
         wanted[f" {' '.join(tokens)} "] = sorted(set(tokens), key=len, reverse=True)
     needles = [(tokens[0], tokens[1:], phrase) for phrase, tokens in wanted.items()]
+    plain = [[t.encode() for t in tokens if _is_plain(t)] for tokens in wanted.values()]
+    keys = [tokens[0] for tokens in plain if tokens]
+    has_keys = len(keys) == len(needles)
 
     def test(text: str, title: str = "") -> bool:
-        text = nfd(text)
+        if not text.isascii():
+            # The Kelvin sign alone becomes an ASCII letter that no mark follows.
+            if has_keys and "\u212a" not in text:
+                lowered_bytes = text.encode("utf-8", "surrogatepass").lower()
+                if not any(key in lowered_bytes for key in keys):
+                    return False
+            text = nfd(text)
         if "Σ" in text:  # lower-casing depends on the token's end, see dpr_tokens
             phrases = [phrase for _, _, phrase in needles]
         else:
@@ -80,6 +91,11 @@ def _dpr_string(answers: Sequence[str]) -> Test:
         return any(phrase in tokenised for phrase in phrases)
 
     return test
+
+
+def _is_plain(token: str) -> bool:
+    """Is this a token whose letters stand as they are in any text that holds it?"""
+    return token.isascii() and token.isalnum()
 
 
 def _drqa_string(answers: Sequence[str]) -> Test:

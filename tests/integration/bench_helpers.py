@@ -1,0 +1,115 @@
+"""Run the command as its users do, and look at what it left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from qa_bench.paths import SAMPLE
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SAMPLE_NQ = ("corpus=sample", "dataset=nq", "dataset.split=sample")
+SETS = ("nq", "triviaqa", "webq", "curatedtrec", "squad")
+METRICS = ("answer_recall@1", "answer_recall@5", "answer_recall@20", "answer_recall@100", "mrr")
+
+Done = subprocess.CompletedProcess[str]
+
+
+def python(
+    *words: str, cwd: Path, env: dict[str, str] | None = None, timeout: float = 120
+) -> Done:
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def qa(*words: str, cwd: Path, env: dict[str, str] | None = None, timeout: float = 120) -> Done:
+    return python("-m", "qa_bench", *words, cwd=cwd, env=env, timeout=timeout)
+
+
+def good(*words: str, cwd: Path, env: dict[str, str] | None = None) -> Done:
+    """Run it and insist that it went well."""
+    done = qa(*words, cwd=cwd, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def error_line(done: Done) -> str:
+    """The one line that tells what the user did wrong, its prefix left out."""
+    assert "Traceback" not in done.stderr, done.stderr[-1500:]
+    assert done.returncode == 2, (done.returncode, done.stderr)
+    lines = done.stderr.splitlines()
+    told = [line for line in lines if line.startswith("qa-bench: error:")]
+    assert len(told) == 1, done.stderr
+    assert lines[-1] == told[0], done.stderr
+    assert done.stdout == ""
+    return told[0].removeprefix("qa-bench: error: ")
+
+
+def stage_folders(cwd: Path, stage: str) -> list[Path]:
+    """What looks like a finished folder of a stage."""
+    return sorted(cwd.glob(f"data/cache/{stage}/[!.]*"))
+
+
+def only(paths: Iterable[Path]) -> Path:
+    (path,) = paths
+    return path
+
+
+def all_complete(cwd: Path) -> bool:
+    """Is everything that looks finished finished?"""
+    folders = [folder for folder in cwd.glob("data/cache/*/*/") if not folder.name.startswith(".")]
+    return all((folder / "manifest.json").is_file() for folder in folders)
+
+
+def figures(done: Done) -> list[dict[str, Any]]:
+    """The JSON lines that --json printed."""
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def values(done: Done) -> dict[str, float]:
+    """The retrieval metrics of the only JSON line."""
+    (line,) = figures(done)
+    return {metric: line[metric] for metric in METRICS}
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    return path
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def sample_questions(name: str) -> list[dict[str, Any]]:
+    return read_jsonl(SAMPLE / f"{name}.jsonl")
+
+
+def bytes_of(folder: Path, skip: Sequence[str] = ("manifest.json",)) -> dict[str, bytes]:
+    """Every file below a folder, hidden ones too."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in skip
+    }
+
+
+def wait_for(happened: Callable[[], object], what: str, timeout: float = 60) -> None:
+    deadline = time.monotonic() + timeout
+    while not happened():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.01)

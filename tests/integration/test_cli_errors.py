@@ -1,0 +1,426 @@
+"""Whatever is wrong with the input: status 2, one line that says what and where, nothing left."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench_helpers import SAMPLE_NQ, all_complete, error_line, good, qa, stage_folders
+
+Files = dict[str, bytes | str]
+
+ARTICLE = '{"id": "1", "title": "Mars", "text": "Mars is the fourth planet from the Sun."}\n'
+OTHER = '{"id": "2", "title": "Venus", "text": "Venus is the second planet from the Sun."}\n'
+QUESTION = '{"id": "q1", "question": "Which planet is the fourth?", "answers": ["Mars"]}\n'
+CHUNK = "chunk corpus=jsonl chunker=words corpus.path=a.jsonl"
+CHUNK_GZ = "chunk corpus=jsonl chunker=words corpus.path=a.jsonl.gz"
+TSV = "chunk corpus=psgs_w100 corpus.path=p.tsv"
+FILE = "dataset=file dataset.path="
+PLAN = f"plan corpus=jsonl corpus.path=a.jsonl {FILE}"
+SCORE = f"score {FILE}q.jsonl predictions="
+IMPORT = f"import {' '.join(SAMPLE_NQ)} run="
+
+
+def case(name: str, words: str, *told: str, **more: Any) -> Any:
+    """A command, what its error line must hold, and the files that are there (``files=``)."""
+    return pytest.param(words, told, more.get("files", {}), id=name)
+
+
+def write(folder: Path, files: Files) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def long_gzip() -> bytes:
+    rows = (
+        {"id": str(n), "title": f"Article {n}", "text": f"{n * n * 7919} words {n**3}"}
+        for n in range(5000)
+    )
+    return gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+COMMANDS = [
+    case("verb", "rnu", "no verb 'rnu'", "run", "import", "doctor"),
+    case("dataset name", "run dataset=nope", "nope", "curatedtrec", "triviaqa"),
+    case("retriever name", "run retriever=nope", "nope", "bm25"),
+    case("corpus name", "run corpus=nope", "nope", "psgs_w100"),
+    case("chunker name", "run chunker=nope", "nope", "words_100_50"),
+    case("experiment name", "run experiment=nope", "nope", "table2"),
+    case("metric name", "run metric@metrics.mrr=nope", "nope", "answer_recall"),
+    case("group name", "run nogroup=bm25", "nogroup"),
+    case("key", "run nosuch=1", "nosuch"),
+    case("key of a part", "run retriever.nosuch=1", "nosuch"),
+    case("added key of a part", "index +retriever.nosuch=1 corpus=sample", "retriever", "nosuch"),
+    case("added key of the runtime", "chunk +runtime.nosuch=1 corpus=sample", "nosuch"),
+    case("syntax, no value", "run retriever.k1", "retriever.k1"),
+    case("syntax, open list", "run dataset=[nq", "dataset=[nq"),
+    case("syntax, no key", "run =nq", "=nq"),
+    case("syntax, two words", "run 'dataset nq'", "dataset nq"),
+    case("option", "run --nosuch", "--nosuch"),
+    case("config-dir missing", "run --config-dir=nowhere", "nowhere"),
+    case("interpolation", "run 'name=${nosuch}' corpus=sample", "nosuch"),
+    case("target", "chunk chunker._target_=nope.Nope corpus=sample", "chunker", "nope.Nope"),
+    case("target missing", "chunk ~chunker._target_ corpus=sample", "chunker", "_target_"),
+    case("split", "run dataset.split=nope corpus=sample", "nope", "train, dev, test"),
+    case("question file missing", "plan corpus=sample", "nq-test.qa.csv", "data/raw/nq"),
+    case("limit 0", f"plan {' '.join(SAMPLE_NQ)} dataset.limit=0", "limit"),
+    case("limit below 0", f"plan {' '.join(SAMPLE_NQ)} dataset.limit=-1", "limit"),
+    case("limit no number", f"plan {' '.join(SAMPLE_NQ)} dataset.limit=few", "limit"),
+    case("chunker size 0", "chunk corpus=sample chunker.size=0", "size=0"),
+    case("chunker size no number", "chunk corpus=sample chunker.size=abc", "chunker"),
+    case("chunker stride", "chunk corpus=sample chunker.stride=200", "stride=200"),
+    case("chunker tail", "chunk corpus=sample chunker.tail=cut", "wrap", "cut"),
+    case("chunker pattern", "chunk corpus=sample 'chunker.skip_titles=[\"(\"]'", "skip_titles"),
+    case("corpus without path", "chunk corpus=jsonl", "corpus.path"),
+    case("corpus not there", "chunk", "no such file", "psgs_w100.tsv.gz"),
+    case("corpus a folder", "chunk corpus=jsonl corpus.path=.", "corpus.path"),
+    case("corpus glob empty", "chunk corpus=jsonl 'corpus.path=none*.jsonl'", "none*.jsonl"),
+    case("threads no number", "chunk corpus=sample runtime.threads=abc", "threads"),
+    case("import without run", "import", "run=<file>"),
+    case("import nothing", "import run=none.trec corpus=sample dataset.split=sample", "none.trec"),
+    case("export without out", "export what=passages format=psgs_w100 corpus=sample", "out="),
+    case("export format", "export what=run format=psgs_w100 out=x", "psgs_w100", "format=trec"),
+    case("list group", "list nope", "no group 'nope'", "retriever"),
+    case("table of nothing", "table name=empty", "empty"),
+    case("predictions not there", f"{SCORE}none.jsonl", "none.jsonl", files={"q.jsonl": QUESTION}),
+]
+
+CORPORA = [
+    case("missing", CHUNK, "no such file", "a.jsonl"),
+    case("empty", CHUNK, "a.jsonl", "no passage", files={"a.jsonl": ""}),
+    case("not JSON", CHUNK, "a.jsonl:2:", "JSON", files={"a.jsonl": ARTICLE + '{"id": "2",\n'}),
+    case("deep JSON", CHUNK, "a.jsonl:2:", "JSON", files={"a.jsonl": ARTICLE + "[" * 200_000}),
+    case("a list", CHUNK, "a.jsonl:2:", "object", files={"a.jsonl": ARTICLE + '["2"]\n'}),
+    case(
+        "no title", CHUNK, "a.jsonl:2:", "'title'",
+        files={"a.jsonl": ARTICLE + '{"id": "2", "text": "x"}\n'},
+    ),
+    case(
+        "text a list", CHUNK, "a.jsonl:1:", "'text'", "list",
+        files={"a.jsonl": '{"id": "2", "title": "x", "text": ["x"]}\n'},
+    ),
+    case(
+        "empty id", CHUNK, "a.jsonl:2:", "empty id",
+        files={"a.jsonl": ARTICLE + '{"id": "", "title": "x", "text": "x"}\n'},
+    ),
+    case(
+        "half a surrogate pair", CHUNK, "a.jsonl:2:",
+        files={"a.jsonl": ARTICLE + '{"id": "2", "title": "x", "text": "a \\ud800 b"}\n'},
+    ),
+    case(
+        "half a surrogate pair in the id", CHUNK, "a.jsonl:2:",
+        files={"a.jsonl": ARTICLE + '{"id": "\\ud800", "title": "x", "text": "a"}\n'},
+    ),
+    case(
+        "id twice", CHUNK, "a.jsonl:3:", "'1'", "twice",
+        files={"a.jsonl": ARTICLE + OTHER + ARTICLE},
+    ),
+    case(
+        "id twice in two files",
+        "chunk corpus=jsonl chunker=words corpus.path=[a.jsonl,b.jsonl]", "b.jsonl:2:", "'1'",
+        files={"a.jsonl": ARTICLE, "b.jsonl": OTHER + ARTICLE},
+    ),
+    case(
+        "only empty texts", CHUNK, "a.jsonl", "no passage",
+        files={"a.jsonl": '{"id": "1", "title": "Mars", "text": ""}\n' * 1},
+    ),
+    case(
+        "only white space", CHUNK, "a.jsonl", "no passage",
+        files={"a.jsonl": '{"id": "1", "title": "Mars", "text": " \\n\\t"}\n'},
+    ),
+    case(
+        "all too short", "chunk corpus=jsonl chunker=dpr_w100 corpus.path=a.jsonl",
+        "a.jsonl", "no passage", files={"a.jsonl": ARTICLE},
+    ),
+    case(
+        "bad UTF-8", CHUNK, "a.jsonl:2:", "UTF-8",
+        files={"a.jsonl": ARTICLE.encode() + b'{"id": "2", "title": "\xff"}\n'},
+    ),
+    case(
+        "gz truncated", CHUNK_GZ, "a.jsonl.gz:", "truncated",
+        files={"a.jsonl.gz": long_gzip()[:-5000]},
+    ),
+    case("gz of another kind", CHUNK_GZ, "a.jsonl.gz:1:", files={"a.jsonl.gz": ARTICLE}),
+    case(
+        "gz corrupt", CHUNK_GZ, "a.jsonl.gz:", "corrupt",
+        files={"a.jsonl.gz": long_gzip()[:20000] + bytes(2000) + long_gzip()[22000:]},
+    ),
+    case(
+        "bz2 of another kind", CHUNK.replace("jsonl", "jsonl.bz2").replace("=jsonl.bz2 ", "=jsonl "),
+        "a.jsonl.bz2:1:", files={"a.jsonl.bz2": ARTICLE},
+    ),
+    case("tsv header", TSV, "p.tsv:1:", "title", files={"p.tsv": "1\tMars is red\tMars\n"}),
+    case("tsv empty", TSV, "p.tsv", files={"p.tsv": ""}),
+    case("tsv without rows", TSV, "p.tsv", "no passage", files={"p.tsv": "id\ttext\ttitle\n"}),
+    case(
+        "tsv columns", TSV, "p.tsv:3:", "3", "found 2",
+        files={"p.tsv": "id\ttext\ttitle\n1\tMars is red\tMars\n2\tVenus\n"},
+    ),
+    case(
+        "tsv id twice", TSV, "p.tsv:3:", "'1'", "twice",
+        files={"p.tsv": "id\ttext\ttitle\n1\tMars is red\tMars\n1\tVenus\tVenus\n"},
+    ),
+    case(
+        "tsv bad UTF-8", TSV, "p.tsv:2:", "UTF-8", files={"p.tsv": b"id\ttext\ttitle\n1\t\xff\tM\n"}
+    ),
+]  # fmt: skip
+
+QUESTIONS = [
+    case(
+        "no answers", f"{PLAN}q.jsonl", "q.jsonl:2:", "answers",
+        files={"q.jsonl": QUESTION + '{"id": "q2", "question": "Why?"}\n'},
+    ),
+    case(
+        "empty answers", f"{PLAN}q.jsonl", "q.jsonl:2:", "'q2'", "answers",
+        files={"q.jsonl": QUESTION + '{"id": "q2", "question": "Why?", "answers": []}\n'},
+    ),
+    case(
+        "answers of numbers", f"{PLAN}q.jsonl", "q.jsonl:1:", "strings",
+        files={"q.jsonl": '{"question": "Why?", "answers": [42]}\n'},
+    ),
+    case(
+        "id twice", f"{PLAN}q.jsonl", "q.jsonl:3:", "'q1'", "twice",
+        files={"q.jsonl": QUESTION + QUESTION.replace("q1", "q2") + QUESTION},
+    ),
+    case(
+        "no text", f"{PLAN}q.jsonl", "q.jsonl:1:", "no text",
+        files={"q.jsonl": '{"id": "q1", "question": " ", "answers": ["x"]}\n'},
+    ),
+    case(
+        "half a surrogate pair", f"{PLAN}q.jsonl", "q.jsonl:1:",
+        files={"q.jsonl": '{"id": "q1", "question": "a \\ud800 b", "answers": ["x"]}\n'},
+    ),
+    case("empty", f"{PLAN}q.jsonl", "q.jsonl", "no question", files={"q.jsonl": "\n"}),
+    case("suffix", f"{PLAN}q.txt", "q.txt", ".jsonl", files={"q.txt": QUESTION}),
+    case("missing", f"{PLAN}q.jsonl", "q.jsonl", "no such file"),
+    case(
+        "csv columns", f"{PLAN}q.csv", "q.csv:2:", "found 3",
+        files={"q.csv": "who\t['a']\nwho\t['a']\tmore\n"},
+    ),
+    case(
+        "csv literal", f"{PLAN}q.csv", "q.csv:1:", "list",
+        files={"q.csv": "who\t__import__('os').getcwd()\n"},
+    ),
+    case(
+        "csv answers empty", f"{PLAN}q.tsv", "q.tsv:2:", "answers",
+        files={"q.tsv": "who\t['a']\nwho\t[]\n"},
+    ),
+    case("squad", f"{PLAN}q.json", "q.json", "SQuAD", files={"q.json": '{"data": [{"qas": 1}]}'}),
+    case(
+        "bad UTF-8", f"{PLAN}q.jsonl", "q.jsonl:2:", "UTF-8",
+        files={"q.jsonl": QUESTION.encode() + b'{"question": "\xe9"}\n'},
+    ),
+    case("gz", f"{PLAN}q.jsonl.gz", "q.jsonl.gz:1:", files={"q.jsonl.gz": QUESTION}),
+]  # fmt: skip
+
+PREDICTIONS = [
+    case(
+        "unknown id", f"{SCORE}p.jsonl", "p.jsonl:2:", "'q9'",
+        files={"p.jsonl": '{"id": "q1", "prediction": "Mars"}\n{"id": "q9", "prediction": "x"}\n'},
+    ),
+    case(
+        "unknown id in an object", f"{SCORE}p.json", "p.json", "'q9'",
+        files={"p.json": '{"q1": "Mars", "q9": "x"}'},
+    ),
+    case(
+        "id twice", f"{SCORE}p.jsonl", "p.jsonl:2:", "'q1'",
+        files={"p.jsonl": '{"id": "q1", "prediction": "Mars"}\n' * 2},
+    ),
+    case(
+        "no prediction", f"{SCORE}p.jsonl", "p.jsonl:1:", "'prediction'",
+        files={"p.jsonl": '{"id": "q1", "answer": "Mars"}\n'},
+    ),
+    case("not JSON", f"{SCORE}p.jsonl", "p.jsonl:1:", "JSON", files={"p.jsonl": "q1 Mars\n"}),
+    case("a list", f"{SCORE}p.json", "p.json", "object", files={"p.json": '["Mars"]'}),
+]  # fmt: skip
+
+HIT = "nq-sample-0 Q0 1 1 9.5 mine\n"
+RUNS = [
+    case(
+        "five columns", f"{IMPORT}r.trec", "r.trec:2:", "6 columns", "found 5",
+        files={"r.trec": HIT + "nq-sample-0 Q0 2 2 9.1\n"},
+    ),
+    case(
+        "score", f"{IMPORT}r.trec", "r.trec:1:", "number",
+        files={"r.trec": "nq-sample-0 Q0 2 2 high mine\n"},
+    ),
+    case(
+        "score nan", f"{IMPORT}r.trec", "r.trec:1:", "number",
+        files={"r.trec": "nq-sample-0 Q0 2 2 nan mine\n"},
+    ),
+    case(
+        "unknown question", f"{IMPORT}r.trec", "r.trec:2:", "'q77'", "nq sample",
+        files={"r.trec": HIT + "q77 Q0 2 2 9.1 mine\n"},
+    ),
+    case("passage twice", f"{IMPORT}r.trec", "r.trec", "'nq-sample-0'", "twice",
+         files={"r.trec": HIT * 2}),
+    case("no hit", f"{IMPORT}r.trec", "r.trec", "no hit", files={"r.trec": "\n"}),
+    case("not JSON", f"{IMPORT}r.json", "r.json", "JSON", files={"r.json": "{'0': 1}"}),
+    case("another JSON", f"{IMPORT}r.json", "r.json", files={"r.json": '{"0": ["1"]}'}),
+    case(
+        "unknown question in JSON", f"{IMPORT}r.json", "r.json", "which moon is made of cheese",
+        files={"r.json": '[{"question": "which moon is made of cheese", "ctxs": []}]'},
+    ),
+    case(
+        "two texts of a passage", f"{IMPORT}r.json", "r.json", "'7'",
+        files={
+            "r.json": json.dumps(
+                {
+                    str(n): {"contexts": [{"docid": "7", "score": 1.0, "text": f"Mars\n{n}"}]}
+                    for n in range(2)
+                }
+            )
+        },
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "told", "files"), COMMANDS)
+def test_command(words: str, told: tuple[str, ...], files: Files, tmp_path: Path) -> None:
+    write(tmp_path, files)
+    message = error_line(qa(*shlex.split(words), cwd=tmp_path))
+    assert all(fragment in message for fragment in told), message
+    assert all_complete(tmp_path)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(("words", "told", "files"), CORPORA)
+def test_corpus(words: str, told: tuple[str, ...], files: Files, tmp_path: Path) -> None:
+    write(tmp_path, files)
+    message = error_line(qa(*shlex.split(words), cwd=tmp_path))
+    assert all(fragment in message for fragment in told), message
+    assert stage_folders(tmp_path, "chunk") == []
+
+
+@pytest.mark.parametrize(("words", "told", "files"), QUESTIONS)
+def test_questions(words: str, told: tuple[str, ...], files: Files, tmp_path: Path) -> None:
+    write(tmp_path, {"a.jsonl": ARTICLE, **files})
+    message = error_line(qa(*shlex.split(words), cwd=tmp_path))
+    assert all(fragment in message for fragment in told), message
+
+
+@pytest.mark.parametrize(("words", "told", "files"), PREDICTIONS)
+def test_predictions(words: str, told: tuple[str, ...], files: Files, tmp_path: Path) -> None:
+    write(tmp_path, {"q.jsonl": QUESTION, **files})
+    message = error_line(qa(*shlex.split(words), cwd=tmp_path))
+    assert all(fragment in message for fragment in told), message
+    assert stage_folders(tmp_path, "score") == []
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(("words", "told", "files"), RUNS)
+def test_run_file(words: str, told: tuple[str, ...], files: Files, tmp_path: Path) -> None:
+    write(tmp_path, files)
+    message = error_line(qa(*shlex.split(words), cwd=tmp_path))
+    assert all(fragment in message for fragment in told), message
+    assert stage_folders(tmp_path, "import") == []
+    assert not (tmp_path / "results").exists()
+
+
+def test_run_that_names_a_passage_the_corpus_lacks(tmp_path: Path) -> None:
+    write(tmp_path, {"r.trec": HIT + "nq-sample-0 Q0 p77 2 9.1 mine\n"})
+    message = error_line(qa(*shlex.split(f"{IMPORT}r.trec"), cwd=tmp_path))
+    assert "'p77'" in message
+    assert "r.trec" in message
+    assert stage_folders(tmp_path, "score") == []
+    assert not (tmp_path / "results").exists()
+
+
+LATE = [
+    case("depth 0", "search depth=0", "depth", "0"),
+    case("depth no number", "search depth=deep", "depth"),
+    case("mode", "run mode=strict", "strict", "drqa"),
+    case("k1 below 0", "index retriever.k1=-1", "k1=-1"),
+    case("k1 no number", "index retriever.k1=abc", "k1"),
+    case("b above 1", "index retriever.b=1.5", "b=1.5"),
+    case("stemmer", "index retriever.stemmer=snowball", "snowball", "krovetz"),
+    case("recall at 0", "run metrics.answer_recall.k=[0,5]", "k", "0"),
+    case("recall at nothing", "run metrics.answer_recall.k=[]", "k"),
+    case("results a file", "run paths.results=taken", "taken", files={"taken": "x"}),
+    case("cache a file", "chunk paths.cache=taken", "taken", files={"taken": "x"}),
+    case("out a folder", "export what=passages format=psgs_w100 out=there", "there",
+         files={"there/x": ""}),
+    case("out below a file", "export what=passages format=psgs_w100 out=taken/x", "taken",
+         files={"taken": "x"}),
+]  # fmt: skip
+
+
+@pytest.mark.java
+@pytest.mark.parametrize(("words", "told", "files"), LATE)
+def test_setting_of_a_late_stage(
+    words: str, told: tuple[str, ...], files: Files, nq_cache: Path
+) -> None:
+    write(nq_cache, files)
+    message = error_line(qa(*shlex.split(words), *SAMPLE_NQ, cwd=nq_cache))
+    assert all(fragment in message for fragment in told), message
+    assert all_complete(nq_cache)
+    assert not (nq_cache / "results").exists()
+
+
+@pytest.mark.java
+@pytest.mark.parametrize("heap", ["2x", "1k", "99999999g"])
+def test_java_heap(heap: str, tmp_path: Path) -> None:
+    words = ("index", "corpus=sample", f"runtime.java_heap={heap}")
+    assert "java_heap" in error_line(qa(*words, cwd=tmp_path))
+    assert len(stage_folders(tmp_path, "chunk")) == 1
+    assert stage_folders(tmp_path, "index") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("_target_: qa_bench.retriever.bm25.Bm25\nk1: [0.9\nb: 0.4\n", ("mine.yaml", "line 3")),
+        ("- a\n- b\n", ("mine",)),
+        ("k1: 0.9\n", ("retriever", "_target_")),
+        ("_target_: nowhere.to.Be\n", ("retriever", "nowhere")),
+        ("_target_: qa_bench.retriever.bm25.Bm25\nk1: ???\n", ("k1",)),
+        ("_target_: qa_bench.retriever.bm25.Bm25\nk2: 1\n", ("retriever", "k2")),
+        ("defaults:\n  - nosuch\n", ("nosuch",)),
+    ],
+    ids=["syntax", "list", "no target", "target", "missing value", "setting", "defaults"],
+)
+def test_yaml_of_the_users(text: str, told: tuple[str, ...], tmp_path: Path) -> None:
+    write(tmp_path, {"mine/retriever/mine.yaml": text})
+    words = ("index", "--config-dir=mine", "retriever=mine", "corpus=sample")
+    message = error_line(qa(*words, cwd=tmp_path))
+    assert all(fragment in message for fragment in told), message
+    assert stage_folders(tmp_path, "index") == []
+
+
+def test_manifest_that_is_no_json(tmp_path: Path) -> None:
+    good("chunk", "corpus=sample", cwd=tmp_path)
+    (folder,) = stage_folders(tmp_path, "chunk")
+    (folder / "manifest.json").write_text('{"key": ')
+    message = error_line(qa("chunk", "corpus=sample", cwd=tmp_path))
+    assert "manifest.json" in message
+    assert folder.name in message
+
+
+def test_passages_that_vanished(tmp_path: Path) -> None:
+    good("chunk", "corpus=sample", cwd=tmp_path)
+    (folder,) = stage_folders(tmp_path, "chunk")
+    (folder / "passages-00000.arrow").unlink()
+    words = ("export", "what=passages", "format=psgs_w100", "out=x.tsv", "corpus=sample")
+    message = error_line(qa(*words, cwd=tmp_path))
+    assert "passages-00000.arrow" in message
+    assert list(tmp_path.glob("*x.tsv*")) == []
+
+
+def test_a_job_that_fails_is_told_once_and_the_others_run(tmp_path: Path) -> None:
+    write(tmp_path, {"p.jsonl": '{"id": "q1", "prediction": "Mars"}\n', "good.jsonl": QUESTION,
+                     "bad.jsonl": QUESTION.replace("[", '["", 3')})  # fmt: skip
+    words = "score -m dataset=file dataset.path=bad.jsonl,good.jsonl predictions=p.jsonl --json"
+    done = qa(*words.split(), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("qa-bench: error:")]
+    assert len(told) == 1
+    assert "bad.jsonl:1:" in told[0]
+    assert json.loads(done.stdout)["em"] == 1.0
