@@ -1,0 +1,47 @@
+"""Fixtures of the unit tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from qa_bench.store import Passages, describe_passages, write_passages
+from qa_bench.types import Passage, Question, QuestionSet
+
+settings.register_profile("unit", deadline=None, max_examples=100, derandomize=True, database=None)
+settings.load_profile("unit")
+
+MakePassages = Callable[..., Passages]
+MakeQuestions = Callable[..., QuestionSet]
+
+
+@pytest.fixture
+def make_passages(tmp_path: Path) -> MakePassages:
+    """``make_passages(shard, shard, …)``: a collection with one Arrow file a shard."""
+
+    def make(*shards: Sequence[tuple[str, str, str]]) -> Passages:
+        folder = tmp_path / "passages"
+        folder.mkdir()
+        files = [folder / f"passages-{number:05d}.arrow" for number in range(len(shards))]
+        for file, shard in zip(files, shards, strict=True):
+            write_passages(file, [Passage(*row) for row in shard])
+        describe_passages(folder, files)
+        return Passages(folder)
+
+    return make
+
+
+@pytest.fixture
+def make_questions() -> MakeQuestions:
+    """``make_questions({"q1": ["answer"]})``: a set whose texts are "text of q1" and so on."""
+
+    def make(answers: dict[str, Sequence[str]], match: str = "string") -> QuestionSet:
+        questions = tuple(
+            Question(qid, f"text of {qid}", tuple(gold)) for qid, gold in answers.items()
+        )
+        return QuestionSet("set", "test", match, questions, digest="0" * 64)
+
+    return make
