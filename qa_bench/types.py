@@ -185,6 +185,12 @@ class Runtime:
             raise UserError(f"runtime.java_heap must be a size such as 2g, got '{self.java_heap}'")
 
     @property
+    def heap_mb(self) -> int:
+        """``java_heap`` in MiB."""
+        number, unit = re.fullmatch(r"(\d+)([kKmMgG]?)", self.java_heap).groups()  # type: ignore[union-attr]
+        return int(number) * {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[unit.lower()] >> 20
+
+    @property
     def workers(self) -> int:
         """Threads to start: ``threads``, or the processors this process may use."""
         return self.threads or len(os.sched_getaffinity(0))

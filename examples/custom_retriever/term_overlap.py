@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from qa_bench.errors import UserError
 from qa_bench.store import Passages
 from qa_bench.text import dpr_tokens, nfd
 from qa_bench.types import QuestionSet, Run, Runtime
@@ -18,11 +19,13 @@ from qa_bench.types import QuestionSet, Run, Runtime
 class TermOverlap:
     """Counts the different question words, at least ``min_length`` letters long, in a passage."""
 
-    # The index is the same whatever min_length is: searching with another one rebuilds nothing.
+    # The index is the same whatever min_length is: another one only searches it again.
     search_only = frozenset({"min_length"})
 
     def __init__(self, min_length: int = 1, about: Mapping[str, Any] | None = None) -> None:
         """Keep the settings; anything heavy waits until ``index`` or ``search``."""
+        if not isinstance(min_length, int) or min_length < 1:
+            raise UserError(f"retriever.min_length: a number from 1, got {min_length}")
         self._min_length = min_length
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -65,9 +66,12 @@ class Bm25:
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
         """Index every passage; one index directory ``lucene`` in ``folder``."""
+        lucene = folder / "lucene"
+        shutil.rmtree(lucene, ignore_errors=True)  # what a killed build left
         autoclass = start_jvm(runtime.java_heap)
         arguments = ["-collection", "JsonCollection", "-input", str(folder)]
-        arguments += ["-index", str(folder / "lucene"), "-threads", str(runtime.workers)]
+        arguments += ["-index", str(lucene), "-threads", str(runtime.workers)]
+        arguments += ["-memoryBuffer", str(max(16, runtime.heap_mb // 4))]
         arguments += ["-stemmer", self._stemmer]
         arguments += ["-keepStopwords"] if self._keep_stopwords else []
         indexer = autoclass("io.anserini.index.SimpleIndexer")(arguments)
