@@ -131,6 +131,10 @@ def main(verb: str, overrides: Sequence[str]) -> int:
     return 2 if failed else 0
 
 
+_NAMED_CHANGES = ("retriever.", "depth=", "mode=")
+"""How the overrides begin that make another row of the table."""
+
+
 def _labels(config: Any) -> tuple[dict[str, str], str]:
     """The YAML chosen in each group, and the system's label: the retriever and its changes."""
     from hydra.core.hydra_config import HydraConfig
@@ -145,7 +149,7 @@ def _labels(config: Any) -> tuple[dict[str, str], str]:
     changes = [
         override.removeprefix("retriever.")
         for override in hydra_config.overrides.task
-        if override.startswith("retriever.")
+        if override.startswith(_NAMED_CHANGES)
     ]
     return choices, choices["retriever"] + (f"[{','.join(changes)}]" if changes else "")
 

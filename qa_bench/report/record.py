@@ -79,7 +79,7 @@ def save(record: Record, results: Path, experiment: str, rows: dict[str, list[An
     """Write the record and its per-question CSV; an older record of the same row is replaced."""
     folder = folder_of(results, experiment)
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{record.dataset}--{record.system}"
+    stem = f"{record.dataset}-{record.split}--{record.system}"
     if record.passages_key:
         stem += f"--{record.passages_key[:8]}"
     stem = stem.translate(_UNSAFE)

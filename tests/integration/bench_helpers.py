@@ -108,8 +108,10 @@ def bytes_of(folder: Path, skip: Sequence[str] = ("manifest.json",)) -> dict[str
     }
 
 
-def wait_for(happened: Callable[[], object], what: str, timeout: float = 60) -> None:
-    deadline = time.monotonic() + timeout
+def wait_for(happened: Callable[[], object], what: str, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
     while not happened():
+        if process.poll() is not None:
+            raise AssertionError(f"no {what}: {process.communicate()[1]}")
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.01)
