@@ -111,6 +111,14 @@ class Passages:
         for columns in self._columns:
             yield from map(Passage._make, zip(*(c.to_pylist() for c in columns), strict=True))
 
+    def batches(self, count: int) -> Iterator[list[tuple[int, pa.Array, pa.Array, pa.Array]]]:
+        """Groups of ``count`` record batches: (first row, pids, titles, texts), nothing copied."""
+        whole = [
+            (start, *columns) for start, columns in zip(self._starts, self._columns, strict=False)
+        ]
+        for first in range(0, len(whole), count):
+            yield whole[first : first + count]
+
     def _locate(self, row: int) -> tuple[list[pa.Array], int]:
         number = bisect.bisect_right(self._starts, row) - 1
         return self._columns[number], row - self._starts[number]

@@ -19,7 +19,7 @@ def read_passages(path: Path) -> Iterator[tuple[Passage, int]]:
     r"""(passage, line number) pairs. A doubled quote inside a quoted cell is one quote.
 
     Raises:
-        DataError: another header, a row without exactly three columns, bad UTF-8.
+        DataError: another header, a row without exactly three columns or without text, bad UTF-8.
     """
     csv.field_size_limit(sys.maxsize)
     reader = csv.reader((line for _, line in read_lines(path)), delimiter="\t")
@@ -35,6 +35,8 @@ def read_passages(path: Path) -> Iterator[tuple[Passage, int]]:
                     reader.line_num,
                 )
             pid, text, title = cells
+            if not text.strip():
+                raise DataError(f"passage '{pid}' has no text", path, reader.line_num)
             yield Passage(pid, title, text), reader.line_num
     except csv.Error as error:
         raise DataError(f"not CSV ({error})", path, reader.line_num) from None
