@@ -61,7 +61,10 @@ def _plan(line: Any, config: Any) -> None:
 
 
 def _table(line: Any, config: Any) -> None:
-    """Nothing to do: the callback writes the tables after every verb."""
+    """Only look whether there are results: the callback writes the tables."""
+    from qa_bench.report.record import load
+
+    load(Path(config.paths.results), config.name)
 
 
 VERBS: dict[str, Callable[[Any, Any], None]] = {
@@ -109,8 +112,8 @@ def main(verb: str, overrides: Sequence[str]) -> int:
             return False
 
     if verb not in _WITH_TABLES:
-        overrides = [*overrides, "~hydra.callbacks.tables"]
-    sys.argv = ["qa-bench", *overrides]
+        overrides = ["~hydra.callbacks.tables", *overrides]
+    sys.argv = ["qa-bench", *_options_first(overrides)]
     decorated = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
     try:
         decorated()
@@ -131,12 +134,30 @@ def main(verb: str, overrides: Sequence[str]) -> int:
     return 2 if failed else 0
 
 
-_NAMED_CHANGES = ("retriever.", "depth=", "mode=")
+_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn")
+
+
+def _options_first(words: Sequence[str]) -> list[str]:
+    """Hydra's options may stand anywhere; its parser wants the overrides in one piece."""
+    options: list[str] = []
+    overrides: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            overrides.append(word)
+            continue
+        options.append(word)
+        if word in _WITH_VALUE:
+            options.extend(value for value in [next(rest, None)] if value is not None)
+    return [*options, *overrides]
+
+
+_NAMED_CHANGES = ("retriever.", "depth=", "mode=", "dataset.limit=")
 """How the overrides begin that make another row of the table."""
 
 
 def _labels(config: Any) -> tuple[dict[str, str], str]:
-    """The YAML chosen in each group, and the system's label: the retriever and its changes."""
+    """The YAML chosen in each group, and the system's label: what it is and what was changed."""
     from hydra.core.hydra_config import HydraConfig
 
     hydra_config = HydraConfig.get()
@@ -144,14 +165,13 @@ def _labels(config: Any) -> tuple[dict[str, str], str]:
     if config.system is not None:
         return choices, str(config.system)
     given = config.run if config.run is not None else config.predictions
-    if given is not None:
-        return choices, Path(given).name.split(".")[0]
+    base = choices["retriever"] if given is None else Path(given).name.split(".")[0]
     changes = [
         override.removeprefix("retriever.")
         for override in hydra_config.overrides.task
         if override.startswith(_NAMED_CHANGES)
     ]
-    return choices, choices["retriever"] + (f"[{','.join(changes)}]" if changes else "")
+    return choices, base + (f"[{','.join(changes)}]" if changes else "")
 
 
 _NOISE = ("full_key", "object_type", "Config search", "provider=", "To append", "See https")
@@ -164,6 +184,8 @@ def _configuration_error(error: BaseException) -> str | None:
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
+    if isinstance(error, ValueError) and str(error).startswith("Only one of --run"):
+        return "one of -m, --cfg and --info at a time"
     if not isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
         return None
     if isinstance(error, OverrideParseException):

@@ -35,6 +35,14 @@ experiment=sample is the embedded demonstration; --json ends with one JSON line 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the return value is the exit status."""
+    try:
+        return _main(arguments)
+    except BrokenPipeError:  # qa-bench … | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP, end="")
@@ -86,7 +94,3 @@ def _complete(words: list[str]) -> int:
             return 0
         os.environ["COMP_LINE"] = " ".join([typed[0], *typed[2:]])
     return app.main("run", words)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

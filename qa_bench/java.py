@@ -13,11 +13,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
+from qa_bench.types import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +91,34 @@ def anserini_jar() -> Path:
     return jars[-1]
 
 
+def _check_heap(heap: str) -> None:
+    """Refuse a heap with which the JVM would end this process instead of starting."""
+    size = Runtime(java_heap=heap).heap_mb
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    if not 64 <= size <= memory:
+        raise UserError(
+            f"runtime.java_heap={heap}: give between 64m and this machine's {memory}m of memory"
+        )
+
+
+@contextmanager
+def java_errors(heap: str) -> Iterator[None]:
+    """Tell what Java throws in one line.
+
+    Raises:
+        UserError: Java threw something.
+    """
+    from jnius import JavaException
+
+    try:
+        yield
+    except JavaException as error:
+        told = str(error).splitlines()[0].removeprefix("JVM exception occurred: ")
+        if "OutOfMemoryError" in told:
+            told += f"; Java's heap is {heap}: set runtime.java_heap higher"
+        raise UserError(f"Lucene: {told}") from error
+
+
 @cache
 def start_jvm(heap: str) -> Any:
     """Start the JVM, once, and return pyjnius' ``autoclass``.
@@ -107,6 +137,7 @@ def start_jvm(heap: str) -> Any:
     if jnius_config.vm_running:
         log.debug("a JVM runs already; its heap and class path stay as they are")
     else:
+        _check_heap(heap)
         home = find_java()
         os.environ["JAVA_HOME"] = str(home)
         jnius_config.add_classpath(str(jar))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any, Generic, TypeVar, cast
 
 from qa_bench.errors import UserError
-from qa_bench.stage import identity
 
 T = TypeVar("T")
 
@@ -48,12 +48,36 @@ def make(group: str, node: Any) -> Part[Any]:
     try:
         made = instantiate(settings, _convert_="all")
     except InstantiationException as error:
-        cause = error.__cause__
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
         if isinstance(cause, UserError):
             raise cause from None
-        reason = str(cause or error).splitlines()[0]
+        reason = f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0]}"
         raise UserError(f"{group} ({settings['_target_']}): {reason}") from error
     about = settings.get("about") or {}
-    config = identity(settings)
-    config["_version_"] = getattr(made, "version", 1)
-    return Part(made, config, about)
+    return Part(made, _identity(settings, made), about)
+
+
+def _identity(settings: dict[str, Any], made: Any) -> dict[str, Any]:
+    """What decides the part's results: its settings without labels, its version, its packages."""
+    labels = set(getattr(made, "labels", ()))
+    return {
+        **_without_about({key: value for key, value in settings.items() if key not in labels}),
+        "_version_": getattr(made, "version", 1),
+        **{f"_{name}_": _installed(name) for name in getattr(made, "depends", ())},
+    }
+
+
+def _without_about(value: Any) -> Any:
+    """The settings without ``about``, which parts inside parts have too."""
+    if isinstance(value, dict):
+        return {name: _without_about(inner) for name, inner in value.items() if name != "about"}
+    return [_without_about(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -121,7 +121,8 @@ class Line:
                     f"{self.questions.split} ({len(strangers)} such ids)"
                 )
             return score(*common, predictions=given)
-        return score(*common, run=self.run, passages=self.run_passages)
+        depth = self.depth if self._config.run is None else None
+        return score(*common, run=self.run, passages=self.run_passages, depth=depth)
 
     def record(self) -> Record:
         """Score, and write the record and the per-question file into the results."""
@@ -145,7 +146,7 @@ class Line:
             values=counts["means"],
             costs=self._costs() if ours else {},
             notes=self._notes(counts, used_corpus),
-            published_as=self.retriever.about.get("published", []) if ours else [],
+            published_as=self._published_as() if ours else [],
             version=qa_bench.__version__,
             scores=scores.path.name,
         )
@@ -165,6 +166,14 @@ class Line:
         published = self.corpus.about.get("passages")
         return published is not None and published == self.passages.manifest["counts"]["passages"]
 
+    def _published_as(self) -> list[str]:
+        """The published systems whose settings and matching rules are those of this one."""
+        retriever = self.retriever
+        settings = retriever.about.get("published_with", {})
+        same = all(retriever.config.get(name) == value for name, value in settings.items())
+        comparable = same and self._config.mode in ("dpr", "pyserini")
+        return list(retriever.about.get("published", [])) if comparable else []
+
     def _costs(self) -> dict[str, float]:
         index, run = self.index.manifest, self.run.manifest
         size = sum(output["bytes"] for output in index["outputs"].values())
@@ -178,7 +187,7 @@ class Line:
         }
 
     def _notes(self, counts: dict[str, Any], used_corpus: bool) -> list[str]:
-        notes = []
+        notes = [self.questions.remark] if self.questions.remark else []
         if used_corpus and (note := self.corpus.about.get("note")):
             notes.append(note)
         if bad := counts["degenerate_answers"]:

@@ -1,9 +1,12 @@
 """What every part must be able to do, one Protocol each. Read this first.
 
 Batch in, batch out: nothing here is called once an item. A part holds its settings and nothing
-else; heavy libraries are imported inside its methods, so that making one costs nothing. A part may
-have a ``version`` (an int, 1 when absent): raise it when its code changes what it yields, and
-folders made by the older code are not reused.
+else; heavy libraries are imported inside its methods, so that making one costs nothing.
+
+All settings of a part go into the keys of the stages that run it, except ``about`` and those it
+names in ``labels`` (where files lie, what it is called). It may name packages in ``depends``, whose
+versions go in too, and have a ``version`` (1 when absent): raise it when its code changes what it
+yields, and folders made by the older code are not reused.
 """
 
 from __future__ import annotations

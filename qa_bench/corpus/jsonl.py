@@ -15,6 +15,7 @@ class JsonlArticles:
     """Articles from one or more JSON Lines files, in the order given."""
 
     unit: Literal["article"] = "article"
+    labels = ("name", "path")
 
     def __init__(self, name: str, path: Paths, about: Mapping[str, Any] | None = None) -> None:
         """Keep the settings; nothing is read yet."""

@@ -15,6 +15,7 @@ class PsgsW100:
     """Rows of DPR's passage file: passages already, so the chunker is not asked."""
 
     unit: Literal["passage"] = "passage"
+    labels = ("name", "path")
 
     def __init__(self, name: str, path: Paths, about: Mapping[str, Any] | None = None) -> None:
         """Keep the settings; nothing is read yet."""

@@ -120,45 +120,34 @@ class QuestionFile:
         if not questions:
             raise DataError("holds no question", path)
         whole = tuple(questions)
-        official = self._compare(path, published, whole)
+        official, remark = self._compare(published, whole)
         if self._limit is not None and self._limit < len(whole):
-            log.warning(
-                "%s %s: only the first %d questions of %d; the figures are not the set's",
-                self.name,
-                self.split,
-                self._limit,
-                len(whole),
-            )
+            remark = f"only the first {self._limit} of {len(whole)} questions"
             whole, official = whole[: self._limit], False
+        if remark:
+            remark = f"{self.name} {self.split}: {remark}"
+            log.warning("WARNING: %s (%s)", remark, path)
         digest = content_digest(whole)
         if self._dpr_apostrophes:
             whole = tuple(q._replace(text=straight_apostrophes(q.text)) for q in whole)
-        return QuestionSet(self.name, self.split, self.match, whole, digest, official)
+        return QuestionSet(self.name, self.split, self.match, whole, digest, official, remark)
 
+    @staticmethod
     def _compare(
-        self, path: Path, published: Mapping[str, Any], questions: tuple[Question, ...]
-    ) -> bool | None:
+        published: Mapping[str, Any], questions: tuple[Question, ...]
+    ) -> tuple[bool | None, str]:
+        """Is it the published split, and what to say if not."""
         count, sha256 = published.get("count"), published.get("sha256")
         if count is not None and count != len(questions):
-            log.warning(
-                "WARNING: %s %s holds %d questions where %d were published (%s): figures from it "
-                "are not comparable with published ones",
-                self.name,
-                self.split,
-                len(questions),
-                count,
-                path,
+            return False, (
+                f"{len(questions)} questions where {count} were published; its figures compare "
+                "with no published ones"
             )
-            return False
         if sha256 is None:
-            return None
+            return None, ""
         if content_digest(questions) != sha256:
-            log.warning(
-                "WARNING: %s %s has the published number of questions, but other questions or "
-                "answers than the official file (%s)",
-                self.name,
-                self.split,
-                path,
+            return False, (
+                "the published number of questions, but other questions or answers than the "
+                "official file"
             )
-            return False
-        return True
+        return True, ""

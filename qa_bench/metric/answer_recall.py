@@ -29,10 +29,15 @@ class AnswerRecall:
         self.k = sorted(set(k))
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
-        """``answer_recall@k`` for each k: 1 where the first rank with an answer is at most k."""
+        """``answer_recall@k``: 1 where the first rank with an answer is at most k.
+
+        There is no column for a k below which the run does not reach.
+        """
         first = evidence.first_ranks
         if first is None:
             return {}
         return {
-            f"answer_recall@{k}": ((first > 0) & (first <= k)).astype(np.float64) for k in self.k
+            f"answer_recall@{k}": ((first > 0) & (first <= k)).astype(np.float64)
+            for k in self.k
+            if k <= evidence.depth
         }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pyarrow.compute as pc
 
 from qa_bench.metric.matching import answer_test, get_mode
 from qa_bench.store import Passages, check_covered
@@ -22,6 +23,7 @@ class Evidence:
         run: ranked hits, if passages were retrieved.
         passages: the collection the run's pids name.
         predictions: answer by qid, if questions were answered.
+        searched: how deep the run was asked to go; None for what its deepest hit tells.
     """
 
     questions: QuestionSet
@@ -29,6 +31,15 @@ class Evidence:
     run: Run | None = None
     passages: Passages | None = None
     predictions: dict[str, str] | None = None
+    searched: int | None = None
+
+    @property
+    def depth(self) -> int:
+        """How deep the run goes; beyond, nothing can be said. 0 without a run."""
+        if self.searched is not None:
+            return self.searched
+        ranks = self.run.table.column("rank") if self.run else ()
+        return int(pc.max(ranks).as_py() or 0) if len(ranks) else 0
 
     @cached_property
     def first_ranks(self) -> np.ndarray | None:

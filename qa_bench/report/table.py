@@ -50,7 +50,7 @@ class Table:
         self.rows = _unique(self._row(r) for r in self.records)
         by_set = sorted(self.records, key=lambda r: (place.get(r.dataset, 99), r.dataset, r.split))
         self.sets = _unique(_set(r) for r in by_set)
-        self.metrics = _unique(metric for r in self.records for metric in r.values)
+        self.metrics = _by_family(_unique(metric for r in self.records for metric in r.values))
 
     @staticmethod
     def _row(record: Record) -> Row:
@@ -133,7 +133,7 @@ class Table:
             lines.append(
                 [
                     self._label(self._row(record)),
-                    record.dataset,
+                    _set(record),
                     str(record.n),
                     *(
                         _percent(record.values[m]) if m in record.values else "-"
@@ -160,6 +160,7 @@ class Table:
         if len(twins) == 1:
             return system
         same_name = [other for other in twins if other[1] == corpus]
+        corpus = corpus or "as given"
         return f"{system} ({corpus})" if len(same_name) == 1 else f"{system} ({corpus} {key[:8]})"
 
     def _cell(self, row: Row, name: str, metric: str) -> str:
@@ -209,6 +210,15 @@ def _comparable(record: Record, metric: str) -> list[Published]:
 
 def _set(record: Record) -> str:
     return record.dataset if record.split == "test" else f"{record.dataset}-{record.split}"
+
+
+def _by_family(metrics: list[str]) -> list[str]:
+    """Metrics of one name together, in the order of their k."""
+    families = _unique(metric.partition("@")[0] for metric in metrics)
+    return sorted(
+        metrics,
+        key=lambda m: (families.index(m.partition("@")[0]), int(m.partition("@")[2] or 0)),
+    )
 
 
 def _unique(items: Iterable[T]) -> list[T]:

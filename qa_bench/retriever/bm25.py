@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_bench.errors import UserError
-from qa_bench.java import start_jvm
+from qa_bench.java import java_errors, start_jvm
 from qa_bench.progress import progress
 from qa_bench.store import Passages
 from qa_bench.types import QuestionSet, Run, Runtime
@@ -40,6 +40,7 @@ class Bm25:
     """
 
     search_only = frozenset({"k1", "b"})
+    depends = ("pyserini",)
 
     def __init__(
         self,
@@ -88,7 +89,8 @@ class Bm25:
         arguments.stemmer, arguments.keepStopwords = self._stemmer, self._keep_stopwords
         indexer = autoclass("io.anserini.index.IndexCollection")(arguments)
         indexed = indexer.getCounters().indexed
-        with progress(len(passages), "index", "passages", runtime) as bar:
+        bar = progress(len(passages), "index", "passages", runtime)
+        with bar, java_errors(runtime.java_heap):
             for _ in _while_running(indexer.run):
                 bar.update(int(indexed.get()) - bar.n)
         shutil.rmtree(source)
@@ -108,7 +110,8 @@ class Bm25:
         write = _result_writer(autoclass)
         rows: list[np.ndarray] = []
         scores: list[np.ndarray] = []
-        with progress(len(questions), "search", "questions", runtime) as bar:
+        bar = progress(len(questions), "search", "questions", runtime)
+        with bar, java_errors(runtime.java_heap):
             for start in range(0, len(questions), _SEARCH_BATCH):
                 batch = questions.questions[start : start + _SEARCH_BATCH]
                 texts, names = _java_list(autoclass), _java_list(autoclass)

@@ -54,7 +54,11 @@ def chunk(corpus: Part[Corpus], chunker: Part[Chunker], context: Context) -> Fol
         unique.check(source)
         totals = {name: sum(note[name] for note in notes) for name in notes[0]} if notes else {}
         if not totals.get("passages"):
-            raise DataError("the corpus yields no passage", ", ".join(map(str, files)))
+            raise DataError(
+                f"{totals.get('articles', 0)} articles, and the chunker made no passage of them; "
+                "chunker=words keeps articles of any length",
+                files[0],
+            )
         shards.tidy()
         describe_passages(folder, [shards.data(n) for n in range(len(notes))])
         return totals

@@ -30,6 +30,7 @@ def score(
     run: Folder | None = None,
     passages: Folder | None = None,
     predictions: dict[str, str] | None = None,
+    depth: int | None = None,
 ) -> Folder:
     """Per-question values of every metric that applies to what is given.
 
@@ -47,6 +48,7 @@ def score(
             read_run(run.path / RUN_FILE) if run else None,
             open_passages(passages.path) if passages else None,
             predictions,
+            depth,
         )
         columns: dict[str, Any] = {"qid": [question.qid for question in questions]}
         if evidence.first_ranks is not None:
@@ -78,6 +80,7 @@ def score(
         config={
             "match": questions.match,
             "mode": mode,
+            "depth": depth,
             "metrics": {label: metric.config for label, metric in metrics.items()},
         },
         inputs=inputs,
