@@ -74,6 +74,10 @@ def describe_passages(folder: Path, files: Sequence[Path]) -> None:
     (folder / "state.json").write_text(json.dumps(state, indent=1))
 
 
+Group = list[tuple[int, pa.Array, pa.Array, pa.Array]]
+"""Record batches as (first row, pids, titles, texts)."""
+
+
 class Passages:
     """A memory-mapped passage collection, random access by row and by pid.
 
@@ -111,9 +115,9 @@ class Passages:
         for columns in self._columns:
             yield from map(Passage._make, zip(*(c.to_pylist() for c in columns), strict=True))
 
-    def batches(self, count: int) -> Iterator[list[tuple[int, pa.Array, pa.Array, pa.Array]]]:
-        """Groups of ``count`` record batches: (first row, pids, titles, texts), nothing copied."""
-        whole = [
+    def batches(self, count: int) -> Iterator[Group]:
+        """Groups of ``count`` record batches, nothing copied."""
+        whole: Group = [
             (start, *columns) for start, columns in zip(self._starts, self._columns, strict=False)
         ]
         for first in range(0, len(whole), count):

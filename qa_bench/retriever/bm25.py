@@ -6,6 +6,8 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,13 @@ import pyarrow.compute as pc
 from qa_bench.errors import UserError
 from qa_bench.java import java_errors, start_jvm
 from qa_bench.progress import progress
-from qa_bench.store import Passages
+from qa_bench.store import Group, Passages
 from qa_bench.types import QuestionSet, Run, Runtime
 
 _WIDTH = 12
 """Digits of a Lucene document id: the passage's row, padded so that text order is corpus order."""
 
-_BATCHES_PER_FILE = 8
+_BATCHES_PER_FILE = 4
 """Record batches a file of documents: Anserini's threads take a file each."""
 
 _SEARCH_BATCH = 512
@@ -79,8 +81,8 @@ class Bm25:
         for left_by_a_kill in (source, lucene):
             shutil.rmtree(left_by_a_kill, ignore_errors=True)
         source.mkdir()
-        _write_documents(passages, source)
         autoclass = start_jvm(runtime.java_heap)
+        _write_documents(passages, source, runtime.workers)
         arguments = autoclass("io.anserini.index.IndexCollection$Args")()
         arguments.collectionClass = "JsonCollection"
         arguments.input, arguments.index = str(source), str(lucene)
@@ -129,16 +131,17 @@ class Bm25:
         return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
 
 
-def _write_documents(passages: Passages, folder: Path) -> None:
+def _write_documents(passages: Passages, folder: Path, workers: int) -> None:
     """Anserini's JSON documents: the row as id, title and text as one field; some files of them.
 
     Built column by column in Arrow. Only passages with control characters, which JSON must escape
     one by one, go through Python.
     """
-    for number, batches in enumerate(passages.batches(_BATCHES_PER_FILE)):
+
+    def write(number: int, batches: Group) -> None:
         with (folder / f"{number:06d}.jsonl").open("wb") as file:
             for first, _, titles, texts in batches:
-                rows = pa.array(range(first, first + len(texts))).cast(pa.string())
+                rows = pa.array(np.arange(first, first + len(texts))).cast(pa.string())
                 lines = pc.binary_join_element_wise(
                     '{"id":"',
                     pc.utf8_lpad(rows, _WIDTH, "0"),
@@ -151,6 +154,10 @@ def _write_documents(passages: Passages, folder: Path) -> None:
                 )
                 _, ends, data = lines.buffers()
                 file.write(memoryview(data)[: memoryview(ends).cast("i")[len(lines)]])
+
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(write, count(), passages.batches(_BATCHES_PER_FILE)):
+            pass
 
 
 def _escaped(strings: pa.Array) -> pa.Array:
