@@ -70,9 +70,11 @@ def find_java() -> Path:
     rejected = []
     for source, home in _candidates():
         version = java_version(home)
-        if version is not None and version >= REQUIRED and list(home.glob("lib/**/libjvm.*")):
+        library = any(home.glob("lib/**/libjvm.*"))
+        if version is not None and version >= REQUIRED and library:
             return home
         what = f"Java {version}" if version else "no Java runtime that can be embedded"
+        what += "" if library or not version else " without its library libjvm"
         rejected.append(f"{source} has {what} ({home})")
     found = "; ".join(rejected) or "no Java was found"
     raise UserError(f"Lucene needs Java {REQUIRED} or newer: {found}. {_HOW}")

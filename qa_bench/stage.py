@@ -168,7 +168,7 @@ def run_stage(
     """
     identified = {"stage": name, "version": version, "config": dict(config), "inputs": dict(inputs)}
     key = digest(identified)[:16]
-    target = cache / name / f"{_UNSAFE.sub('-', slug)}-{key}"
+    target = cache / name / f"{_UNSAFE.sub('-', slug)[:100]}-{key}"
     if (found := _finished(target, key)) is not None:
         log.info("%s: reusing %s", name, target.name)
         return found

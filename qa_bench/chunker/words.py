@@ -53,6 +53,8 @@ class Words:
                 f"chunker: tail must be keep, wrap or drop and short keep or drop, "
                 f"got tail={tail} short={short}"
             )
+        if isinstance(skip_titles, str):
+            raise UserError("chunker.skip_titles must be a list of patterns")
         try:
             self._skip = [regex.compile(pattern) for pattern in skip_titles]
         except regex.error as error:

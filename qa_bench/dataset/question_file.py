@@ -53,7 +53,14 @@ class QuestionFile:
             dpr_apostrophes: replace curly apostrophes in questions, as DPR does.
             limit: read only the first so many questions.
             about: sources, licence and citation, for people.
+
+        Raises:
+            UserError: an unknown match, or a limit below 1.
         """
+        if match not in ("string", "regex"):
+            raise UserError(f"dataset.match '{match}' is unknown: use string or regex")
+        if limit is not None and limit < 1:
+            raise UserError(f"dataset.limit must be at least 1, got {limit}")
         self.name, self.match, self.split = name, match, split
         self._path, self._folder = path, folder
         self._splits = splits or {}

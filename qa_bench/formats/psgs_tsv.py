@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from qa_bench.formats.lines import read_lines
 from qa_bench.types import Passage
 
 HEADER = ["id", "text", "title"]
+_BARE = re.compile(r"[A-Za-z0-9!&,.\-]*")
 
 
 def read_passages(path: Path) -> Iterator[tuple[Passage, int]]:
@@ -22,7 +24,7 @@ def read_passages(path: Path) -> Iterator[tuple[Passage, int]]:
         DataError: another header, a row without exactly three columns or without text, bad UTF-8.
     """
     csv.field_size_limit(sys.maxsize)
-    reader = csv.reader((line for _, line in read_lines(path)), delimiter="\t")
+    reader = csv.reader((line for _, line in read_lines(path)), delimiter="\t", strict=True)
     try:
         header = next(reader, None)
         if header != HEADER:
@@ -57,5 +59,5 @@ def _quoted(cell: str) -> str:
 
 
 def _needs_quotes(cell: str) -> bool:
-    """As in DPR's file: titles with a space are quoted; here also where CSV demands it."""
-    return any(character in cell for character in ' "\t\r\n')
+    """As in DPR's file: all but titles of ASCII letters, digits and a little punctuation."""
+    return _BARE.fullmatch(cell) is None

@@ -44,7 +44,7 @@ def read_dpr_csv(path: Path) -> Iterator[Row]:
 def _answer_list(cell: str, path: Path, number: int) -> list[str]:
     try:
         value = ast.literal_eval(cell.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise DataError(f"answers are not a list literal: {cell[:60]}", path, number) from None
     if not isinstance(value, list) or not all(isinstance(answer, str) for answer in value):
         raise DataError(f"answers are not a list of strings: {cell[:60]}", path, number)
@@ -78,7 +78,10 @@ def read_squad(path: Path) -> Iterator[Row]:
         for article in articles:
             for paragraph in article["paragraphs"]:
                 for qa in paragraph["qas"]:
-                    yield qa["id"], qa["question"], [a["text"] for a in qa["answers"]], 1
+                    answers = [answer["text"] for answer in qa["answers"]]
+                    if not all(isinstance(text, str) for text in (qa["question"], *answers)):
+                        raise TypeError(f"question or answer of '{qa['id']}' is not text")
+                    yield str(qa["id"]), qa["question"], answers, 1
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"not SQuAD JSON ({type(error).__name__}: {error})", path) from None
 
@@ -116,8 +119,17 @@ def read_predictions(path: Path) -> dict[str, str]:
         DataError: neither, or an id given twice.
     """
     if suffix_of(path) == ".json":
+
+        def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+            seen = dict(pairs)
+            if len(seen) != len(pairs):
+                names = [name for name, _ in pairs]
+                twice = next(name for name in names if names.count(name) > 1)
+                raise DataError(f"id '{twice}' has a prediction already", path)
+            return seen
+
         try:
-            value: Any = json.loads(read_whole(path))
+            value: Any = json.loads(read_whole(path), object_pairs_hook=once)
         except ValueError as error:
             raise DataError(f"not JSON ({error})", path) from None
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):

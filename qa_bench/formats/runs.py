@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+import pyarrow as pa
 
 from qa_bench.errors import DataError
 from qa_bench.formats.lines import read_lines, read_whole
@@ -39,6 +42,8 @@ class _Hits:
     passages: dict[str, Passage]
 
     def add(self, qid: str, pid: str, score: float) -> None:
+        if not math.isfinite(score):
+            raise ValueError(f"score of passage '{pid}' for question '{qid}' is {score}")
         pids, scores = self.by_qid.setdefault(qid, ([], []))
         pids.append(pid)
         scores.append(score)
@@ -88,7 +93,9 @@ def _read_trec(path: Path, questions: QuestionSet) -> ForeignRun:
         try:
             score, rank = float(cells[4]), int(cells[3])
         except ValueError:
-            raise DataError("rank or score is not a number", path, number) from None
+            score, rank = math.nan, 0
+        if not math.isfinite(score):
+            raise DataError("rank or score is not a number", path, number)
         rows.setdefault(find(cells[0], number), []).append((-score, rank, cells[2]))
     hits = _Hits(path, {}, {})
     for qid, ranked in rows.items():
@@ -183,16 +190,23 @@ def write_trec(file: IO[str], run: Run, tag: str) -> int:
     Raises:
         DataError: an id holds white space, which the format cannot carry.
     """
-    count = 0
+    count, tag = 0, "-".join(tag.split())
     for batch in run.table.to_batches():
-        for qid, rank, pid, score in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+        qids, ranks, pids = (batch.column(i).to_pylist() for i in range(3))
+        for qid, rank, pid, score in zip(qids, ranks, pids, _digits(batch.column(3)), strict=True):
             if len(qid.split()) != 1 or len(pid.split()) != 1:
                 raise DataError(
                     f"TREC cannot carry ids with white space: '{qid}' '{pid}'", file.name
                 )
-            file.write(f"{qid} Q0 {pid} {rank} {score:.6f} {tag}\n")
+            file.write(f"{qid} Q0 {pid} {rank} {score} {tag}\n")
             count += 1
     return count
+
+
+def _digits(scores: pa.Array) -> list[str]:
+    """Scores with as many digits as tell them from their neighbours, and no more."""
+    digits: list[str] = scores.to_numpy(zero_copy_only=False).astype(str).tolist()
+    return digits
 
 
 def write_dpr_json(
@@ -204,7 +218,7 @@ def write_dpr_json(
 ) -> int:
     """DPR's retrieval JSON, ``has_answer`` on every context; return how many questions."""
     rows = passages.rows(run.table.column("pid").combine_chunks())
-    scores = run.table.column("score").to_pylist()
+    scores = _digits(run.table.column("score").combine_chunks())
     slices = run.slices()
 
     def contexts(qid: str, answers: tuple[str, ...]) -> Iterator[dict[str, Any]]:
@@ -216,7 +230,7 @@ def write_dpr_json(
                 "id": pid,
                 "title": title,
                 "text": text,
-                "score": str(round(score, 6)),
+                "score": score,
                 "has_answer": test(text, title),
             }
 

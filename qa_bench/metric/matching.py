@@ -29,6 +29,9 @@ class Test(Protocol):
         ...
 
 
+Patterns = Callable[[Sequence[str]], list[Any]]
+"""Answer patterns → those that compile, compiled."""
+
 _FLAGS = regex.IGNORECASE | regex.UNICODE | regex.MULTILINE
 _STDLIB_FLAGS = re.IGNORECASE | re.UNICODE | re.MULTILINE
 
@@ -39,7 +42,7 @@ def _compiled(module: Any, patterns: Sequence[str], flags: int) -> list[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # "possible nested set": valid all the same
         for pattern in patterns:
-            with contextlib.suppress(module.error, OverflowError, RecursionError):
+            with contextlib.suppress(module.error, ValueError, OverflowError, RecursionError):
                 compiled.append(module.compile(pattern, flags))
     return compiled
 
@@ -112,12 +115,19 @@ def _drqa_string(answers: Sequence[str]) -> Test:
     return test
 
 
-def _search(module: Any, flags: int, only_first: bool = False) -> Callable[[Sequence[str]], Test]:
-    """A test that searches NFD text for NFD patterns with ``module``'s regular expressions."""
+def _dpr_patterns(answers: Sequence[str]) -> list[Any]:
+    return _compiled(regex, [nfd(answer) for answer in answers], _FLAGS)
+
+
+def _stdlib_patterns(answers: Sequence[str]) -> list[Any]:
+    return _compiled(re, [nfd(answer) for answer in answers], _STDLIB_FLAGS)
+
+
+def _search(compiled: Patterns, only_first: bool = False) -> Callable[[Sequence[str]], Test]:
+    """A test that searches NFD text for the patterns."""
 
     def make(answers: Sequence[str]) -> Test:
-        tried = answers[:1] if only_first else answers
-        patterns = _compiled(module, [nfd(answer) for answer in tried], flags)
+        patterns = compiled(answers[:1] if only_first else answers)
 
         def test(text: str, title: str = "") -> bool:
             text = nfd(text)
@@ -176,6 +186,7 @@ class Mode:
         same_regex: does this prediction match this answer pattern?
         tokens: the tokenizer behind ``string``, by which empty answers are recognised.
         titles: whether titles are searched too.
+        patterns: compiles answer patterns, leaving out those that fail.
     """
 
     string: Callable[[Sequence[str]], Test]
@@ -184,27 +195,37 @@ class Mode:
     same_regex: Callable[[str, str], bool] = _match_start
     tokens: Tokenizer = dpr_tokens
     titles: bool = False
+    patterns: Patterns = _dpr_patterns
 
 
-_stdlib_search = _search(re, _STDLIB_FLAGS)
+def _squad_words(text: str) -> list[str]:
+    return squad_normalize(text).split()
+
+
+_stdlib_search = _search(_stdlib_patterns)
 
 MODES: dict[str, Mode] = {
-    "dpr": Mode(_dpr_string, _search(regex, _FLAGS)),
+    "dpr": Mode(_dpr_string, _search(_dpr_patterns)),
     "drqa": Mode(
-        _drqa_string, _search(regex, _FLAGS, only_first=True), same=_same_nfd, tokens=drqa_tokens
+        _drqa_string,
+        _search(_dpr_patterns, only_first=True),
+        same=_same_nfd,
+        tokens=drqa_tokens,
     ),
-    "pyserini": Mode(_dpr_string, _stdlib_search),
+    "pyserini": Mode(_dpr_string, _stdlib_search, patterns=_stdlib_patterns),
     "flashrag": Mode(
         _substring(with_title=True),
         _stdlib_search,
         same_regex=_match_whole,
-        tokens=lambda text: squad_normalize(text).split(),
+        tokens=_squad_words,
         titles=True,
+        patterns=_stdlib_patterns,
     ),
     "kilt": Mode(
         _substring(with_title=False),
         _stdlib_search,
-        tokens=lambda text: squad_normalize(text).split(),
+        tokens=_squad_words,
+        patterns=_stdlib_patterns,
     ),
 }
 
@@ -221,17 +242,23 @@ def get_mode(name: str) -> Mode:
         raise UserError(f"match mode '{name}' is unknown: use one of {', '.join(MODES)}") from None
 
 
+def _check(answers: Sequence[str], match: str = "string") -> None:
+    if isinstance(answers, str):
+        raise UserError("gold answers must be a list of strings, not one string")
+    if not answers:
+        raise UserError("a question needs at least one gold answer")
+    if match not in ("string", "regex"):
+        raise UserError(f"match '{match}' is unknown: use string or regex")
+
+
 def answer_test(answers: Sequence[str], match: Match, how: str) -> Test:
     """Prepare the test of one question's answers, to be called on many passages.
 
     Raises:
         UserError: there are no answers, or ``match`` or ``how`` is unknown.
     """
-    if not answers:
-        raise UserError("a question needs at least one gold answer")
+    _check(answers, match)
     chosen = get_mode(how)
-    if match not in ("string", "regex"):
-        raise UserError(f"match '{match}' is unknown: use string or regex")
     return chosen.regex(answers) if match == "regex" else chosen.string(answers)
 
 
@@ -269,8 +296,7 @@ def exact_match(
 
     Source: SQuAD ``evaluate-v1.1.py``; regex EM from DrQA ``drqa/reader/utils.py``.
     """
-    if not answers:
-        raise UserError("a question needs at least one gold answer")
+    _check(answers, match)
     chosen = get_mode(mode)
     same = chosen.same_regex if match == "regex" else chosen.same
     return any(same(prediction, answer) for answer in answers)
@@ -286,8 +312,7 @@ def f1_score(prediction: str, answers: Sequence[str]) -> float:
 
     Source: SQuAD ``evaluate-v1.1.py``.
     """
-    if not answers:
-        raise UserError("a question needs at least one gold answer")
+    _check(answers)
     predicted = squad_normalize(prediction).split()
 
     def f1(answer: str) -> float:
@@ -303,8 +328,8 @@ def degenerate(answers: Sequence[str], match: Match, how: str) -> int:
 
     An empty pattern counts too: it matches every passage.
     """
+    chosen = get_mode(how)
     if match == "regex":
-        compiled = _compiled(regex, [nfd(answer) for answer in answers if answer], _FLAGS)
-        return len(answers) - len(compiled)
-    tokens = get_mode(how).tokens
+        return len(answers) - len(chosen.patterns([answer for answer in answers if answer]))
+    tokens = chosen.tokens
     return sum(1 for answer in answers if not tokens(nfd(answer)) or not squad_normalize(answer))

@@ -33,6 +33,10 @@ def score_run(
     """
     if not questions:
         raise UserError("there are no questions to score")
+    if not k or min(k) < 1:
+        raise UserError(f"k must be a list of numbers >= 1, got {list(k)}")
+    if texts := [qid for qid, ranked in run.items() if isinstance(ranked, str)]:
+        raise UserError(f"the run of '{texts[0]}' must be a list of passages, not one string")
     if unknown := [qid for qid in run if qid not in questions]:
         raise UserError(f"the run answers a question that is not in the set: '{unknown[0]}'")
     titles = get_mode(mode).titles

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.stage import write_whole
-
-_UNSAFE = str.maketrans(dict.fromkeys('/\\:*?"<>| \t\n', "-"))
+from qa_bench.stage import digest, write_whole
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,9 @@ def save(record: Record, results: Path, experiment: str, rows: dict[str, list[An
     """Write the record and its per-question CSV; an older record of the same row is replaced."""
     folder = folder_of(results, experiment)
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{record.dataset}-{record.split}--{record.system}"
-    if record.passages_key:
-        stem += f"--{record.passages_key[:8]}"
-    stem = stem.translate(_UNSAFE)
+    row = digest([record.system, record.corpus, record.passages_key])[:8]
+    label = re.sub(r"[^\w.,=+\[\]-]+", "-", record.system)[:100]
+    stem = f"{record.dataset}-{record.split}--{label}--{row}"
     temporary = folder / f".{stem}.csv.tmp"
     with temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -176,8 +176,8 @@ class Table:
         return [str(record.n) if record else "" for record in records]
 
     def _costs(self, row: Row) -> list[str]:
-        show: Callable[[float | None], str] = lambda v: "" if v is None else f"{v:,.6g}"  # noqa: E731
-        return [show(self._cost(row, cost)) for cost in COSTS]
+        values = [self._cost(row, cost) for cost in COSTS]
+        return ["" if value is None else f"{value:,.1f}".removesuffix(".0") for value in values]
 
     def _plain_notes(self) -> list[str]:
         return _unique(note for record in self.records for note in record.notes)
