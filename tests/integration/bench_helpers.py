@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -21,9 +22,7 @@ METRICS = ("answer_recall@1", "answer_recall@5", "answer_recall@20", "answer_rec
 Done = subprocess.CompletedProcess[str]
 
 
-def python(
-    *words: str, cwd: Path, env: dict[str, str] | None = None, timeout: float = 120
-) -> Done:
+def python(*words: str, cwd: Path, env: dict[str, str] | None = None, timeout: float = 120) -> Done:
     return subprocess.run(
         [sys.executable, *words],
         cwd=cwd,
@@ -93,6 +92,11 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def sample_questions(name: str) -> list[dict[str, Any]]:

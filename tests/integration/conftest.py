@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from bench_helpers import SAMPLE_NQ, good
 
 

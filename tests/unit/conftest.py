@@ -11,7 +11,7 @@ from hypothesis import settings
 from qa_bench.store import Passages, describe_passages, write_passages
 from qa_bench.types import Passage, Question, QuestionSet
 
-settings.register_profile("unit", deadline=None, max_examples=20000, derandomize=True, database=None)
+settings.register_profile("unit", deadline=None, max_examples=100, derandomize=True, database=None)
 settings.load_profile("unit")
 
 MakePassages = Callable[..., Passages]

@@ -57,6 +57,7 @@ def plain_has_answer(text: str, answers: list[str]) -> bool:
 @example("It was ΟΔΟΣ", ["it was"])
 @example("new\u200byork", ["New York"])
 @example("xnew york", ["new york"])
+@example("at 0 \u212aelvin", ["Kelvin"])
 @example("new yorkers", ["new york"])
 def test_mode_dpr_is_a_search_for_token_sublists(text: str, answers: list[str]):
     expected = plain_has_answer(text, answers)
@@ -164,6 +165,16 @@ def test_no_answers_is_an_error(match: str):
         lambda: f1_score("text", []),
     ):
         with pytest.raises(UserError, match="at least one gold answer"):
+            call()
+
+
+def test_a_bare_string_is_no_list_of_answers():
+    for call in (
+        lambda: has_answer("a city", "Paris"),
+        lambda: exact_match("a", "Paris"),
+        lambda: f1_score("i", "Paris"),
+    ):
+        with pytest.raises(UserError):
             call()
 
 

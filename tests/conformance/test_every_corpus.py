@@ -1,0 +1,144 @@
+"""What holds for every reader of a corpus."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import itertools
+import json
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conf_names import names
+
+from qa_bench.errors import DataError, UserError
+from qa_bench.types import Article
+
+Make = Callable[..., Any]
+ARTICLES = [
+    Article("10", "Mars", 'Mars is called "red".\n\nIt has two moons.'),
+    Article("9", "Véga, ☉ 日本 😀", "First\ttab, then \u2028 a line separator and \x85 another."),
+    Article("x-1", "A title with words", "Ends with a quote\""),
+]  # fmt: skip
+COMPRESSORS = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+
+
+def as_jsonl(articles: list[Article]) -> bytes:
+    lines = (json.dumps(article._asdict(), ensure_ascii=False) + "\n" for article in articles)
+    return "".join(lines).encode()
+
+
+def as_tsv(articles: list[Article]) -> bytes:
+    rows = ["id\ttext\ttitle\n"]
+    for article in articles:
+        cells = ['"' + cell.replace('"', '""') + '"' for cell in (article.text, article.title)]
+        rows.append("\t".join([article.id, *cells]) + "\n")
+    return "".join(rows).encode()
+
+
+# How to write a file for each reader: a new reader needs a line here.
+WRITERS: dict[str, tuple[str, Callable[[list[Article]], bytes], list[int]]] = {
+    "qa_bench.corpus.jsonl.JsonlArticles": (".jsonl", as_jsonl, [1, 2, 3]),
+    "qa_bench.corpus.psgs_w100.PsgsW100": (".tsv", as_tsv, [4, 5, 6]),
+}
+
+
+@pytest.fixture(params=names("corpus"))
+def name(request: pytest.FixtureRequest) -> str:
+    made: str = request.param
+    return made
+
+
+@pytest.fixture
+def reader(name: str, part: Make) -> Callable[..., Any]:
+    """``reader(path, …)``: the corpus with these files."""
+
+    def made(*paths: Path) -> Any:
+        listed = ",".join(f'"{path}"' for path in paths)
+        value = f"[{listed}]" if len(paths) > 1 else f'"{paths[0]}"'
+        return part("corpus", name, f"corpus.path={value}").made
+
+    return made
+
+
+@pytest.fixture
+def written(name: str, part: Make, tmp_path: Path) -> Callable[..., tuple[Path, list[int]]]:
+    """``written(articles, stem, compression)``: such a file, and its articles' last lines."""
+    suffix, write, lines = WRITERS[part("corpus", name).config["_target_"]]
+
+    def made(
+        articles: list[Article] = ARTICLES, stem: str = "a", packed: str = ""
+    ) -> tuple[Path, list[int]]:
+        path = tmp_path / f"{stem}{suffix}{packed}"
+        path.write_bytes(COMPRESSORS[packed](write(articles)))
+        return path, lines
+
+    return made
+
+
+def test_attributes(name: str, part: Make) -> None:
+    corpus = part("corpus", name).made
+    assert corpus.name == name
+    assert corpus.unit in ("article", "passage")
+
+
+@pytest.mark.parametrize("packed", COMPRESSORS)
+def test_articles(packed: str, reader: Any, written: Any) -> None:
+    path, lines = written(packed=packed)
+    corpus = reader(path)
+    assert corpus.files() == [path]
+    got = list(corpus.articles())
+    assert [article for article, _, _ in got] == ARTICLES
+    assert all(isinstance(article, Article) for article, _, _ in got)
+    assert [where for _, where, _ in got] == [path] * 3
+    assert [line for _, _, line in got] == lines
+    assert list(corpus.articles()) == got
+
+
+def test_several_files(reader: Any, written: Any, tmp_path: Path) -> None:
+    last, _ = written(ARTICLES[:1], stem="z")
+    first, _ = written(ARTICLES[1:], stem="b", packed=".gz")
+    corpus = reader(last, first)
+    assert corpus.files() == [last, first]
+    assert [article for article, _, _ in corpus.articles()] == ARTICLES
+    assert [where for _, where, _ in corpus.articles()] == [last, first, first]
+    globbed = reader(tmp_path / "?.*")
+    assert globbed.files() == [first, last]
+
+
+def test_missing_files(name: str, reader: Any, written: Any, tmp_path: Path, part: Make) -> None:
+    there, _ = written()
+    for paths in ([tmp_path / "none"], [there, tmp_path / "none"], [tmp_path / "none*"]):
+        with pytest.raises(UserError, match=r"corpus\.path: no such file: .*none"):
+            reader(*paths).files()
+    with pytest.raises(UserError, match=r"corpus\.path="):
+        part("corpus", name, "corpus.path=null").made.files()
+
+
+def test_making_reads_nothing(reader: Any, tmp_path: Path) -> None:
+    assert reader(tmp_path / "none").name
+
+
+def test_streams(reader: Any, written: Any) -> None:
+    """The first article comes although the end of the file is broken."""
+    many = [Article(str(n), f"Title {n}", f"{n**5} text") for n in range(5000)]
+    path, _ = written(many, packed=".gz")
+    path.write_bytes(path.read_bytes()[:-3000])
+    articles = reader(path).articles()
+    first = [article for article, _, _ in itertools.islice(articles, 10)]
+    assert first == many[:10]
+    with pytest.raises(DataError, match="truncated"):
+        list(articles)
+
+
+@pytest.mark.parametrize("bad", [b"\xff\n", b"[]\n", b"one\ttwo\n"])
+def test_a_bad_line_is_named(bad: bytes, reader: Any, written: Any) -> None:
+    path, lines = written(ARTICLES)
+    path.write_bytes(path.read_bytes() + bad)
+    with pytest.raises(DataError) as caught:
+        list(reader(path).articles())
+    assert str(path) in str(caught.value)
+    assert caught.value.line == lines[-1] + 1

@@ -1,0 +1,243 @@
+"""The embedded demonstration: the data that ship, and the tables that come of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from bench_helpers import (
+    METRICS,
+    SETS,
+    bytes_of,
+    figures,
+    good,
+    only,
+    read_csv,
+    read_jsonl,
+    sample_questions,
+    stage_folders,
+)
+
+from qa_bench import has_answer
+from qa_bench.paths import SAMPLE
+from qa_bench.report.table import COSTS
+
+NOTE = "Demonstration on the embedded sample"
+ARTICLES = {row["title"]: row["text"] for row in read_jsonl(SAMPLE / "articles.jsonl")}
+
+
+def table_rows(folder: Path, name: str = "sample") -> list[dict[str, str]]:
+    return read_csv(folder / "results" / f"{name}.csv")
+
+
+def per_question(folder: Path, dataset: str) -> list[dict[str, str]]:
+    return read_csv(only((folder / "results" / "sample").glob(f"{dataset}-sample--bm25--*.csv")))
+
+
+def test_articles() -> None:
+    rows = read_jsonl(SAMPLE / "articles.jsonl")
+    assert len(rows) == len({row["id"] for row in rows}) == len(ARTICLES) >= 60
+    lengths = {title: len(text.split()) for title, text in ARTICLES.items()}
+    assert {t: n for t, n in lengths.items() if not 150 <= n <= 700} == {}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_questions(name: str) -> None:
+    """Every question can be answered from the article it was written about."""
+    rows = sample_questions(name)
+    match = "regex" if name == "curatedtrec" else "string"
+    assert len(rows) == 36
+    assert len({row["id"] for row in rows}) == len({row["question"] for row in rows}) == 36
+    for row in rows:
+        text = ARTICLES[row["article"]]
+        assert has_answer(text, row["answers"], match), row["question"]
+        assert any(has_answer(text, [answer], match) for answer in row["answers"])
+        assert all(answer.strip() for answer in row["answers"])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_answers_do_not_match_everything(name: str) -> None:
+    match = "regex" if name == "curatedtrec" else "string"
+    for row in sample_questions(name):
+        held = sum(has_answer(text, row["answers"], match) for text in ARTICLES.values())
+        assert held <= len(ARTICLES) / 2, (row["question"], held)
+
+
+@pytest.mark.java
+def test_json_lines(sample_run: Path) -> None:
+    lines = [json.loads(line) for line in (sample_run / "stdout.txt").read_text().splitlines()]
+    assert [line["dataset"] for line in lines] == list(SETS)
+    for line in lines:
+        assert (line["system"], line["split"], line["n"]) == ("bm25", "sample", 36)
+        assert 0.5 < line["answer_recall@20"] <= 1
+        recalls = [line[metric] for metric in METRICS[:4]]
+        assert recalls == sorted(recalls)
+        assert all(round(recall * 36, 9).is_integer() for recall in recalls)
+        assert line["passages"] == 269
+        assert line["questions_per_s"] > 0
+        assert line["index_mb"] > 0
+    nq = lines[0]
+    assert nq["answer_recall@1"] == 24 / 36
+    assert nq["answer_recall@20"] == 33 / 36
+    assert lines[4]["answer_recall@20"] == 28 / 36
+
+
+@pytest.mark.java
+def test_csv(sample_run: Path) -> None:
+    (row,) = table_rows(sample_run)
+    assert row["system"] == "bm25"
+    assert row["corpus"] == "sample/dpr_w100"
+    lines = [json.loads(line) for line in (sample_run / "stdout.txt").read_text().splitlines()]
+    for line in lines:
+        column = f"{line['dataset']}-sample"
+        assert row[f"{column}/n"] == "36"
+        for metric in METRICS:
+            assert row[f"{column}/{metric}"] == f"{line[metric]:.6f}"
+            match = "regex" if line["dataset"] == "curatedtrec" else "string"
+            assert re.fullmatch(
+                rf"{metric}\|match:{match}\|tok:dpr\|n:36\|questions:[0-9a-f]{{8}}\|v:.+",
+                row[f"{column}/{metric}/signature"],
+            )
+    assert row["passages"] == "269"
+
+
+@pytest.mark.java
+def test_markdown(sample_run: Path) -> None:
+    lines = (sample_run / "results" / "sample.md").read_text().splitlines()
+    assert lines[0] == "# sample"
+    note = next(line for line in lines if line.startswith("> "))
+    assert note.startswith(f"> **{NOTE}")
+    assert sum(NOTE in line for line in lines) == 1
+    head, _, row = [line for line in lines if line.startswith("|")][:3]
+    headers = [cell.strip() for cell in head.strip("|").split("|")]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert len(headers) == len(cells) == 1 + 5 * 5
+    assert headers[:6] == [
+        "system", "nq-sample Top-1", "nq-sample Top-5", "nq-sample Top-20", "nq-sample Top-100",
+        "nq-sample MRR",
+    ]  # fmt: skip
+    shown = dict(zip(headers, cells, strict=True))
+    assert shown["system"] == "bm25"
+    assert shown["nq-sample Top-20"] == "91.67"
+    assert shown["squad-sample Top-20"] == "77.78"
+    assert not any("[" in cell for cell in cells), "a published figure beside the sample's"
+
+
+@pytest.mark.java
+@pytest.mark.parametrize("dataset", SETS)
+def test_questions_one_by_one(dataset: str, sample_run: Path) -> None:
+    rows = per_question(sample_run, dataset)
+    asked = sample_questions(dataset)
+    assert [row["qid"] for row in rows] == [question["id"] for question in asked]
+    assert [row["question"] for row in rows] == [
+        question["question"].replace("’", "'") for question in asked
+    ]
+    line = next(
+        told
+        for told in map(json.loads, (sample_run / "stdout.txt").read_text().splitlines())
+        if told["dataset"] == dataset
+    )
+    for metric in METRICS:
+        assert sum(float(row[metric]) for row in rows) / 36 == pytest.approx(line[metric])
+    for row in rows:
+        rank = int(row["first_rank"])
+        assert [float(row[f"answer_recall@{k}"]) for k in (1, 5, 20, 100)] == [
+            float(0 < rank <= k) for k in (1, 5, 20, 100)
+        ]
+        assert float(row["mrr"]) == pytest.approx(1 / rank if rank else 0)
+
+
+@pytest.mark.java
+def test_first_ranks_are_those_of_the_passages(sample_run: Path) -> None:
+    """Counted again here, from the run and the passages on disk."""
+    from qa_bench.store import open_passages
+
+    passages = open_passages(only(stage_folders(sample_run, "chunk")))
+    texts = {passage.pid: passage.text for passage in passages}
+    for name, match in (("nq", "string"), ("curatedtrec", "regex")):
+        run = pq.read_table(
+            next(f for f in stage_folders(sample_run, "search") if f.name.startswith(name))
+            / "run.parquet"
+        )
+        ranked: dict[str, list[str]] = {}
+        for hit in run.to_pylist():
+            ranked.setdefault(hit["qid"], []).append(hit["pid"])
+            assert hit["rank"] == len(ranked[hit["qid"]])
+        answers = {row["id"]: row["answers"] for row in sample_questions(name)}
+        for row in per_question(sample_run, name):
+            pids = ranked.get(row["qid"], [])
+            assert len(pids) <= 100
+            held = [has_answer(texts[pid], answers[row["qid"]], match) for pid in pids]
+            assert int(row["first_rank"]) == (held.index(True) + 1 if True in held else 0)
+
+
+@pytest.mark.java
+def test_repeated_elsewhere(sample_run: Path, tmp_path: Path) -> None:
+    """Another folder, one thread: the same bytes but for times and Lucene's files."""
+    good("run", "experiment=sample", "--json", "runtime.threads=1", cwd=tmp_path)
+    ours, theirs = table_rows(tmp_path), table_rows(sample_run)
+    for (row,) in (ours, theirs):
+        for cost in COSTS:
+            row.pop(cost)
+    assert ours == theirs
+    for stage in ("chunk", "search", "score"):
+        here, there = (stage_folders(folder, stage) for folder in (tmp_path, sample_run))
+        assert [folder.name for folder in here] == [folder.name for folder in there]
+        assert len(here) == (1 if stage == "chunk" else 5)
+        for one, other in zip(here, there, strict=True):
+            assert bytes_of(one) == bytes_of(other), one.name
+    questions = [{p.name: p.read_bytes() for p in (folder / "results/sample").glob("*.csv")}
+                 for folder in (tmp_path, sample_run)]  # fmt: skip
+    assert questions[0] == questions[1]
+    assert len(questions[0]) == 5
+
+
+@pytest.mark.java
+def test_second_run_reuses(sample_run: Path, copied: Callable[[Path], Path]) -> None:
+    folder = copied(sample_run)
+    kept = bytes_of(folder / "data", skip=("multirun.yaml",))
+    table = (folder / "results" / "sample.csv").read_bytes()
+    done = good("run", "experiment=sample", cwd=folder)
+    assert "building" not in done.stderr
+    for stage in ("chunk", "index", "search", "score"):
+        assert len(re.findall(rf"^{stage}: reusing ", done.stderr, re.MULTILINE)) == 5
+    assert bytes_of(folder / "data", skip=("multirun.yaml",)) == kept
+    assert (folder / "results" / "sample.csv").read_bytes() == table
+    assert NOTE in done.stdout
+    shown = [line.split() for line in done.stdout.splitlines() if line.startswith("bm25")]
+    assert [words[1] for words in shown] == [f"{name}-sample" for name in SETS]
+    assert all(words[2] == "36" for words in shown)
+    assert "91.67" in shown[0]
+
+
+@pytest.mark.java
+def test_manifests(sample_run: Path) -> None:
+    for stage, parts in (
+        ("chunk", {"articles": 68, "articles_without_passages": 0, "passages": 269}),
+        ("index", {"passages": 269}),
+        ("search", {"questions": 36}),
+        ("score", {"questions": 36, "degenerate_answers": 0}),
+    ):
+        for folder in stage_folders(sample_run, stage):
+            told = json.loads((folder / "manifest.json").read_text())
+            assert parts.items() <= told["counts"].items()
+            assert folder.name == f"{told['slug']}-{told['key']}"
+            for name, output in told["outputs"].items():
+                assert (folder / name).stat().st_size == output["bytes"]
+            assert told["packages"]["qa-bench"]
+            assert told["packages"]["pyserini"]
+            assert told["wall_s"] >= 0
+            assert told["peak_rss_mb"] > 10
+            assert told["runtime"]["java_heap"] == "2g"
+
+
+@pytest.mark.java
+def test_one_set_of_the_experiment(sample_run: Path, copied: Callable[[Path], Path]) -> None:
+    done = good("run", "experiment=sample", "dataset=squad", "name=one", "--json",
+                cwd=copied(sample_run))  # fmt: skip
+    (line,) = figures(done)
+    assert (line["dataset"], line["answer_recall@20"]) == ("squad", 28 / 36)

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qa_bench.report.published import find, published
+from qa_bench.report.record import Record, save
+from qa_bench.report.table import Table, header, write_tables
+
+NQ = Record(
+    system="bm25",
+    dataset="nq",
+    split="test",
+    n=3610,
+    match="string",
+    mode="dpr",
+    questions="6d0ef743",
+    published_set=True,
+    corpus="psgs_w100",
+    published_corpus=True,
+    passages_key="a" * 16,
+    values={"answer_recall@20": 0.62936, "mrr": 0.5},
+    costs={"passages": 21015324, "index_mb": 2800.5, "build_s": 1500.0, "questions_per_s": 20.0},
+    published_as=["BM25 (pyserini)", "BM25 (DPR)"],
+    version="0.1.0",
+)
+WEBQ = replace(
+    NQ,
+    dataset="webq",
+    n=2032,
+    questions="dfa1d0af",
+    values={"answer_recall@20": 0.624, "mrr": 0.4},
+    costs={**NQ.costs, "questions_per_s": 40.0},
+)
+SIGNATURE = "|match:string|tok:dpr|n:3610|questions:6d0ef743|v:0.1.0"
+
+
+def csv_of(*records: Record) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(Table("x", records).csv())))
+
+
+def markdown_rows(text: str, start: str) -> list[list[str]]:
+    """The cells of the table that begins after the line ``start``."""
+    lines = text.split("\n")
+    lines = lines[lines.index(start) + 1 :]
+    rows = []
+    for line in lines:
+        if line.startswith("|"):
+            rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
+        elif rows:
+            break
+    return rows
+
+
+def main_rows(*records: Record) -> list[list[str]]:
+    return markdown_rows(Table("x", records).markdown(), "# x")
+
+
+def cost_rows(*records: Record) -> list[list[str]]:
+    return markdown_rows(Table("x", records).markdown(), "## Cost")
+
+
+def test_headers():
+    assert [header(metric) for metric in ("answer_recall@20", "em", "f1", "mrr")] == [
+        "Top-20",
+        "EM",
+        "F1",
+        "MRR",
+    ]
+
+
+def test_csv_holds_fractions_signatures_counts_and_costs():
+    (row,) = csv_of(WEBQ, NQ)
+    assert row == {
+        "system": "bm25",
+        "corpus": "psgs_w100",
+        "nq/answer_recall@20": "0.629360",
+        "nq/answer_recall@20/signature": f"answer_recall@20{SIGNATURE}",
+        "nq/mrr": "0.500000",
+        "nq/mrr/signature": f"mrr{SIGNATURE}",
+        "webq/answer_recall@20": "0.624000",
+        "webq/answer_recall@20/signature": WEBQ.signature("answer_recall@20"),
+        "webq/mrr": "0.400000",
+        "webq/mrr/signature": WEBQ.signature("mrr"),
+        "nq/n": "3610",
+        "webq/n": "2032",
+        "passages": "21015324",
+        "index_mb": "2800.5",
+        "build_s": "1500",
+        "questions_per_s": f"{(3610 + 2032) / (3610 / 20 + 2032 / 40):.10g}",
+    }
+
+
+def test_csv_leaves_cells_empty_where_nothing_is_known():
+    reader = replace(NQ, system="reader", corpus="", passages_key="", values={"em": 0.25}, costs={})
+    first, second = csv_of(NQ, reader, WEBQ)
+    assert (first["system"], second["system"]) == ("bm25", "reader")
+    assert first["nq/em"] == first["nq/em/signature"] == ""
+    assert second["nq/em"] == "0.250000"
+    assert second["webq/mrr"] == second["webq/n"] == second["passages"] == second["corpus"] == ""
+    assert "webq/em" not in first
+
+
+def test_sets_come_in_the_order_of_the_papers():
+    names = ["squad", "own", "webq", "curatedtrec", "triviaqa", "another", "nq"]
+    records = [replace(NQ, dataset=name) for name in names]
+    assert Table("x", records).sets == [
+        "nq",
+        "triviaqa",
+        "webq",
+        "curatedtrec",
+        "squad",
+        "another",
+        "own",
+    ]
+    dev = replace(NQ, split="dev")
+    assert Table("x", [dev, NQ, WEBQ]).sets == ["nq-dev", "nq", "webq"]
+
+
+def test_metrics_come_by_name_then_by_k():
+    first = replace(NQ, values={"answer_recall@100": 0.8, "mrr": 0.5})
+    second = replace(WEBQ, values={"answer_recall@5": 0.6, "em": 0.1, "answer_recall@20": 0.7})
+    assert Table("x", [first, second]).metrics == [
+        "answer_recall@5",
+        "answer_recall@20",
+        "answer_recall@100",
+        "mrr",
+        "em",
+    ]
+
+
+def test_markdown_shows_per_cents_and_what_was_published():
+    head, rule, row = main_rows(NQ, WEBQ)
+    assert head == ["system", "nq Top-20", "nq MRR", "webq Top-20", "webq MRR"]
+    assert rule == ["---", "---:", "---:", "---:", "---:"]
+    assert row == ["bm25", "62.94 [59.1 / 62.94]", "50.00", "62.40 [55.0 / 62.40]", "40.00"]
+    text = Table("x", [NQ, WEBQ]).markdown()
+    assert text.count("- BM25 (DPR): Karpukhin et al. 2020, Table 2\n") == 1
+    assert text.count("- BM25 (pyserini): castorini/pyserini docs/experiments-dpr.md") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"published_set": False},
+        {"published_corpus": False},
+        {"published_as": []},
+        {"published_as": ["BM25"]},
+        {"corpus": "sample/words"},
+        {"split": "dev"},
+        {"dataset": "nq_open"},
+        {"values": {"answer_recall@5": 0.62936, "mrr": 0.5}},
+    ],
+)
+def test_published_figures_stand_only_beside_what_they_compare_with(change: dict[str, Any]):
+    text = Table("x", [replace(NQ, **change)]).markdown()
+    assert "62.94 |" in text
+    assert "[" not in text.partition("## Cost")[0]
+    assert "Published figures" not in text
+
+
+def test_markdown_lists_signatures_and_notes_once():
+    note = "Demonstration on the sample."
+    text = Table("x", [replace(NQ, notes=[note]), replace(WEBQ, notes=[note])]).markdown()
+    assert text.startswith(f"# x\n\n> **{note}**\n\n| system |")
+    assert text.count(note) == 1
+    assert f"- `nq answer_recall@20{SIGNATURE}`\n- `nq mrr{SIGNATURE}`\n" in text
+    assert f"- `webq {WEBQ.signature('mrr')}`" in text
+
+
+def test_markdown_costs():
+    head, _, row = cost_rows(NQ, WEBQ)
+    assert head == ["system", "nq n", "webq n", "passages", "index MB", "build s", "questions/s"]
+    assert row[:-1] == ["bm25", "3610", "2032", "21,015,324", "2,800.5", "1,500"]
+    assert float(row[-1]) == pytest.approx(24.384, abs=0.05)
+
+
+def test_a_bar_in_a_label_does_not_break_the_table():
+    _, _, row = main_rows(replace(NQ, system="a|b"))
+    assert row[0] == "a\\|b"
+    assert len(row) == 3
+
+
+def test_one_system_on_two_corpora_has_two_named_rows():
+    other = replace(NQ, corpus="jsonl/words", passages_key="b" * 16, published_corpus=False)
+    rows = main_rows(NQ, other, replace(NQ, system="hybrid"))[2:]
+    assert [row[0] for row in rows] == ["bm25 (jsonl/words)", "bm25 (psgs_w100)", "hybrid"]
+    assert [row[1] for row in rows] == ["62.94", "62.94 [59.1 / 62.94]", "62.94 [59.1 / 62.94]"]
+    assert [row["corpus"] for row in csv_of(NQ, other)] == ["jsonl/words", "psgs_w100"]
+
+
+def test_two_corpora_of_one_name_are_told_apart_by_their_keys():
+    other = replace(NQ, passages_key="b" * 16)
+    third = replace(NQ, corpus="sample/words", passages_key="c" * 16)
+    assert [row[0] for row in main_rows(NQ, other, third)[2:]] == [
+        "bm25 (psgs_w100 aaaaaaaa)",
+        "bm25 (psgs_w100 bbbbbbbb)",
+        "bm25 (sample/words)",
+    ]
+
+
+def test_the_terminals_table():
+    reader = replace(NQ, system="reader", values={"em": 0.25}, costs={}, passages_key="", corpus="")
+    text = Table("x", [WEBQ, NQ, reader]).text()
+    assert text == (
+        "system  dataset     n  Top-20    MRR     EM  questions/s\n"
+        "bm25    nq       3610   62.94  50.00      -           20\n"
+        "bm25    webq     2032   62.40  40.00      -           40\n"
+        "reader  nq       3610       -      -  25.00            -"
+    )
+
+
+def test_the_terminals_table_begins_with_notes():
+    assert Table("x", [replace(NQ, notes=["A note."])]).text().startswith("A note.\nsystem")
+
+
+def test_the_terminals_table_tells_splits_apart():
+    lines = Table("x", [NQ, replace(NQ, split="dev")]).text().split("\n")
+    assert len(set(lines)) == 3
+
+
+def test_tables_are_written_beside_the_records(tmp_path: Path):
+    for record in (NQ, WEBQ):
+        save(record, tmp_path, "table2", {"qid": ["q1"]})
+    table = write_tables(tmp_path, "table2")
+    assert (tmp_path / "table2.csv").read_text() == table.csv()
+    assert (tmp_path / "table2.md").read_text() == table.markdown()
+    assert table.experiment == "table2"
+    assert len(table.records) == 2
+
+
+def test_published_figures():
+    figures = published()
+    assert len(figures) == 20
+    assert {figure.dataset for figure in figures} == {
+        *("nq", "triviaqa", "webq", "curatedtrec", "squad")
+    }
+    found = find(["BM25 (DPR)"], "psgs_w100", "nq", "test", "answer_recall@20")
+    assert [(figure.system, figure.value) for figure in found] == [("BM25 (DPR)", "59.1")]
+    assert find(["BM25 (DPR)"], "psgs_w100", "nq", "dev", "answer_recall@20") == []
+    assert find([], "psgs_w100", "nq", "test", "answer_recall@20") == []

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qa_bench.chunker.words import Words
+from qa_bench.corpus.jsonl import JsonlArticles
+from qa_bench.corpus.psgs_w100 import PsgsW100
+from qa_bench.errors import DataError
+from qa_bench.parts import Part
+from qa_bench.stages import chunk as module
+from qa_bench.stages.chunk import chunk
+from qa_bench.stages.context import Context
+from qa_bench.store import Passages
+from qa_bench.types import Article, Folder
+
+
+def write_articles(path: Path, *articles: tuple[str, str, str]) -> Path:
+    rows = [dict(zip(("id", "title", "text"), article, strict=True)) for article in articles]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def corpus_of(path: Path, cls: type = JsonlArticles) -> Part:
+    return Part(cls("own", str(path)), {"_target_": cls.__name__}, {})
+
+
+def words(size: int = 2) -> Part[Words]:
+    return Part(Words(size=size), {"size": size}, {})
+
+
+def rows(folder: Folder) -> list[tuple[str, str, str]]:
+    return [tuple(passage) for passage in Passages(folder.path)]
+
+
+@pytest.fixture
+def articles(tmp_path: Path) -> Path:
+    return write_articles(
+        tmp_path / "a.jsonl", ("x", "A", "a b c"), ("y", "B", ""), ("z", "C", "d e")
+    )
+
+
+EXPECTED = [("1", "A", "a b"), ("2", "A", "c"), ("3", "C", "d e")]
+
+
+def test_passages_are_numbered_from_one(articles: Path, context: Context):
+    folder = chunk(corpus_of(articles), words(), context)
+    assert rows(folder) == EXPECTED
+    assert folder.manifest["counts"] == {
+        "articles": 3,
+        "articles_without_passages": 1,
+        "passages": 3,
+    }
+    assert sorted(path.name for path in folder.path.iterdir()) == [
+        "dataset_info.json",
+        "manifest.json",
+        "passages-00000.arrow",
+        "state.json",
+    ]
+    assert chunk(corpus_of(articles), words(), context).reused
+    assert not chunk(corpus_of(articles), words(3), context).reused
+
+
+def test_shards_end_with_an_article(
+    articles: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "SHARD_PASSAGES", 1)
+    folder = chunk(corpus_of(articles), words(), context)
+    assert rows(folder) == EXPECTED
+    names = sorted(path.name for path in folder.path.glob("*.arrow"))
+    assert names == ["passages-00000.arrow", "passages-00001.arrow"]
+
+
+class Breaking(JsonlArticles):
+    """Fails at the third article, once."""
+
+    failures = 1
+
+    def articles(self) -> Iterator[tuple[Article, Path, int]]:
+        for place, row in enumerate(super().articles()):
+            if place == 2 and self.failures:
+                self.failures -= 1
+                raise KeyboardInterrupt
+            yield row
+
+
+def test_a_killed_build_goes_on_from_the_last_shard(
+    articles: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "SHARD_PASSAGES", 1)
+    corpus = corpus_of(articles, Breaking)
+    with pytest.raises(KeyboardInterrupt):
+        chunk(corpus, words(), context)
+    (work,) = (context.cache / "chunk").glob(".*.partial")
+    first = (work / "passages-00000.arrow").stat()
+    folder = chunk(corpus, words(), context)
+    again = (folder.path / "passages-00000.arrow").stat()
+    assert (again.st_ino, again.st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+    assert rows(folder) == EXPECTED
+    assert folder.manifest["counts"]["articles"] == 3
+
+
+def test_passages_made_elsewhere_keep_their_ids(tmp_path: Path, context: Context):
+    path = tmp_path / "psgs.tsv.gz"
+    path.write_bytes(gzip.compress(b'id\ttext\ttitle\n7\t"a b c"\tA\n9\td\tB\n'))
+    folder = chunk(corpus_of(path, PsgsW100), words(), context)
+    assert rows(folder) == [("7", "A", "a b c"), ("9", "B", "d")]
+    assert folder.manifest["config"]["chunker"] is None
+    assert chunk(corpus_of(path, PsgsW100), words(50), context).reused
+
+
+def test_an_id_twice_is_told_with_file_and_line(tmp_path: Path, context: Context):
+    path = write_articles(
+        tmp_path / "a.jsonl", ("x", "A", "a"), ("y", "B", "b"), ("x", "C", "c"), ("y", "D", "d")
+    )
+    with pytest.raises(DataError, match="id 'x' is there twice") as caught:
+        chunk(corpus_of(path), words(), context)
+    assert (caught.value.path, caught.value.line) == (str(path), 3)
+    assert not [p for p in (context.cache / "chunk").iterdir() if p.name[0] != "."]
+
+
+def test_an_empty_id_is_told(tmp_path: Path, context: Context):
+    path = write_articles(tmp_path / "a.jsonl", ("x", "A", "a"), ("", "B", "b"))
+    with pytest.raises(DataError, match="empty id") as caught:
+        chunk(corpus_of(path), words(), context)
+    assert caught.value.line == 2
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_corpus_without_passages_is_an_error(tmp_path: Path, context: Context, text: str):
+    path = write_articles(tmp_path / "a.jsonl", ("x", "A", text))
+    with pytest.raises(DataError, match="1 articles, and the chunker made no passage") as caught:
+        chunk(corpus_of(path), words(), context)
+    assert caught.value.path == str(path)
+    path.write_text("")
+    with pytest.raises(DataError, match="0 articles"):
+        chunk(corpus_of(path), words(), context)
+
+
+def test_a_changed_file_makes_another_folder(articles: Path, context: Context):
+    first = chunk(corpus_of(articles), words(), context)
+    write_articles(articles, ("x", "A", "a b c"))
+    second = chunk(corpus_of(articles), words(), context)
+    assert second.key != first.key
+    assert rows(second) == EXPECTED[:2]
+
+
+def test_the_same_input_gives_the_same_bytes(articles: Path, context: Context, tmp_path: Path):
+    first = chunk(corpus_of(articles), words(), context)
+    second = chunk(corpus_of(articles), words(), Context(tmp_path / "other", context.runtime))
+    assert first.key == second.key
+    assert first.manifest["outputs"] == second.manifest["outputs"]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qa_bench.metric.answer_recall import AnswerRecall
+from qa_bench.metric.em import ExactMatch
+from qa_bench.metric.mrr import ReciprocalRank
+from qa_bench.parts import Part
+from qa_bench.stages.context import Context
+from qa_bench.stages.foreign import import_run
+from qa_bench.stages.score import SCORES_FILE, score
+from qa_bench.store import read_columns
+from qa_bench.types import Folder
+
+METRICS = {
+    "answer_recall": Part(AnswerRecall(k=[1, 2]), {"k": [1, 2]}, {}),
+    "mrr": Part(ReciprocalRank(), {}, {}),
+    "em": Part(ExactMatch(), {}, {}),
+}
+ANSWERS = {"q1": ["Paris"], "q2": ["Rome", "..."], "q3": ["Oslo"], "q4": ["Bern"]}
+
+
+@pytest.fixture
+def questions(make_questions):
+    return make_questions(ANSWERS)
+
+
+@pytest.fixture
+def run(tmp_path: Path, questions, context: Context) -> Folder:
+    """Hits with their texts: q1 at rank 2, q2 at rank 1, q3 nowhere, q4 without hits."""
+    path = tmp_path / "run.json"
+    path.write_text(
+        '{"q1": {"contexts": [{"docid": "a", "score": 2, "text": "T\\nnothing"},'
+        ' {"docid": "b", "score": 1, "text": "T\\nin Paris"}]},'
+        ' "q2": {"contexts": [{"docid": "c", "score": 5, "text": "T\\nRome"}]},'
+        ' "q3": {"contexts": [{"docid": "b", "score": 4, "text": "T\\nin Paris"}]}}'
+    )
+    return import_run(path, questions, "theirs", context)
+
+
+def test_an_imported_run_brings_its_passages(run: Folder):
+    assert run.manifest["counts"] == {"hits": 4, "passages": 3}
+    assert run.path.name.startswith("set-test-theirs-")
+
+
+def test_a_run_is_scored_over_all_questions(run: Folder, questions, context: Context):
+    folder = score(questions, METRICS, "dpr", "theirs", context, run=run, passages=run)
+    assert read_columns(folder.path / SCORES_FILE) == {
+        "qid": ["q1", "q2", "q3", "q4"],
+        "first_rank": [2, 1, 0, 0],
+        "answer_recall@1": [0, 1, 0, 0],
+        "answer_recall@2": [1, 1, 0, 0],
+        "mrr": [0.5, 1, 0, 0],
+    }
+    assert folder.manifest["counts"] == {
+        "questions": 4,
+        "means": {"answer_recall@1": 0.25, "answer_recall@2": 0.5, "mrr": 0.375},
+        "degenerate_answers": 1,
+    }
+
+
+def test_predictions_are_scored_over_all_questions(questions, context: Context):
+    given = {"q1": "Paris!", "q2": "Milan"}
+    folder = score(questions, METRICS, "dpr", "reader", context, predictions=given)
+    assert read_columns(folder.path / SCORES_FILE) == {
+        "qid": ["q1", "q2", "q3", "q4"],
+        "em": [1, 0, 0, 0],
+    }
+    assert folder.manifest["counts"] == {
+        "questions": 4,
+        "means": {"em": 0.25},
+        "degenerate_answers": 1,
+        "without_prediction": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mode": "kilt"},
+        {"metrics": {"mrr": METRICS["mrr"]}},
+        {"predictions": {"q1": "Rome"}},
+        {"digest": "1" * 64},
+        {"match": "regex"},
+    ],
+)
+def test_what_makes_other_scores(questions, context: Context, change: dict[str, Any]):
+    changed = {**change}
+    other = replace(
+        questions, **{key: changed.pop(key) for key in ("digest", "match") if key in changed}
+    )
+    base: dict[str, Any] = {"mode": "dpr", "metrics": METRICS, "predictions": {"q1": "Paris"}}
+
+    def scored(questions: Any, mode: str, metrics: Any, predictions: Any) -> Folder:
+        return score(questions, metrics, mode, "reader", context, predictions=predictions)
+
+    first = scored(questions, **base)
+    assert scored(questions, **base).reused
+    assert scored(other, **{**base, **changed}).key != first.key

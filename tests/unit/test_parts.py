@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from qa_bench.chunker.words import Words
+from qa_bench.errors import UserError
+from qa_bench.parts import make
+from qa_bench.protocols import PARTS
+
+WORDS = "qa_bench.chunker.words.Words"
+
+
+class Versioned:
+    """A part whose code has changed twice and whose results are those of a package."""
+
+    version = 3
+    labels = ("name",)
+    depends = ("pyarrow", "no-such-package")
+
+    def __init__(self, weights: list[int], name: str, parts: Any, about: dict[str, Any]) -> None:
+        self.weights, self.name, self.parts, self.about = weights, name, parts, about
+
+
+def node(**settings: Any) -> Any:
+    return OmegaConf.create(settings)
+
+
+def test_a_part_is_made_with_its_settings():
+    part = make("chunker", node(_target_=WORDS, size=3, stride="${.size}", about={"by": "us"}))
+    assert isinstance(part.made, Words)
+    assert list(part.made.windows(list("abcd"))) == [["a", "b", "c"], ["d"]]
+    assert part.config == {"_target_": WORDS, "size": 3, "stride": 3, "_version_": 1}
+    assert part.about == {"by": "us"}
+
+
+def test_labels_stay_out_of_the_identity_and_versions_go_in():
+    target = f"{__name__}.Versioned"
+    parts = {"one": {"k1": 1, "name": "kept", "about": "x"}, "two": [{"b": 2, "about": "x"}, 3]}
+    part = make("x", node(_target_=target, weights=[1, 2], name="n", parts=parts, about={"a": [1]}))
+    assert part.config == {
+        "_target_": target,
+        "weights": [1, 2],
+        "parts": {"one": {"k1": 1, "name": "kept"}, "two": [{"b": 2}, 3]},
+        "_version_": 3,
+        "_pyarrow_": metadata.version("pyarrow"),
+        "_no-such-package_": None,
+    }
+    assert type(part.made.weights) is list
+    assert part.made.name == "n"
+    assert part.about == part.made.about == {"a": [1]}
+
+
+def test_where_a_corpus_lies_is_no_part_of_its_identity():
+    parts = [
+        make("corpus", node(_target_="qa_bench.corpus.jsonl.JsonlArticles", name=name, path=path))
+        for name, path in (("a", "a.jsonl"), ("b", "b.jsonl"))
+    ]
+    assert parts[0].config == parts[1].config
+    assert parts[0].made.name == "a"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"size": 3}, "chunker: the configuration names no _target_"),
+        ({"_target_": WORDS, "size": "???"}, "chunker: Missing mandatory value: size"),
+        ({"_target_": WORDS, "size": "${nowhere}"}, "chunker: Interpolation key 'nowhere'"),
+        ({"_target_": WORDS, "colour": 1}, f"chunker ({WORDS}): "),
+        ({"_target_": "qa_bench.chunker.none.None"}, "chunker (qa_bench.chunker.none.None): "),
+        ({"_target_": WORDS, "size": "ten"}, f"chunker ({WORDS}): "),
+        ({"_target_": WORDS, "size": 0}, "chunker: need 1 <= stride <= size"),
+    ],
+)
+def test_what_cannot_be_made_is_told_in_one_line(settings: dict[str, Any], message: str):
+    with pytest.raises(UserError) as caught:
+        make("chunker", node(**settings))
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_group_of_parts_has_a_protocol():
+    assert list(PARTS) == ["dataset", "corpus", "chunker", "retriever", "metric"]
+    assert isinstance(Words(), PARTS["chunker"])
+    assert not isinstance(Words(), PARTS["retriever"])
