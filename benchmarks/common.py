@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import io
 import json
 import os
 import platform
@@ -121,32 +120,42 @@ def line(overridden: Sequence[str]) -> Any:
     return Line(config, choices, "bm25")
 
 
-def in_fresh_process(script: str, *arguments: str) -> dict[str, Any]:
+def in_fresh_process(script: str, *arguments: Any) -> dict[str, Any]:
     """Run one function of a benchmark as ``python SCRIPT --one NAME ...``; it prints JSON last."""
-    command = [sys.executable, script, "--one", *arguments]
+    words = [str(argument) for argument in arguments]
+    command = [sys.executable, script, "--one", *words]
     environment = {**LIBRARY_NOISE, **os.environ}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
-        raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+        raise SystemExit(f"{' '.join(words)} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
     answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return answer
 
 
 @dataclass
 class Clock:
-    """Seconds between the start and the end of a ``with`` block."""
+    """Seconds between the start and the end of a ``with`` block; CPU seconds, children's too.
+
+    On a machine that does other work meanwhile, CPU seconds are the steadier of the two.
+    """
 
     seconds: float = 0.0
+    cpu: float = 0.0
 
 
 @contextlib.contextmanager
 def clock() -> Iterator[Clock]:
-    """Time a block by wall clock."""
-    measured, start = Clock(), time.perf_counter()
+    """Time a block by wall clock and CPU."""
+    measured, start, cpu = Clock(), time.perf_counter(), _cpu()
     try:
         yield measured
     finally:
-        measured.seconds = time.perf_counter() - start
+        measured.seconds, measured.cpu = time.perf_counter() - start, _cpu() - cpu
+
+
+def _cpu() -> float:
+    """CPU seconds of this process and its finished children."""
+    return sum(os.times()[:4])
 
 
 def pairs(count: int, ours: Callable[[], float], theirs: Callable[[], float]) -> list[tuple]:
@@ -213,10 +222,3 @@ class Verdict:
             raise SystemExit(1)
         print("passed")
         raise SystemExit(0)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Swallow a peer's progress bars."""
-    with contextlib.redirect_stderr(io.StringIO()):
-        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -103,12 +104,13 @@ def main(verb: str, overrides: Sequence[str]) -> int:
         try:
             VERBS[verb](Line(config, choices, system), config)
             return True
-        except UserError as error:
+        except (UserError, OSError) as error:
             if os.getpid() != main_process:
                 raise  # a launcher's worker: its parent must hear of it
-            if str(error) not in failed:
-                print(f"qa-bench: error: {error}", file=sys.stderr)
-            failed.append(str(error))
+            told = _told(error) or str(error)
+            if told not in failed:
+                print(f"qa-bench: error: {told}", file=sys.stderr)
+            failed.append(told)
             return False
 
     if verb not in _WITH_TABLES:
@@ -117,17 +119,8 @@ def main(verb: str, overrides: Sequence[str]) -> int:
     decorated = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
     try:
         decorated()
-    except UserError as error:
-        print(f"qa-bench: error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "qa-bench: interrupted; finished work is kept, the same command goes on from there",
-            file=sys.stderr,
-        )
-        return 130
     except Exception as error:
-        if (told := _configuration_error(error)) is None:
+        if (told := _told(error)) is None:
             raise
         print(f"qa-bench: error: {told}", file=sys.stderr)
         return 2
@@ -178,7 +171,20 @@ _NOISE = ("full_key", "object_type", "Config search", "provider=", "To append", 
 """How the lines of Hydra's messages begin that do not help."""
 
 
-def _configuration_error(error: BaseException) -> str | None:
+def _told(error: Exception) -> str | None:
+    """What to tell of an error that the user can mend, in one line; None for any other."""
+    if isinstance(error, UserError):
+        return str(error)
+    if (told := _configuration_error(error)) is not None:  # some are OSErrors too
+        return told
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return f"no space left on the disk ({error.filename or 'while writing'})"
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return None
+
+
+def _configuration_error(error: Exception) -> str | None:
     """Hydra's and OmegaConf's complaints about names and overrides, in one line."""
     from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException

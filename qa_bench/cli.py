@@ -37,6 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the return value is the exit status."""
     try:
         return _main(arguments)
+    except KeyboardInterrupt:
+        print(
+            "qa-bench: interrupted; finished work is kept, the same command goes on from there",
+            file=sys.stderr,
+        )
+        return 130
     except BrokenPipeError:  # qa-bench … | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

@@ -54,7 +54,12 @@ def make(group: str, node: Any) -> Part[Any]:
         if isinstance(cause, UserError):
             raise cause from None
         reason = f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0]}"
-        raise UserError(f"{group} ({settings['_target_']}): {reason}") from error
+        given = ", ".join(
+            f"{name}={value}"
+            for name, value in settings.items()
+            if name != "_target_" and isinstance(value, str | int | float)
+        )
+        raise UserError(f"{group} ({settings['_target_']}): {reason}; given {given}") from error
     about = settings.get("about") or {}
     return Part(made, _identity(settings, made), about)
 

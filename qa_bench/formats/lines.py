@@ -81,12 +81,28 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _object(line: str, path: Path, number: int) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"not JSON ({error})", path, number) from None
+    value = parse_json(line, path, number)
     if not isinstance(value, dict):
         raise DataError(f"expected a JSON object, found {type(value).__name__}", path, number)
+    return value
+
+
+def parse_json(text: str, path: Path, line: int | None = None, **options: Any) -> Any:
+    """``json.loads`` with errors that name the place.
+
+    Raises:
+        DataError: not JSON, nested too deeply, or half a surrogate pair, which is no text.
+    """
+    try:
+        value = json.loads(text, **options)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise DataError("holds half a surrogate pair (\\ud800 to \\udfff)", path, line) from None
+    except RecursionError:
+        raise DataError("JSON nested too deeply", path, line) from None
+    except ValueError as error:
+        raise DataError(f"not JSON ({error})", path, line) from None
     return value
 
 

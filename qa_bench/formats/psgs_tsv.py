@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ from qa_bench.formats.lines import read_lines
 from qa_bench.types import Passage
 
 HEADER = ["id", "text", "title"]
-_BARE = re.compile(r"[A-Za-z0-9!&,.\-]*")
 
 
 def read_passages(path: Path) -> Iterator[tuple[Passage, int]]:
@@ -59,5 +57,5 @@ def _quoted(cell: str) -> str:
 
 
 def _needs_quotes(cell: str) -> bool:
-    """As in DPR's file: all but titles of ASCII letters, digits and a little punctuation."""
-    return _BARE.fullmatch(cell) is None
+    """As in DPR's file (SQLite's rule, it seems): spaces, quotes, whatever is not plain ASCII."""
+    return any(not "!" <= character <= "~" or character in "\"'" for character in cell)

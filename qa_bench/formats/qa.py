@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import csv
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from qa_bench.errors import DataError
-from qa_bench.formats.lines import read_json_lines, read_lines, read_whole, text_field
+from qa_bench.formats.lines import (
+    parse_json,
+    read_json_lines,
+    read_lines,
+    read_whole,
+    text_field,
+)
 
 Row = tuple[str | None, str, list[str], int]
 """(qid or None, question, answers, line number)"""
@@ -73,16 +77,16 @@ def read_squad(path: Path) -> Iterator[Row]:
     Raises:
         DataError: not that structure.
     """
+    whole = parse_json(read_whole(path), path)
     try:
-        articles = json.loads(read_whole(path))["data"]
-        for article in articles:
+        for article in whole["data"]:
             for paragraph in article["paragraphs"]:
                 for qa in paragraph["qas"]:
                     answers = [answer["text"] for answer in qa["answers"]]
                     if not all(isinstance(text, str) for text in (qa["question"], *answers)):
                         raise TypeError(f"question or answer of '{qa['id']}' is not text")
                     yield str(qa["id"]), qa["question"], answers, 1
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise DataError(f"not SQuAD JSON ({type(error).__name__}: {error})", path) from None
 
 
@@ -112,33 +116,36 @@ def read_questions(path: Path) -> Iterator[Row]:
     return reader(path)
 
 
-def read_predictions(path: Path) -> dict[str, str]:
+def read_predictions(path: Path, known: set[str]) -> dict[str, str]:
     """Predictions as JSON Lines ``{"id", "prediction"}``, or one JSON object id → prediction.
 
+    Args:
+        path: the file.
+        known: the ids a prediction may have.
+
     Raises:
-        DataError: neither, or an id given twice.
+        DataError: neither, an id given twice, or one that is not known.
     """
-    if suffix_of(path) == ".json":
-
-        def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-            seen = dict(pairs)
-            if len(seen) != len(pairs):
-                names = [name for name, _ in pairs]
-                twice = next(name for name in names if names.count(name) > 1)
-                raise DataError(f"id '{twice}' has a prediction already", path)
-            return seen
-
-        try:
-            value: Any = json.loads(read_whole(path), object_pairs_hook=once)
-        except ValueError as error:
-            raise DataError(f"not JSON ({error})", path) from None
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            raise DataError("expected one JSON object that maps ids to predictions", path)
-        return value
     predictions: dict[str, str] = {}
-    for number, row in read_json_lines(path):
-        qid = text_field(row, "id", path, number)
+
+    def add(qid: str, prediction: str, line: int | None) -> None:
         if qid in predictions:
-            raise DataError(f"id '{qid}' has a prediction already", path, number)
-        predictions[qid] = text_field(row, "prediction", path, number)
+            raise DataError(f"id '{qid}' has a prediction already", path, line)
+        if qid not in known:
+            raise DataError(f"'{qid}' is not a question of the set", path, line)
+        predictions[qid] = prediction
+
+    if suffix_of(path) == ".json":
+        pairs = parse_json(read_whole(path), path, object_pairs_hook=list)
+        if not isinstance(pairs, list) or not all(
+            isinstance(pair, tuple) and isinstance(pair[1], str) for pair in pairs
+        ):
+            raise DataError("expected one JSON object that maps ids to predictions", path)
+        for qid, prediction in pairs:
+            add(qid, prediction, None)
+        return predictions
+    for number, row in read_json_lines(path):
+        add(
+            text_field(row, "id", path, number), text_field(row, "prediction", path, number), number
+        )
     return predictions

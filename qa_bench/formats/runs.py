@@ -12,7 +12,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from qa_bench.errors import DataError
-from qa_bench.formats.lines import read_lines, read_whole
+from qa_bench.formats.lines import parse_json, read_lines, read_whole
 from qa_bench.formats.qa import suffix_of
 from qa_bench.store import Passages
 from qa_bench.text import straight_apostrophes
@@ -122,10 +122,7 @@ def _qid_finder(path: Path, questions: QuestionSet) -> Callable[[str, int | None
 
 
 def _read_json(path: Path, questions: QuestionSet) -> ForeignRun:
-    try:
-        value = json.loads(read_whole(path))
-    except ValueError as error:
-        raise DataError(f"not JSON ({error})", path) from None
+    value = parse_json(read_whole(path), path)
     hits = _Hits(path, {}, {})
     try:
         if isinstance(value, list):
@@ -159,6 +156,8 @@ def _read_dpr(entries: list[Any], hits: _Hits, questions: QuestionSet) -> None:
                 f"{questions.split}",
                 hits.path,
             )
+        if qid in hits.by_qid:
+            raise DataError(f"question {place + 1} ('{text[:60]}') is there twice", hits.path)
         for context in entry["ctxs"]:
             pid = str(context["id"])
             hits.add(qid, pid, float(context["score"]))

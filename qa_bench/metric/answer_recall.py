@@ -31,7 +31,7 @@ class AnswerRecall:
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``answer_recall@k``: 1 where the first rank with an answer is at most k.
 
-        There is no column for a k below which the run does not reach.
+        There is no column for a k that the search was not asked to reach.
         """
         first = evidence.first_ranks
         if first is None:
@@ -39,5 +39,5 @@ class AnswerRecall:
         return {
             f"answer_recall@{k}": ((first > 0) & (first <= k)).astype(np.float64)
             for k in self.k
-            if k <= evidence.depth
+            if evidence.searched is None or k <= evidence.searched
         }

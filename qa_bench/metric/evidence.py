@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pyarrow.compute as pc
 
 from qa_bench.metric.matching import answer_test, get_mode
 from qa_bench.store import Passages, check_covered
@@ -23,7 +22,8 @@ class Evidence:
         run: ranked hits, if passages were retrieved.
         passages: the collection the run's pids name.
         predictions: answer by qid, if questions were answered.
-        searched: how deep the run was asked to go; None for what its deepest hit tells.
+        searched: how deep the run was asked to go, where that is known.
+        source: what to call the run in an error.
     """
 
     questions: QuestionSet
@@ -32,14 +32,7 @@ class Evidence:
     passages: Passages | None = None
     predictions: dict[str, str] | None = None
     searched: int | None = None
-
-    @property
-    def depth(self) -> int:
-        """How deep the run goes; beyond, nothing can be said. 0 without a run."""
-        if self.searched is not None:
-            return self.searched
-        ranks = self.run.table.column("rank") if self.run else ()
-        return int(pc.max(ranks).as_py() or 0) if len(ranks) else 0
+    source: str = "run"
 
     @cached_property
     def first_ranks(self) -> np.ndarray | None:
@@ -53,7 +46,7 @@ class Evidence:
         if self.run is None or self.passages is None:
             return None
         rows = self.passages.rows(self.run.table.column("pid").combine_chunks())
-        check_covered(self.run, rows, "run")
+        check_covered(self.run, rows, self.source)
         slices = self.run.slices()
         texts = self.passages.texts(rows)
         titles = self.passages.titles(rows) if get_mode(self.mode).titles else None

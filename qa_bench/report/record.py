@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -81,12 +82,11 @@ def save(record: Record, results: Path, experiment: str, rows: dict[str, list[An
     row = digest([record.system, record.corpus, record.passages_key])[:8]
     label = re.sub(r"[^\w.,=+\[\]-]+", "-", record.system)[:100]
     stem = f"{record.dataset}-{record.split}--{label}--{row}"
-    temporary = folder / f".{stem}.csv.tmp"
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(rows)
-        writer.writerows(zip(*rows.values(), strict=True))
-    temporary.replace(folder / f"{stem}.csv")
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(rows)
+    writer.writerows(zip(*rows.values(), strict=True))
+    write_whole(folder / f"{stem}.csv", file.getvalue())
     text = json.dumps(asdict(record), indent=1, ensure_ascii=False)
     write_whole(folder / f"{stem}.json", text + "\n")
     return folder / f"{stem}.csv"

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,13 @@ class Bm25:
         for left_by_a_kill in (source, lucene):
             shutil.rmtree(left_by_a_kill, ignore_errors=True)
         source.mkdir()
-        autoclass = start_jvm(runtime.java_heap)
-        _write_documents(passages, source, runtime.workers)
+        with ThreadPoolExecutor(runtime.workers) as pool:
+            written = pool.map(
+                partial(_write_documents, source), count(), passages.batches(_BATCHES_PER_FILE)
+            )
+            autoclass = start_jvm(runtime.java_heap)  # takes its time beside the writing
+            for _ in written:
+                pass
         arguments = autoclass("io.anserini.index.IndexCollection$Args")()
         arguments.collectionClass = "JsonCollection"
         arguments.input, arguments.index = str(source), str(lucene)
@@ -90,13 +96,13 @@ class Bm25:
         arguments.memoryBuffer = max(16, runtime.heap_mb // 4)
         arguments.stemmer, arguments.keepStopwords = self._stemmer, self._keep_stopwords
         indexer = autoclass("io.anserini.index.IndexCollection")(arguments)
-        indexed = indexer.getCounters().indexed
+        counters = indexer.getCounters()
         bar = progress(len(passages), "index", "passages", runtime)
         with bar, java_errors(runtime.java_heap):
             for _ in _while_running(indexer.run):
-                bar.update(int(indexed.get()) - bar.n)
+                bar.update(int(counters.indexed.get()) - bar.n)
         shutil.rmtree(source)
-        return int(indexed.get())
+        return int(counters.indexed.get() + counters.empty.get())
 
     def search(
         self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
@@ -131,33 +137,27 @@ class Bm25:
         return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
 
 
-def _write_documents(passages: Passages, folder: Path, workers: int) -> None:
-    """Anserini's JSON documents: the row as id, title and text as one field; some files of them.
+def _write_documents(folder: Path, number: int, batches: Group) -> None:
+    """One file of Anserini's JSON documents: the row as id, title and text as one field.
 
-    Built column by column in Arrow. Only passages with control characters, which JSON must escape
-    one by one, go through Python.
+    Built column by column in Arrow, outside Python's lock. Only passages with control characters,
+    which JSON must escape one by one, go through Python.
     """
-
-    def write(number: int, batches: Group) -> None:
-        with (folder / f"{number:06d}.jsonl").open("wb") as file:
-            for first, _, titles, texts in batches:
-                rows = pa.array(np.arange(first, first + len(texts))).cast(pa.string())
-                lines = pc.binary_join_element_wise(
-                    '{"id":"',
-                    pc.utf8_lpad(rows, _WIDTH, "0"),
-                    '","contents":"',
-                    _escaped(titles),
-                    "\\n",
-                    _escaped(texts),
-                    '"}\n',
-                    "",
-                )
-                _, ends, data = lines.buffers()
-                file.write(memoryview(data)[: memoryview(ends).cast("i")[len(lines)]])
-
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(write, count(), passages.batches(_BATCHES_PER_FILE)):
-            pass
+    with (folder / f"{number:06d}.jsonl").open("wb") as file:
+        for first, _, titles, texts in batches:
+            rows = pa.array(np.arange(first, first + len(texts))).cast(pa.string())
+            lines = pc.binary_join_element_wise(
+                '{"id":"',
+                pc.utf8_lpad(rows, _WIDTH, "0"),
+                '","contents":"',
+                _escaped(titles),
+                "\\n",
+                _escaped(texts),
+                '"}\n',
+                "",
+            )
+            _, ends, data = lines.buffers()
+            file.write(memoryview(data)[: memoryview(ends).cast("i")[len(lines)]])
 
 
 def _escaped(strings: pa.Array) -> pa.Array:

@@ -59,7 +59,6 @@ def chunk(corpus: Part[Corpus], chunker: Part[Chunker], context: Context) -> Fol
                 "chunker=words keeps articles of any length",
                 files[0],
             )
-        shards.tidy()
         describe_passages(folder, [shards.data(n) for n in range(len(notes))])
         return totals
 

@@ -31,6 +31,7 @@ def score(
     passages: Folder | None = None,
     predictions: dict[str, str] | None = None,
     depth: int | None = None,
+    source: str = "run",
 ) -> Folder:
     """Per-question values of every metric that applies to what is given.
 
@@ -49,6 +50,7 @@ def score(
             open_passages(passages.path) if passages else None,
             predictions,
             depth,
+            source,
         )
         columns: dict[str, Any] = {"qid": [question.qid for question in questions]}
         if evidence.first_ranks is not None:

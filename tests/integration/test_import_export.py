@@ -238,7 +238,8 @@ def test_predictions(tmp_path: Path) -> None:
         "6 questions have no prediction and count as wrong"
         in (tmp_path / "results" / "default.md").read_text()
     )
-    rows = read_csv(tmp_path / "results/default/nq-sample--mine.csv")
+    (table,) = (tmp_path / "results/default").glob("nq-sample--mine--*.csv")
+    rows = read_csv(table)
     assert [float(row["em"]) for row in rows] == [1.0] * 20 + [0.0] * 16
 
 

@@ -181,18 +181,6 @@ class TestShards:
                 path.touch()
         assert shards.finished() == [{"n": 0}]
 
-    def test_tidying_leaves_the_data(self, tmp_path: Path):
-        shards, other = Shards(tmp_path, "a", ".arrow"), Shards(tmp_path, "b", ".arrow")
-        for each in (shards, other):
-            with each.write(0, {}) as path:
-                path.touch()
-        shards.tidy()
-        assert sorted(path.name for path in tmp_path.iterdir()) == [
-            "a-00000.arrow",
-            "b-00000.arrow",
-            "b-00000.done",
-        ]
-
 
 class TestRunStage:
     @pytest.fixture(autouse=True)
@@ -291,6 +279,24 @@ class TestRunStage:
         resumed = run(build=go_on)
         assert resumed.manifest["counts"] == {"finished": [{"n": 1}], "found": "half"}
         assert log.messages[-1] == f"search: resuming nq-bm25-{resumed.key}"
+
+    def test_notes_and_what_a_kill_left_do_not_stay(self, run):
+        def killed(folder: Path) -> dict[str, Any]:
+            (folder / ".rows-00000.done.123.tmp").touch()
+            raise KeyboardInterrupt
+
+        def build(folder: Path) -> dict[str, Any]:
+            for number in range(2):
+                with Shards(folder, "rows", ".arrow").write(number, {}) as path:
+                    path.touch()
+            return {}
+
+        with pytest.raises(KeyboardInterrupt):
+            run(build=killed)
+        folder = run(build=build)
+        names = ["rows-00000.arrow", "rows-00001.arrow"]
+        assert list(folder.manifest["outputs"]) == names
+        assert sorted(p.name for p in folder.path.iterdir()) == ["manifest.json", *names]
 
     def test_a_folder_without_a_manifest_is_rebuilt(self, run):
         path = run().path

@@ -166,6 +166,14 @@ def test_a_bad_question_is_told_with_its_line(tmp_path: Path, row: dict[str, Any
     assert (caught.value.path, caught.value.line) == (str(path), 2)
 
 
+def test_half_a_surrogate_pair_in_a_list_literal_is_told_with_its_line(tmp_path: Path):
+    path = tmp_path / "test.csv"
+    path.write_text("q\t['a']\nq\t['\\ud800']\n")
+    with pytest.raises(DataError, match="half a surrogate pair") as caught:
+        dataset(tmp_path, splits=None).questions()
+    assert caught.value.line == 2
+
+
 def test_the_same_question_twice_is_no_error_without_ids(tmp_path: Path):
     rows = [{"question": "same", "answers": ["a"]}] * 2
     write_jsonl(tmp_path / "test.jsonl", rows)

@@ -111,12 +111,21 @@ def test_json_lines_skip_empty_ones_and_keep_count(tmp_path: Path):
     assert list(read_json_lines(path)) == [(1, {"a": 1}), (4, {"b": "\u2028"})]
 
 
+def test_a_whole_surrogate_pair_is_one_character(tmp_path: Path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(r'{"a": "\ud83d\ude00", "b": "\\ud800"}')
+    assert list(read_json_lines(path)) == [(1, {"a": "\U0001f600", "b": r"\ud800"})]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ('{"a": ', "not JSON"),
         ("[1, 2]", "expected a JSON object, found list"),
         ('"text"', "expected a JSON object, found str"),
+        ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "JSON nested too deeply"),
+        (r'{"a": "\ud800"}', "half a surrogate pair"),
+        (r'{"a": "x\uDFFF"}', "half a surrogate pair"),
     ],
 )
 def test_a_line_that_is_no_json_object(tmp_path: Path, line: str, message: str):

@@ -175,9 +175,9 @@ def test_predictions_as_json_lines_or_one_object(tmp_path: Path):
     lines = write(
         tmp_path / "a.jsonl", '{"id": "q1", "prediction": "Paris"}\n{"id": 2, "prediction": 1984}\n'
     )
-    assert read_predictions(lines) == {"q1": "Paris", "2": "1984"}
+    assert read_predictions(lines, {"q1", "2"}) == {"q1": "Paris", "2": "1984"}
     whole = write(tmp_path / "a.json", '{"q1": "Paris",\n "q2": ""}')
-    assert read_predictions(whole) == {"q1": "Paris", "q2": ""}
+    assert read_predictions(whole, {"q1", "q2"}) == {"q1": "Paris", "q2": ""}
 
 
 @pytest.mark.parametrize(
@@ -187,6 +187,8 @@ def test_predictions_as_json_lines_or_one_object(tmp_path: Path):
         ("a.jsonl", '{"id": "1"}', ":1: field 'prediction' must be text"),
         ("a.jsonl", '{"prediction": "x"}', ":1: field 'id' must be text"),
         ("a.json", '{"1": "x", "1": "y"}', "'1' has a prediction already"),
+        ("a.jsonl", '{"id": "2", "prediction": "x"}', ":1: '2' is not a question of the set"),
+        ("a.json", '{"2": "x"}', "'2' is not a question of the set"),
         ("a.json", '["x"]', "expected one JSON object"),
         ("a.json", '{"1": 2}', "expected one JSON object"),
         ("a.json", '{"1": ', "not JSON"),
@@ -194,4 +196,4 @@ def test_predictions_as_json_lines_or_one_object(tmp_path: Path):
 )
 def test_predictions_that_are_wrong(tmp_path: Path, name: str, text: str, message: str):
     with pytest.raises(DataError, match=message):
-        read_predictions(write(tmp_path / name, text))
+        read_predictions(write(tmp_path / name, text), {"1"})

@@ -44,9 +44,10 @@ def test_all_questions_are_in_the_denominator(evidence: Evidence):
     assert values["answer_recall@3"].mean() == pytest.approx(3 / 5)
 
 
-def test_nothing_is_said_of_ranks_a_run_does_not_reach(evidence: Evidence):
-    assert list(AnswerRecall(k=[3, 4]).score(evidence)) == ["answer_recall@3"]
-    assert evidence.depth == 3
+def test_nothing_is_said_of_ranks_a_search_was_not_asked_to_reach(evidence: Evidence):
+    asked = replace(evidence, searched=3)
+    assert list(AnswerRecall(k=[3, 4]).score(asked)) == ["answer_recall@3"]
+    assert list(AnswerRecall(k=[3, 4]).score(evidence)) == ["answer_recall@3", "answer_recall@4"]
 
 
 def test_a_run_may_be_shorter_than_it_was_asked_to_be(evidence: Evidence):

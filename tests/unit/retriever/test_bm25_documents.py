@@ -11,7 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qa_bench import store
-from qa_bench.retriever import bm25
 from qa_bench.retriever.bm25 import _escaped, _write_documents
 
 strings = st.lists(st.text(st.characters(codec="utf-8"), max_size=10), max_size=5)
@@ -32,12 +31,13 @@ def test_documents_are_the_rows_in_order(
     make_passages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches_per_file: int
 ):
     monkeypatch.setattr(store, "BATCH", 3)
-    monkeypatch.setattr(bm25, "_BATCHES_PER_FILE", batches_per_file)
     rows = [(f"p{n}", f'T "{n}"' * (n % 2), f"a\\b é\n{n}" if n % 5 else "") for n in range(11)]
     rows += [("x", "\u2028", "plain"), ("y", "", "tab\there")]
     folder = tmp_path / "documents"
     folder.mkdir()
-    _write_documents(make_passages(rows[:5], rows[5:]), folder, 2)
+    groups = make_passages(rows[:5], rows[5:]).batches(batches_per_file)
+    for number, group in enumerate(groups):
+        _write_documents(folder, number, group)
     documents = [
         json.loads(line)
         for file in sorted(folder.iterdir())
