@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from qa_bench.corpus.paths import Paths, input_files
+from qa_bench.corpus.files import FileCorpus
 from qa_bench.formats.lines import read_json_lines, text_field
 from qa_bench.types import Article
 
 
-class JsonlArticles:
+class JsonlArticles(FileCorpus):
     """Articles from one or more JSON Lines files, in the order given."""
 
     unit: Literal["article"] = "article"
-    labels = ("name", "path")
-
-    def __init__(self, name: str, path: Paths, about: Mapping[str, Any] | None = None) -> None:
-        """Keep the settings; nothing is read yet."""
-        self.name, self._path = name, path
-
-    def files(self) -> list[Path]:
-        """The files that will be read.
-
-        Raises:
-            UserError: one is missing.
-        """
-        return input_files(self._path)
 
     def articles(self) -> Iterator[tuple[Article, Path, int]]:
         """(article, file, line number), streaming.
@@ -37,8 +24,5 @@ class JsonlArticles:
         """
         for path in self.files():
             for number, row in read_json_lines(path):
-                yield (
-                    Article(*(text_field(row, field, path, number) for field in Article._fields)),
-                    path,
-                    number,
-                )
+                fields = (text_field(row, field, path, number) for field in Article._fields)
+                yield Article(*fields), path, number
