@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from qa_bench.corpus.jsonl import JsonlArticles
 from qa_bench.corpus.files import input_files
+from qa_bench.corpus.jsonl import JsonlArticles
 from qa_bench.corpus.psgs_w100 import PsgsW100
 from qa_bench.errors import DataError, UserError
 from qa_bench.paths import SAMPLE
