@@ -22,10 +22,6 @@ def _run(line: Any, config: Any) -> None:
         print(record.line(), flush=True)
 
 
-def _score(line: Any, config: Any) -> None:
-    _run(line, config)
-
-
 def _import(line: Any, config: Any) -> None:
     if config.run is None:
         raise UserError("import needs run=<file>: a TREC run, DPR's or pyserini's retrieval JSON")
@@ -73,7 +69,7 @@ VERBS: dict[str, Callable[[Any, Any], None]] = {
     "chunk": _chunk,
     "index": _index,
     "search": _search,
-    "score": _score,
+    "score": _run,
     "table": _table,
     "import": _import,
     "export": _export,

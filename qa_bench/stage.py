@@ -69,12 +69,9 @@ class FileDigests:
 
     def of(self, paths: list[Path]) -> list[str]:
         """One digest a path."""
+        known: dict[str, Any] = {}
         with contextlib.suppress(FileNotFoundError, ValueError):
-            known: dict[str, Any] = json.loads(self._memory.read_text())
-            return self._digests(paths, known)
-        return self._digests(paths, {})
-
-    def _digests(self, paths: list[Path], known: dict[str, Any]) -> list[str]:
+            known = json.loads(self._memory.read_text())
         digests, fresh = [], {}
         for path in paths:
             stat = path.stat()
