@@ -1,6 +1,6 @@
 """Indexing: BM25 from our passage store against Anserini's IndexCollection on JSON Lines.
 
-    QA_BENCH_SHARED=<folder> python benchmarks/indexing.py [--pairs 3] [--threads 2] [--heap 2g]
+    QA_BENCH_SHARED=<folder> python benchmarks/indexing.py [--pairs 5] [--threads 2] [--heap 2g]
 
 The whole article corpus (about 408,000 passages), each side in a fresh process from start to exit,
 with the same Java, heap and threads. The JSON Lines (as many files as threads, or Anserini would
@@ -77,7 +77,7 @@ def statistics_of(folder: str) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--heap", default="2g")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
