@@ -121,6 +121,15 @@ def java_errors(heap: str) -> Iterator[None]:
         raise UserError(f"Lucene: {told}") from error
 
 
+def silence(autoclass: Any) -> None:
+    """Turn Anserini's log off: it goes to stdout, and what fails is told as an error anyway.
+
+    Anserini turns it on again whenever an indexer is made.
+    """
+    levels = autoclass("org.apache.logging.log4j.Level")
+    autoclass("org.apache.logging.log4j.core.config.Configurator").setRootLevel(levels.OFF)
+
+
 @cache
 def start_jvm(heap: str) -> Any:
     """Start the JVM, once, and return pyjnius' ``autoclass``.
@@ -155,6 +164,5 @@ def start_jvm(heap: str) -> Any:
     except Exception as error:
         raise UserError(f"the JVM did not start ({error}); set runtime.java_heap lower?") from error
     autoclass("java.util.logging.LogManager").getLogManager().reset()
-    levels = autoclass("org.apache.logging.log4j.Level")
-    autoclass("org.apache.logging.log4j.core.config.Configurator").setRootLevel(levels.ERROR)
+    silence(autoclass)
     return autoclass

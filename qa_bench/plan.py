@@ -55,7 +55,6 @@ def plan(line: Line) -> str:
         Step("score", questions * 40, questions * depth / 200_000, "0.3 GB"),
     ]
     total = sum(step.disk for step in steps)
-    copy = text  # Anserini indexes from files, which are there while it does
     free = shutil.disk_usage(_existing(line.context.cache)).free
     rows = [f"{'stage':8}{'disk':>10}{'time':>10}  memory"]
     rows += [
@@ -68,8 +67,7 @@ def plan(line: Line) -> str:
             f"{questions:,} questions; depth {depth}",
             *rows,
             f"{'all':8}{_size(total):>10}{_time(sum(s.seconds for s in steps)):>10}  free disk: "
-            f"{_size(free)}" + ("" if free > total + copy else " — NOT ENOUGH"),
-            f"While it indexes, a copy of the passages takes {_size(copy)} more.",
+            f"{_size(free)}" + ("" if free > total else " — NOT ENOUGH"),
             "Rates are those of two cores; finished stages are reused and cost nothing.",
         ]
     )

@@ -26,7 +26,7 @@ PASSAGE_SCHEMA = pa.schema([("pid", pa.string()), ("title", pa.string()), ("text
 RUN_SCHEMA = pa.schema(
     [("qid", pa.string()), ("rank", pa.int32()), ("pid", pa.string()), ("score", pa.float32())]
 )
-BATCH = 4096
+BATCH_SIZE = 4096
 """Passages a record batch: what is in memory at once while writing or streaming."""
 
 _LOOKUP_BATCHES = 256
@@ -51,7 +51,7 @@ def _columns(passages: Iterable[Passage]) -> Iterator[list[pa.Array]]:
         pids.append(pid)
         titles.append(title)
         texts.append(text)
-        if len(pids) == BATCH:
+        if len(pids) == BATCH_SIZE:
             yield [pa.array(c, pa.string()) for c in (pids, titles, texts)]
             pids, titles, texts = [], [], []
     if pids:
@@ -74,8 +74,8 @@ def describe_passages(folder: Path, files: Sequence[Path]) -> None:
     (folder / "state.json").write_text(json.dumps(state, indent=1))
 
 
-Group = list[tuple[int, pa.Array, pa.Array, pa.Array]]
-"""Record batches as (first row, pids, titles, texts)."""
+Batch = tuple[int, pa.Array, pa.Array, pa.Array]
+"""A record batch: its first row, pids, titles, texts."""
 
 
 class Passages:
@@ -115,13 +115,10 @@ class Passages:
         for columns in self._columns:
             yield from map(Passage._make, zip(*(c.to_pylist() for c in columns), strict=True))
 
-    def batches(self, count: int) -> Iterator[Group]:
-        """Groups of ``count`` record batches, nothing copied."""
-        whole: Group = [
-            (start, *columns) for start, columns in zip(self._starts, self._columns, strict=False)
-        ]
-        for first in range(0, len(whole), count):
-            yield whole[first : first + count]
+    def batches(self) -> Iterator[Batch]:
+        """The record batches in corpus order, nothing copied."""
+        for start, (pids, titles, texts) in zip(self._starts, self._columns, strict=False):
+            yield start, pids, titles, texts
 
     def _locate(self, row: int) -> tuple[list[pa.Array], int]:
         number = bisect.bisect_right(self._starts, row) - 1

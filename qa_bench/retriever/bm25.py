@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from itertools import count
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from qa_bench.errors import UserError
-from qa_bench.java import java_errors, start_jvm
+from qa_bench.java import java_errors, silence, start_jvm
 from qa_bench.progress import progress
-from qa_bench.store import Group, Passages
+from qa_bench.retriever.documents import piped_documents, while_running
+from qa_bench.store import Passages
 from qa_bench.types import QuestionSet, Run, Runtime
-
-_WIDTH = 12
-"""Digits of a Lucene document id: the passage's row, padded so that text order is corpus order."""
-
-_BATCHES_PER_FILE = 4
-"""Record batches a file of documents: Anserini's threads take a file each."""
 
 _SEARCH_BATCH = 512
 
@@ -73,35 +62,27 @@ class Bm25:
         self._stemmer, self._keep_stopwords = stemmer, keep_stopwords
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
-        """Index every passage; one index directory ``lucene`` in ``folder``.
-
-        Anserini's ``IndexCollection`` does it, from JSON files written beside the index and removed
-        afterwards: handing it documents one by one through pyjnius took a quarter longer.
-        """
+        """Index every passage with Anserini's ``IndexCollection``: the folder ``lucene``."""
         source, lucene = folder / "documents", folder / "lucene"
         for left_by_a_kill in (source, lucene):
             shutil.rmtree(left_by_a_kill, ignore_errors=True)
         source.mkdir()
-        with ThreadPoolExecutor(runtime.workers) as pool:
-            written = pool.map(
-                partial(_write_documents, source), count(), passages.batches(_BATCHES_PER_FILE)
-            )
-            autoclass = start_jvm(runtime.java_heap)  # takes its time beside the writing
-            for _ in written:
-                pass
+        autoclass = start_jvm(runtime.java_heap)
         arguments = autoclass("io.anserini.index.IndexCollection$Args")()
         arguments.collectionClass = "JsonCollection"
         arguments.input, arguments.index = str(source), str(lucene)
         arguments.threads, arguments.quiet = runtime.workers, True
         arguments.memoryBuffer = max(16, runtime.heap_mb // 4)
         arguments.stemmer, arguments.keepStopwords = self._stemmer, self._keep_stopwords
-        indexer = autoclass("io.anserini.index.IndexCollection")(arguments)
-        counters = indexer.getCounters()
         bar = progress(len(passages), "index", "passages", runtime)
-        with bar, java_errors(runtime.java_heap):
-            for _ in _while_running(indexer.run):
+        offer = piped_documents(passages, source, runtime.workers)
+        with bar, java_errors(runtime.java_heap), offer:
+            indexer = autoclass("io.anserini.index.IndexCollection")(arguments)
+            silence(autoclass)
+            counters = indexer.getCounters()
+            for _ in while_running(indexer.run):
                 bar.update(int(counters.indexed.get()) - bar.n)
-        shutil.rmtree(source)
+        source.rmdir()
         return int(counters.indexed.get() + counters.empty.get())
 
     def search(
@@ -135,56 +116,6 @@ class Bm25:
                 bar.update(len(batch))
         searcher.close()
         return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
-
-
-def _write_documents(folder: Path, number: int, batches: Group) -> None:
-    """One file of Anserini's JSON documents: the row as id, title and text as one field.
-
-    Built column by column in Arrow, outside Python's lock. Only passages with control characters,
-    which JSON must escape one by one, go through Python.
-    """
-    with (folder / f"{number:06d}.jsonl").open("wb") as file:
-        for first, _, titles, texts in batches:
-            rows = pa.array(np.arange(first, first + len(texts))).cast(pa.string())
-            lines = pc.binary_join_element_wise(
-                '{"id":"',
-                pc.utf8_lpad(rows, _WIDTH, "0"),
-                '","contents":"',
-                _escaped(titles),
-                "\\n",
-                _escaped(texts),
-                '"}\n',
-                "",
-            )
-            _, ends, data = lines.buffers()
-            file.write(memoryview(data)[: memoryview(ends).cast("i")[len(lines)]])
-
-
-def _escaped(strings: pa.Array) -> pa.Array:
-    """The strings as they stand between the quotes of JSON."""
-    if pc.any(pc.match_substring_regex(strings, "[\\x00-\\x1f]")).as_py():
-        return pa.array([json.dumps(s, ensure_ascii=False)[1:-1] for s in strings.to_pylist()])
-    strings = pc.replace_substring(strings, "\\", "\\\\")
-    return pc.replace_substring(strings, '"', '\\"')
-
-
-def _while_running(work: Callable[[], None]) -> Iterator[None]:
-    """Do ``work`` in a thread of its own and yield now and then, so that Ctrl-C is heard."""
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except Exception as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(timeout=0.2)
-        yield
-    if failures:
-        raise failures[0]
 
 
 def _java_list(autoclass: Any) -> Any:

@@ -433,7 +433,7 @@ def test_a_disk_too_small_for_passages(place: Path) -> None:
 @pytest.mark.java
 def test_a_disk_too_small_for_the_index(tmp_path: Path) -> None:
     """Lucene's own complaint ends in the same line."""
-    message = error_line(on_small_disk(300, "index", "corpus=sample", cwd=tmp_path))
+    message = error_line(on_small_disk(220, "index", "corpus=sample", cwd=tmp_path))
     assert "no space left on the disk" in message
     assert len(finished(tmp_path, "chunk")) == 1
     assert finished(tmp_path, "index") == []

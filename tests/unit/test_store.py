@@ -35,7 +35,7 @@ ROWS = [
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "BATCH", 4)
+    monkeypatch.setattr(store, "BATCH_SIZE", 4)
 
 
 @pytest.fixture
@@ -57,16 +57,18 @@ def test_a_row_that_is_not_there(passages: Passages, row: int):
 
 
 def test_a_large_collection_is_written_in_batches(tmp_path: Path):
-    count = store.BATCH + 3
+    count = store.BATCH_SIZE + 3
     file = tmp_path / "passages-00000.arrow"
     numbered = (Passage(str(n), "t", f"text {n}") for n in range(1, count + 1))
     assert write_passages(file, numbered) == count
     describe_passages(tmp_path, [file])
     passages = Passages(tmp_path)
     assert len(passages) == count
-    assert passages[store.BATCH] == Passage(str(store.BATCH + 1), "t", f"text {store.BATCH + 1}")
+    assert passages[store.BATCH_SIZE] == Passage(
+        str(store.BATCH_SIZE + 1), "t", f"text {store.BATCH_SIZE + 1}"
+    )
     with pa.OSFile(str(file)) as source:
-        assert [len(batch) for batch in pa.ipc.open_stream(source)] == [store.BATCH, 3]
+        assert [len(batch) for batch in pa.ipc.open_stream(source)] == [store.BATCH_SIZE, 3]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
