@@ -197,8 +197,8 @@ class Line:
             notes.append(note)
         if bad := counts["degenerate_answers"]:
             notes.append(
-                f"{self.questions.name}: {bad} gold answers are degenerate (empty, or a pattern "
-                "that does not compile); they count as the reference counts them"
+                f"{self.questions.name}: {bad} gold answers are degenerate (nothing is left of "
+                "them, or a pattern does not compile); they count as the reference counts them"
             )
         if missing := counts.get("without_prediction"):
             notes.append(
