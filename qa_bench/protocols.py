@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from qa_bench.types import Article, Passage, Question, QuestionSet, Run, Runtime
+from qa_bench.types import Article, Passage, QuestionSet, Run, Runtime
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,5 +95,3 @@ PARTS: dict[str, Any] = {
     "metric": Metric,
 }
 """The Protocol of each ``conf/`` group that holds parts."""
-
-__all__ = ["PARTS", "Chunker", "Corpus", "Dataset", "Metric", "Question", "Retriever"]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from qa_bench.errors import UserError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import pyarrow as pa
 
@@ -43,13 +45,6 @@ class Question(NamedTuple):
     qid: str
     text: str
     answers: tuple[str, ...]
-
-
-class Prediction(NamedTuple):
-    """A reader's answer to one question."""
-
-    qid: str
-    answer: str
 
 
 @dataclass(frozen=True)
@@ -202,7 +197,7 @@ class Runtime:
 class Folder:
     """A finished stage: where it lies, what identifies it, and its manifest."""
 
-    path: Any
+    path: Path
     key: str
     manifest: dict[str, Any] = field(repr=False)
     reused: bool = False
