@@ -18,7 +18,7 @@ from qa_bench.metric.matching import (
     get_mode,
     has_answer,
 )
-from qa_bench.text import squad_normalize
+from qa_bench.text import dpr_tokens, nfd, squad_normalize
 
 TOKEN = regex.compile(
     r"([\p{L}\p{N}\p{M}]+)|([^\p{Z}\p{C}])", regex.IGNORECASE | regex.UNICODE | regex.MULTILINE
@@ -281,3 +281,15 @@ def test_degenerate_patterns_are_those_of_the_modes_own_module():
     patterns = [r"\p{Lu}+", r"(?<=in\s+)Rome"]
     counts = {mode: degenerate(patterns, "regex", mode) for mode in MODES}
     assert counts == {"dpr": 0, "drqa": 0, "pyserini": 2, "flashrag": 2, "kilt": 2}
+
+
+def test_the_kelvin_sign_alone_becomes_a_plain_token_that_its_bytes_do_not_show():
+    """What the quick look into the bytes of text that is not ASCII relies on."""
+    strange = set()
+    for code in (*range(0xD800), *range(0xE000, 0x110000)):
+        text = f"a{chr(code)}b {chr(code)}"
+        shown = text.encode().lower()
+        for token in dpr_tokens(nfd(text)):
+            if token.isascii() and token.isalnum() and token.encode() not in shown:
+                strange.add(code)
+    assert strange == {0x212A}
