@@ -48,10 +48,10 @@ class _Hits:
         pids.append(pid)
         scores.append(score)
 
-    def add_passage(self, passage: Passage, line: int | None) -> None:
+    def add_passage(self, passage: Passage) -> None:
         known = self.passages.setdefault(passage.pid, passage)
         if known != passage:
-            raise DataError(f"passage '{passage.pid}' has two different texts", self.path, line)
+            raise DataError(f"passage '{passage.pid}' has two different texts", self.path)
 
     def result(self, questions: QuestionSet) -> ForeignRun:
         for qid, (pids, _) in self.by_qid.items():
@@ -163,7 +163,7 @@ def _read_dpr(entries: list[Any], hits: _Hits, questions: QuestionSet) -> None:
             hits.add(qid, pid, float(context["score"]))
             if context.get("text"):
                 passage = Passage(pid, context.get("title") or "", context["text"])
-                hits.add_passage(passage, None)
+                hits.add_passage(passage)
 
 
 def _plain(text: str) -> str:
@@ -180,7 +180,7 @@ def _read_pyserini(entries: dict[str, Any], hits: _Hits, questions: QuestionSet)
             hits.add(qid, pid, float(context["score"]))
             if "text" in context:
                 title, _, text = context["text"].partition("\n")
-                hits.add_passage(Passage(pid, title, text), None)
+                hits.add_passage(Passage(pid, title, text))
 
 
 def write_trec(file: IO[str], run: Run, tag: str) -> int:

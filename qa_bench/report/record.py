@@ -70,14 +70,9 @@ class Record:
         return json.dumps({**head, **self.values, **self.costs}, ensure_ascii=False)
 
 
-def folder_of(results: Path, experiment: str) -> Path:
-    """Where an experiment's records and per-question files lie."""
-    return results / experiment
-
-
 def save(record: Record, results: Path, experiment: str, rows: dict[str, list[Any]]) -> Path:
     """Write the record and its per-question CSV; an older record of the same row is replaced."""
-    folder = folder_of(results, experiment)
+    folder = results / experiment
     folder.mkdir(parents=True, exist_ok=True)
     row = digest([record.system, record.corpus, record.passages_key])[:8]
     label = re.sub(r"[^\w.,=+\[\]-]+", "-", record.system)[:100]
@@ -98,7 +93,7 @@ def load(results: Path, experiment: str) -> list[Record]:
     Raises:
         UserError: there are none, or a file is not a record.
     """
-    records = list(_load(folder_of(results, experiment)))
+    records = list(_load(results / experiment))
     if not records:
         raise UserError(
             f"no results of experiment '{experiment}' in {results}: qa-bench run makes them"

@@ -56,7 +56,7 @@ def chunk(corpus: Part[Corpus], chunker: Part[Chunker], context: Context) -> Fol
         if not totals.get("passages"):
             raise DataError(
                 f"{totals.get('articles', 0)} articles, and the chunker made no passage of them; "
-                "chunker=words keeps articles of any length",
+                "are they shorter than it keeps? qa-bench list chunker shows others",
                 files[0],
             )
         describe_passages(folder, [shards.data(n) for n in range(len(notes))])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qa_bench.errors import UserError
-from qa_bench.report.record import Record, folder_of, load, save
+from qa_bench.report.record import Record, load, save
 
 RECORD = Record(
     system="bm25[k1=1.2]",
@@ -35,7 +35,7 @@ ROWS: dict[str, list[Any]] = {"qid": ["q1", "q2"], "question": ['a "b", c', "ü\
 
 def test_what_is_saved_is_loaded(tmp_path: Path):
     path = save(RECORD, tmp_path, "table2", ROWS)
-    assert path.parent == folder_of(tmp_path, "table2") == tmp_path / "table2"
+    assert path.parent == tmp_path / "table2"
     assert load(tmp_path, "table2") == [RECORD]
     with path.open(encoding="utf-8", newline="") as file:
         assert list(csv.reader(file)) == [
