@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,18 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.java import java_errors, silence, start_jvm
 from qa_bench.progress import progress
+from qa_bench.retriever.bm25_pairs import score_pairs
 from qa_bench.retriever.documents import piped_documents, while_running
 from qa_bench.store import Passages
-from qa_bench.types import QuestionSet, Run, Runtime
+from qa_bench.types import QuestionSet, Run, Runtime, Step
 
 _SEARCH_BATCH = 512
+
+# From the manifests of benchmarks/whole_line.py on two cores.
+_BYTES_PER_PASSAGE = 122
+_INDEXED_PER_S = 36_000
+_SEARCHED_PER_S = 4.1e8
+"""Passages times questions a second at depth 100, most of which no question looks at."""
 
 
 class Bm25:
@@ -89,18 +97,11 @@ class Bm25:
         self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
     ) -> Run:
         """Search all questions, ``runtime.workers`` at a time."""
-        autoclass = start_jvm(runtime.java_heap)
-        analyzers = autoclass("io.anserini.analysis.DefaultEnglishAnalyzer")
-        searcher = autoclass("io.anserini.search.SimpleSearcher")(
-            str(folder / "lucene"),
-            analyzers.fromArguments(self._stemmer, self._keep_stopwords, None),
-        )
-        searcher.set_bm25(self._k1, self._b)
-        write = _result_writer(autoclass)
         rows: list[np.ndarray] = []
         scores: list[np.ndarray] = []
         bar = progress(len(questions), "search", "questions", runtime)
-        with bar, java_errors(runtime.java_heap):
+        with bar, self._opened(folder, runtime) as (autoclass, searcher):
+            write = _result_writer(autoclass)
             for start in range(0, len(questions), _SEARCH_BATCH):
                 batch = questions.questions[start : start + _SEARCH_BATCH]
                 texts, names = _java_list(autoclass), _java_list(autoclass)
@@ -114,8 +115,50 @@ class Bm25:
                     rows.append(np.array([int(hit["docid"]) for hit in ranked], dtype=np.int64))
                     scores.append(np.array([hit["score"] for hit in ranked], dtype=np.float32))
                 bar.update(len(batch))
-        searcher.close()
         return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
+
+    def score(
+        self,
+        folder: Path,
+        passages: Passages,
+        questions: QuestionSet,
+        asked: np.ndarray,
+        rows: np.ndarray,
+        runtime: Runtime,
+    ) -> np.ndarray:
+        """The scores of (question, passage) pairs, 0 where they share no term.
+
+        Those that ``search`` gives, rounded as there, but equal scores stay equal: of hits within
+        1e-4 of each other, Anserini's searcher lowers each by 1e-6 more than the one before it.
+        """
+        texts = [question.text for question in questions]
+        with self._opened(folder, runtime) as (autoclass, searcher):
+            return score_pairs(autoclass, searcher, passages, texts, asked, rows, runtime)
+
+    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
+        """From measured rates; searching is taken to grow with the passages and with the depth."""
+        heap = f"{runtime.java_heap} heap"
+        seconds = questions * passages * (1 + depth / 1000) / _SEARCHED_PER_S
+        return [
+            Step("index", passages * _BYTES_PER_PASSAGE, passages / _INDEXED_PER_S, heap),
+            Step("search", 0, seconds, heap),
+        ]
+
+    @contextmanager
+    def _opened(self, folder: Path, runtime: Runtime) -> Iterator[tuple[Any, Any]]:
+        """(pyjnius' ``autoclass``, Anserini's searcher with these settings), closed at the end."""
+        autoclass = start_jvm(runtime.java_heap)
+        analyzers = autoclass("io.anserini.analysis.DefaultEnglishAnalyzer")
+        with java_errors(runtime.java_heap):
+            searcher = autoclass("io.anserini.search.SimpleSearcher")(
+                str(folder / "lucene"),
+                analyzers.fromArguments(self._stemmer, self._keep_stopwords, None),
+            )
+            searcher.set_bm25(self._k1, self._b)
+            try:
+                yield autoclass, searcher
+            finally:
+                searcher.close()
 
 
 def _java_list(autoclass: Any) -> Any:
