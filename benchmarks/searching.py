@@ -118,7 +118,7 @@ def main() -> None:
     asked = questions_of(data)[:: arguments.questions]
     (work / "questions.json").write_text(json.dumps(asked), encoding="utf-8")
     line = common.line(common.overrides(data, common.cache_folder()))
-    index = line.index.path / "lucene"
+    index = line.indexes[0].path / "lucene"
     print(f"{len(asked)} questions, {arguments.threads} threads, heap {arguments.heap}")
 
     def side(name: str) -> float:

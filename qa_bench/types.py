@@ -83,8 +83,9 @@ class Run:
     """Ranked hits for all questions of a set.
 
     ``table`` has one row a hit, questions in the set's order, ranks ascending from 1:
-    ``qid`` (string), ``rank`` (int32), ``pid`` (string), ``score`` (float32). A question
-    without hits has no row; it still counts in every metric.
+    ``qid`` (string), ``rank`` (int32), ``pid`` (string), ``score`` (float32). Between a file and a
+    fusion the strings stay dictionary-encoded, nowhere else. A question without hits has no row; it
+    still counts in every metric.
     """
 
     table: pa.Table
@@ -163,11 +164,15 @@ class Runtime:
     Attributes:
         threads: worker threads; 0 means one a core.
         java_heap: the JVM's largest heap, in the JVM's notation ("2g").
+        device: auto (every GPU, else the CPU), cpu, cuda, cuda:1, mps.
+        batch_size: passages encoded at once on one device; 0 leaves it to the device.
         progress: show progress bars on a terminal.
     """
 
     threads: int = 0
     java_heap: str = "2g"
+    device: str = "auto"
+    batch_size: int = 0
     progress: bool = True
 
     def __post_init__(self) -> None:
@@ -178,6 +183,14 @@ class Runtime:
         """
         if not isinstance(self.threads, int) or self.threads < 0:
             raise UserError(f"runtime.threads must be a whole number >= 0, got '{self.threads}'")
+        if not isinstance(self.batch_size, int) or self.batch_size < 0:
+            raise UserError(
+                f"runtime.batch_size must be a whole number >= 0, got '{self.batch_size}'"
+            )
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(self.device)):
+            raise UserError(
+                f"runtime.device must be auto, cpu, cuda, cuda:<number> or mps, got '{self.device}'"
+            )
         if not re.fullmatch(r"\d+[kKmMgG]?", str(self.java_heap)):
             raise UserError(f"runtime.java_heap must be a size such as 2g, got '{self.java_heap}'")
 
@@ -191,6 +204,15 @@ class Runtime:
     def workers(self) -> int:
         """Threads to start: ``threads``, or the processors this process may use."""
         return self.threads or len(os.sched_getaffinity(0))
+
+
+class Step(NamedTuple):
+    """What a stage will take, by ``qa-bench plan``: disk in bytes, time in seconds."""
+
+    name: str
+    disk: float
+    seconds: float
+    memory: str
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from qa_bench import store
 from qa_bench.errors import DataError, UserError
 from qa_bench.store import (
+    RUN_SCHEMA,
     Passages,
     check_covered,
     describe_passages,
@@ -187,7 +189,61 @@ def test_a_run_is_kept_as_it_is(tmp_path: Path):
 def test_an_empty_run_is_kept(tmp_path: Path):
     path = tmp_path / "run.parquet"
     write_run(path, Run.of(["q1"], [[]], [[]]))
+    assert read_run(path).table.schema.equals(RUN_SCHEMA)
     assert len(read_run(path)) == 0
+    write_run(path, read_run(path, encoded=True))
+    assert len(read_run(path)) == 0
+
+
+def encoded(run: Run) -> list[pa.DataType]:
+    return [run.table.schema.field(name).type for name in ("qid", "pid")]
+
+
+CODES = [pa.dictionary(pa.int32(), pa.string())] * 2
+
+
+def test_a_run_with_encoded_ids_is_kept(tmp_path: Path):
+    path = tmp_path / "run.parquet"
+    write_run(path, RUN)
+    run = read_run(path, encoded=True)
+    assert encoded(run) == CODES
+    assert run.table.cast(RUN_SCHEMA).equals(RUN.table)
+    write_run(path, run)
+    assert read_run(path).table.equals(RUN.table)
+    assert pq.read_schema(path).equals(RUN_SCHEMA)  # what other readers see
+
+
+def test_a_run_in_pieces_is_kept_with_each_id_once(tmp_path: Path):
+    path = tmp_path / "run.parquet"
+    rng = np.random.default_rng(0)
+    pids = [[f"passage-{number}" for number in rng.permutation(1000)] for _ in range(100)]
+    whole = Run.of([f"q{number}" for number in range(100)], pids, np.zeros((100, 1000)))
+    pieces = [whole.table[:50_001], whole.table[50_001:]]
+    for kind in (RUN_SCHEMA, None):  # as strings; with dictionaries that differ
+        tables = [piece.cast(kind) if kind else turned(piece) for piece in pieces]
+        write_run(path, Run(pa.concat_tables(tables)))
+        assert read_run(path).table.equals(whole.table)
+        assert path.stat().st_size < 200_000  # ten bits a hit, and the ranks
+
+
+def turned(table: pa.Table) -> pa.Table:
+    """The ids encoded with those of the last row first."""
+    for name in ("qid", "pid"):
+        column = table.column(name).combine_chunks()
+        names = column[::-1].unique()
+        codes = pc.index_in(column, value_set=names)
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, pa.DictionaryArray.from_arrays(codes, names))
+    return table
+
+
+def test_runs_of_older_folders_are_read(tmp_path: Path):
+    path = tmp_path / "run.parquet"
+    pq.write_table(RUN.table, path, compression="zstd", row_group_size=1)
+    assert read_run(path).table.equals(RUN.table)
+    run = read_run(path, encoded=True)
+    assert encoded(run) == CODES
+    assert run.table.cast(RUN_SCHEMA).equals(RUN.table)
 
 
 def test_what_is_no_run(tmp_path: Path):

@@ -1,0 +1,52 @@
+"""CombSUM: the sum of normalised scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from qa_bench.fusion.hits import Hits
+from qa_bench.fusion.normalise import Normaliser
+from qa_bench.fusion.weights import Weights
+
+
+class CombSum:
+    """Sum over the parts that found it of weight · normalised score; a missing score is 0.
+
+    Source: Fox and Shaw 1994, Combination of Multiple Searches (TREC-2); min-max as Lee 1997 has
+    it. With it, and without weights, this is pyserini.fusion's ``normalize``.
+    """
+
+    true_scores = False
+
+    def __init__(
+        self,
+        weights: Mapping[str, float] | None = None,
+        normalize: str = "min_max",
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings.
+
+        Args:
+            weights: part: weight; 1 for a part that is not there.
+            normalize: none, min_max, z_score or pyserini, over a part's hits of a question.
+            about: for people.
+
+        Raises:
+            UserError: a setting is not what it must be.
+        """
+        self._weights, self._normalise = Weights(weights), Normaliser(normalize)
+
+    def fuse(self, hits: Hits) -> np.ndarray:
+        """The sum of every hit, float64 of shape (hits,).
+
+        Raises:
+            UserError: a weight names no part.
+        """
+        fused = np.zeros(len(hits))
+        for part, weight in self._weights.of(hits.scores):
+            scores = self._normalise(hits.scores[part], hits)
+            fused += weight * np.where(np.isnan(scores), 0.0, scores)
+        return fused
