@@ -61,24 +61,34 @@ def make(group: str, node: Any) -> Part[Any]:
         )
         raise UserError(f"{group} ({settings['_target_']}): {reason}; given {given}") from error
     about = settings.get("about") or {}
-    return Part(made, _identity(settings, made), about)
+    return Part(made, _identity(settings), about)
 
 
-def _identity(settings: dict[str, Any], made: Any) -> dict[str, Any]:
+def _identity(settings: dict[str, Any]) -> dict[str, Any]:
     """What decides the part's results: its settings without labels, its version, its packages."""
-    labels = set(getattr(made, "labels", ()))
+    from hydra.utils import get_object
+
+    kind = get_object(settings["_target_"])
+    labels = set(getattr(kind, "labels", ()))
     return {
-        **_without_about({key: value for key, value in settings.items() if key not in labels}),
-        "_version_": getattr(made, "version", 1),
-        **{f"_{name}_": _installed(name) for name in getattr(made, "depends", ())},
+        **{name: _inner(value) for name, value in _told(settings).items() if name not in labels},
+        "_version_": getattr(kind, "version", 1),
+        **{f"_{name}_": _installed(name) for name in getattr(kind, "depends", ())},
     }
 
 
-def _without_about(value: Any) -> Any:
-    """The settings without ``about``, which parts inside parts have too."""
+def _inner(value: Any) -> Any:
+    """A setting; where it is a part itself, that part's identity."""
     if isinstance(value, dict):
-        return {name: _without_about(inner) for name, inner in value.items() if name != "about"}
-    return [_without_about(inner) for inner in value] if isinstance(value, list) else value
+        if "_target_" in value:
+            return _identity(value)
+        return {name: _inner(inner) for name, inner in _told(value).items()}
+    return [_inner(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _told(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings without ``about``."""
+    return {name: value for name, value in settings.items() if name != "about"}
 
 
 def _installed(package: str) -> str | None:

@@ -6,20 +6,23 @@ else; heavy libraries are imported inside its methods, so that making one costs 
 All settings of a part go into the keys of the stages that run it, except ``about`` and those it
 names in ``labels`` (where files lie, what it is called). It may name packages in ``depends``, whose
 versions go in too, and have a ``version`` (1 when absent): raise it when its code changes what it
-yields, and folders made by the older code are not reused.
+yields, and folders made by the older code are not reused. What it reads beside its inputs and
+settings, such as the files of a model, it tells in ``sources()``: name to content hash; what only
+its search reads, in ``search_sources()``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from qa_bench.types import Article, Passage, QuestionSet, Run, Runtime
+from qa_bench.types import Article, Passage, QuestionSet, Run, Runtime, Step
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from qa_bench.fusion.hits import Hits
     from qa_bench.metric.evidence import Evidence
     from qa_bench.store import Passages
 
@@ -67,14 +70,92 @@ class Retriever(Protocol):
     search_only: frozenset[str]
     """Settings that change how the index is searched, not what is in it."""
 
-    def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
-        """Build the index of all passages in ``folder``; return how many it holds."""
+    def index(self, passages: Passages, folder: Path, runtime: Runtime, **parts: Indexed) -> int:
+        """Build the index of all passages in ``folder``; return how many it holds.
+
+        A retriever that is built on others gets each under the name it has in ``parts``.
+        """
         ...
 
     def search(
-        self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
+        self,
+        folder: Path,
+        passages: Passages,
+        questions: QuestionSet,
+        depth: int,
+        runtime: Runtime,
+        **parts: Indexed,
     ) -> Run:
         """The best ``depth`` passages of every question, score descending, then corpus order."""
+        ...
+
+
+class Indexed(NamedTuple):
+    """A retriever with its finished index."""
+
+    retriever: Any
+    folder: Path
+
+
+@runtime_checkable
+class Planned(Protocol):
+    """A retriever that foretells what it will take."""
+
+    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
+        """The steps of indexing and searching, the run's own bytes left out."""
+        ...
+
+
+@runtime_checkable
+class PairScorer(Protocol):
+    """A retriever that can tell the score of any pair, whether it found the passage or not.
+
+    One with ``approximate = True`` is asked for those of its own hits too.
+    """
+
+    def score(
+        self,
+        folder: Path,
+        passages: Passages,
+        questions: QuestionSet,
+        asked: np.ndarray,
+        rows: np.ndarray,
+        runtime: Runtime,
+        **parts: Indexed,
+    ) -> np.ndarray:
+        """The scores of (question, passage) pairs, float32 of shape (pairs,).
+
+        Args:
+            folder: the index.
+            passages: the corpus.
+            questions: the questions.
+            asked: each pair's question, a place in ``questions``, ascending; (pairs,) int.
+            rows: each pair's passage, a row of ``passages``; (pairs,) int.
+            runtime: threads and progress.
+            parts: see ``Retriever.index``.
+        """
+        ...
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A retriever made of retrievers: the line makes their runs one by one, then fuses them."""
+
+    parts: Mapping[str, Any]
+    fusion: Fusion
+    parts_depth: int
+    """How deep the runs of the parts go, where they do not go deeper anyway."""
+
+
+@runtime_checkable
+class Fusion(Protocol):
+    """Makes one score of several."""
+
+    true_scores: bool
+    """Whether it wants every part's score of every hit, also where the part did not find it."""
+
+    def fuse(self, hits: Hits) -> np.ndarray:
+        """The fused score of every hit, float64 of shape (hits,)."""
         ...
 
 
@@ -91,7 +172,8 @@ PARTS: dict[str, Any] = {
     "dataset": Dataset,
     "corpus": Corpus,
     "chunker": Chunker,
-    "retriever": Retriever,
+    "retriever": Retriever | Composite,
+    "fusion": Fusion,
     "metric": Metric,
 }
 """The Protocol of each ``conf/`` group that holds parts."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
 from qa_bench.paths import CONF
 
 
@@ -12,3 +17,43 @@ def names(group: str) -> list[str]:
 
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
+
+NEEDED = {("retriever", "dense"): ("retriever.model=organisation/model",)}
+"""What must be set beside the choice of a YAML that is a template."""
+
+
+def _tree(retriever: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A retriever's YAML, those it builds on, and those of its parts."""
+    told = yaml.safe_load((CONF / "retriever" / f"{retriever}.yaml").read_text(encoding="utf-8"))
+    yield retriever, told
+    for entry in told.get("defaults", []):
+        if isinstance(entry, str) and entry != "_self_":
+            yield from _tree(entry)
+        elif isinstance(entry, dict):
+            for place, name in entry.items():
+                if place.startswith("/retriever@"):
+                    yield from _tree(name)
+
+
+def models(retriever: str) -> set[str]:
+    """The models that a retriever needs."""
+    sides = [
+        side
+        for _, told in _tree(retriever)
+        for side in (told, told.get("question") or {}, told.get("passage") or {})
+    ]
+    return {str(side["model"]) for side in sides if side.get("model")}
+
+
+def needs_java(retriever: str) -> bool:
+    return any(name.startswith("bm25") for name, _ in _tree(retriever))
+
+
+def needs_no_network(retriever: str) -> bool:
+    if ("retriever", retriever) in NEEDED:
+        return False
+    return all(model.startswith("wheel:") for model in models(retriever))
+
+
+RUN_HERE = [name for name in names("retriever") if needs_no_network(name)]
+"""The retrievers that run with nothing but the installed packages."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
+from conf_names import NEEDED
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from qa_bench.parts import Part, make
-from qa_bench.paths import CONF, SAMPLE
+from qa_bench.paths import CONF, register_resolvers
 
 Compose = Callable[..., Any]
 Make = Callable[..., Part[Any]]
@@ -18,23 +20,37 @@ Make = Callable[..., Part[Any]]
 
 @pytest.fixture(scope="session")
 def composed() -> Compose:
-    """``composed("retriever=bm25", …)``: the whole configuration."""
-    OmegaConf.register_new_resolver("qa_bench.sample", lambda: str(SAMPLE), replace=True)
+    """``composed("retriever=bm25", …)``: the whole configuration, which nobody may change."""
+    register_resolvers()
 
+    @cache
     def whole(*overrides: str) -> Any:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose("config", list(overrides))
+            config = compose("config", list(overrides))
+        OmegaConf.set_readonly(config, True)
+        return config
 
     return whole
 
 
 @pytest.fixture(scope="session")
-def part(composed: Compose) -> Make:
+def node(composed: Compose) -> Compose:
+    """``node("chunker", "words", "chunker.size=5")``: one part's configuration, with changes."""
+
+    def found(group: str, name: str, *changes: str) -> Any:
+        changes = (*NEEDED.get((group, name), ()), *changes)
+        if group in ("fusion", "metric"):  # they stand in several places, or inside of others
+            return composed(f"+{group}@one={name}", *changes).one
+        return composed(f"{group}={name}", *changes)[group]
+
+    return found
+
+
+@pytest.fixture(scope="session")
+def part(node: Compose) -> Make:
     """``part("chunker", "words", "chunker.size=5")``: one part, with changes."""
 
     def made(group: str, name: str, *changes: str) -> Part[Any]:
-        if group == "metric":
-            return make(group, composed(f"+metric@one={name}", *changes).one)
-        return make(group, composed(f"{group}={name}", *changes)[group])
+        return make(group, node(group, name, *changes))
 
     return made

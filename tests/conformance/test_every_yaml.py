@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -10,11 +11,13 @@ from importlib import metadata
 from typing import Any
 
 import pytest
-from conf_names import GROUPS, names
+from conf_names import GROUPS, NEEDED, RUN_HERE, names
+from omegaconf import OmegaConf
 
 from qa_bench.cli import main
+from qa_bench.parts import make
 from qa_bench.paths import CONF, SAMPLE
-from qa_bench.protocols import PARTS
+from qa_bench.protocols import PARTS, Composite, Fusion, PairScorer, Retriever
 from qa_bench.types import Runtime
 
 EVERY_PART = [(group, name) for group in PARTS for name in names(group)]
@@ -36,10 +39,15 @@ def keys(value: Any) -> set[str]:
 def test_groups() -> None:
     assert set(PARTS) <= set(GROUPS)
     assert set(GROUPS) == {
-        "chunker", "corpus", "dataset", "experiment", "metric", "retriever", "runtime",
+        "chunker", "corpus", "dataset", "experiment", "fusion", "metric", "retriever", "runtime",
     }  # fmt: skip
     assert set(names("dataset")) >= {"nq", "triviaqa", "webq", "curatedtrec", "squad", "file"}
-    assert len(EVERY_PART) >= 18
+    assert set(names("fusion")) >= {"rrf", "linear", "dpr", "combsum", "combmnz", "interpolation"}
+    assert set(RUN_HERE) >= {
+        "bm25", "minilm", "faiss", "faiss_hnsw", "faiss_sq8", "hybrid_linear", "hybrid_rrf",
+    }  # fmt: skip
+    assert {"dense", "e5_base", "dpr_single", "hybrid"} <= set(names("retriever")) - set(RUN_HERE)
+    assert len(EVERY_PART) >= 65
 
 
 def test_defaults(composed: Compose) -> None:
@@ -72,14 +80,20 @@ def test_identity(group: str, name: str, part: Make) -> None:
     assert part(group, name).config == made.config
 
 
+@every_part
+def test_what_is_for_people_changes_no_identity(
+    group: str, name: str, part: Make, node: Compose
+) -> None:
+    relabelled = OmegaConf.create(OmegaConf.to_container(node(group, name), resolve=True))
+    OmegaConf.update(relabelled, "about.description", "other", force_add=True)
+    for inner in relabelled.get("parts", {}):
+        OmegaConf.update(relabelled, f"parts.{inner}.about.description", "other", force_add=True)
+    changed = make(group, relabelled)
+    assert changed.config == part(group, name).config
+    assert changed.about["description"] == "other"
+
+
 def test_labels_change_no_identity(part: Make) -> None:
-    for group, name in EVERY_PART:
-        if group == "metric":
-            continue
-        plain = part(group, name)
-        relabelled = part(group, name, f"++{group}.about.description=other")
-        assert relabelled.config == plain.config
-        assert relabelled.about["description"] == "other"
     for name in names("corpus"):
         moved = part("corpus", name, "corpus.path=x", "corpus.name=y")
         assert {"path", "name"} <= set(moved.made.labels)
@@ -92,6 +106,10 @@ def test_packages_that_decide_results_are_in_the_identity(part: Make) -> None:
         for package in getattr(made.made, "depends", ()):
             assert made.config[f"_{package}_"] == metadata.version(package)
     assert part("retriever", "bm25").config["_pyserini_"].startswith("1.")
+    inside = part("retriever", "hybrid_linear").config["parts"]
+    assert inside["bm25"] == part("retriever", "bm25").config
+    assert inside["dense"] == part("retriever", "minilm").config
+    assert "sha256" not in inside["dense"]
 
 
 def test_settings_change_the_identity(part: Make) -> None:
@@ -99,6 +117,14 @@ def test_settings_change_the_identity(part: Make) -> None:
         ("chunker", "words", "chunker.size=50"),
         ("chunker", "words", "chunker.tail=wrap"),
         ("retriever", "bm25", "retriever.k1=1.2"),
+        ("retriever", "minilm", "retriever.passage.title=none"),
+        ("retriever", "minilm", "retriever.question.prompt=x"),
+        ("retriever", "faiss", "retriever.factory=SQ8"),
+        ("retriever", "faiss", "retriever.parts.base.dtype=fp16"),
+        ("retriever", "hybrid_linear", "retriever.fusion.weights.dense=2"),
+        ("retriever", "hybrid_linear", "retriever.parts.bm25.k1=1.2"),
+        ("retriever", "hybrid_rrf", "retriever@retriever.parts.dense=faiss"),
+        ("retriever", "hybrid_rrf", "fusion@retriever.fusion=combsum"),
         ("dataset", "nq", "dataset.split=dev"),
     ):
         assert part(group, name, change).config != part(group, name).config
@@ -115,7 +141,7 @@ def test_experiment(name: str, composed: Compose) -> None:
     config = composed(f"experiment={name}")
     assert config.name == name
     for group in PARTS:
-        if group != "metric":
+        if group not in ("fusion", "metric"):
             assert config[group]._target_.startswith(f"qa_bench.{group}.")
 
 
@@ -161,21 +187,53 @@ def test_real_questions_are_the_published_ones(
     assert questions.published is True
 
 
+@pytest.mark.parametrize("name", names("retriever"))
+def test_a_retriever_tells_what_it_searches_with(name: str, part: Make) -> None:
+    """What a search reads and an index does not; a hybrid has no index of its own."""
+    made = part("retriever", name)
+    if isinstance(made.made, Composite):
+        assert not isinstance(made.made, Retriever)
+        assert len(made.made.parts) >= 2
+        assert isinstance(made.made.fusion, Fusion)
+        if made.made.fusion.true_scores:
+            assert all(isinstance(inner, PairScorer) for inner in made.made.parts.values())
+    else:
+        assert made.made.search_only <= set(made.config)
+        assert isinstance(made.made, PairScorer)
+
+
+@pytest.mark.parametrize("name", names("retriever"))
+def test_a_retriever_tells_what_it_will_take(name: str, part: Make) -> None:
+    if ("retriever", name) in NEEDED:
+        pytest.skip("a template: its model's size is not known")
+    made = part("retriever", name).made
+    for one in made.parts.values() if isinstance(made, Composite) else (made,):
+        few, many = (one.plan(n, 3610, 100, Runtime(device="cpu")) for n in (1e5, 2.1e7))
+        assert len(few) == len(many) >= 1
+        for step, longer in zip(few, many, strict=True):
+            assert step.name == longer.name
+            assert step.memory
+            assert 0 <= step.disk <= longer.disk < math.inf
+            assert 0 < step.seconds <= longer.seconds < math.inf
+
+
 def test_making_parts_loads_nothing_heavy() -> None:
     """torch, transformers, faiss and the JVM wait until a part works."""
     script = f"""
 import sys
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from qa_bench.parts import make
-from qa_bench.paths import CONF, SAMPLE
-OmegaConf.register_new_resolver("qa_bench.sample", lambda: str(SAMPLE))
+from qa_bench.paths import CONF, register_resolvers
+register_resolvers()
+needed = {NEEDED!r}
 with initialize_config_dir(str(CONF), version_base="1.3"):
     for group, name in {EVERY_PART!r}:
-        override = f"+metric@one={{name}}" if group == "metric" else f"{{group}}={{name}}"
-        config = compose("config", [override])
-        make(group, config["one" if group == "metric" else group])
-heavy = ("torch", "transformers", "faiss", "jnius", "jnius_config", "pyserini")
+        inside = group in ("fusion", "metric")
+        override = f"+{{group}}@one={{name}}" if inside else f"{{group}}={{name}}"
+        config = compose("config", [override, *needed.get((group, name), ())])
+        make(group, config["one" if inside else group])
+heavy = ("torch", "transformers", "sentence_transformers", "huggingface_hub", "faiss", "jnius",
+         "jnius_config", "pyserini")
 print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

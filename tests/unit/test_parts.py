@@ -8,10 +8,14 @@ from omegaconf import OmegaConf
 
 from qa_bench.chunker.words import Words
 from qa_bench.errors import UserError
+from qa_bench.fusion.rrf import ReciprocalRank
 from qa_bench.parts import make
 from qa_bench.protocols import PARTS
+from qa_bench.retriever.bm25 import Bm25
+from qa_bench.retriever.hybrid import Hybrid
 
 WORDS = "qa_bench.chunker.words.Words"
+BM25 = "qa_bench.retriever.bm25"
 
 
 class Versioned:
@@ -54,6 +58,52 @@ def test_labels_stay_out_of_the_identity_and_versions_go_in():
     assert part.about == part.made.about == {"a": [1]}
 
 
+def test_a_part_inside_a_part_is_identified_as_by_itself():
+    target = f"{__name__}.Versioned"
+    inner = {"_target_": target, "weights": [3], "name": "left out", "parts": {}, "about": {"a": 1}}
+    listed = {"_target_": WORDS, "size": 3, "stride": 3, "about": {"a": 1}}
+    outer = make(
+        "x",
+        node(
+            _target_=target,
+            weights=[listed],
+            name="n",
+            parts={"one": inner, "about": "no part"},
+            about={},
+        ),
+    )
+    assert outer.config["parts"] == {
+        "one": {
+            "_target_": target,
+            "weights": [3],
+            "parts": {},
+            "_version_": 3,
+            "_pyarrow_": metadata.version("pyarrow"),
+            "_no-such-package_": None,
+        }
+    }
+    assert outer.config["weights"] == [
+        {"_target_": WORDS, "size": 3, "stride": 3, "_version_": 1},
+    ]
+    assert isinstance(outer.made.parts["one"], Versioned)
+    assert isinstance(outer.made.weights[0], Words)
+    assert outer.config["parts"]["one"] == make("x", node(**inner)).config
+
+
+def test_what_an_inner_part_refuses_is_told_as_its_own():
+    parts = {"one": {"_target_": f"{BM25}.Bm25", "k1": -1}, "two": {"_target_": f"{BM25}.Bm25"}}
+    rrf = {"_target_": "qa_bench.fusion.rrf.ReciprocalRank"}
+    hybrid = {"_target_": "qa_bench.retriever.hybrid.Hybrid", "parts": parts, "fusion": rrf}
+    with pytest.raises(UserError, match=r"^retriever bm25: need k1 >= 0"):
+        make("retriever", node(**hybrid))
+    hybrid["parts"] = {"one": {"_target_": "qa_bench.retriever.none.None"}, "two": parts["two"]}
+    with pytest.raises(UserError) as caught:
+        make("retriever", node(**hybrid))
+    assert str(caught.value).startswith("retriever (qa_bench.retriever.hybrid.Hybrid): ")
+    assert "qa_bench.retriever.none" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_where_a_corpus_lies_is_no_part_of_its_identity():
     parts = [
         make("corpus", node(_target_="qa_bench.corpus.jsonl.JsonlArticles", name=name, path=path))
@@ -83,6 +133,10 @@ def test_what_cannot_be_made_is_told_in_one_line(settings: dict[str, Any], messa
 
 
 def test_every_group_of_parts_has_a_protocol():
-    assert list(PARTS) == ["dataset", "corpus", "chunker", "retriever", "metric"]
+    assert list(PARTS) == ["dataset", "corpus", "chunker", "retriever", "fusion", "metric"]
     assert isinstance(Words(), PARTS["chunker"])
     assert not isinstance(Words(), PARTS["retriever"])
+    assert isinstance(ReciprocalRank(), PARTS["fusion"])
+    assert isinstance(Bm25(), PARTS["retriever"])
+    hybrid = Hybrid({"one": Bm25(), "two": Bm25()}, ReciprocalRank())
+    assert isinstance(hybrid, PARTS["retriever"])

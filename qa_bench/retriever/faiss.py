@@ -1,0 +1,195 @@
+"""Approximate search with faiss over the vectors of a bi-encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qa_bench.errors import DataError, UserError
+from qa_bench.progress import progress
+from qa_bench.protocols import Indexed
+from qa_bench.retriever.exact import similarities
+from qa_bench.retriever.vectors import Vectors
+from qa_bench.store import Passages
+from qa_bench.types import QuestionSet, Run, Runtime, Step
+
+_FILE = "index.faiss"
+_BLOCK = 16_384
+_QUESTIONS_AT_ONCE = 512
+_ADDED_PER_S, _SEARCHED_PER_S = 1500, 1000
+
+
+class Faiss:
+    """A faiss index by factory string over the encoded passages of ``parts.base``.
+
+    For those who serve or compare approximate search; ``dense`` itself searches exactly. The table
+    says how many of the exact hits were found.
+
+    Source: Johnson et al. 2019, Billion-scale similarity search with GPUs; faiss' index_factory.
+    """
+
+    search_only = frozenset({"search", "rescore"})
+    approximate = True
+    depends = ("faiss-cpu",)
+
+    def __init__(
+        self,
+        parts: Mapping[str, Any],
+        factory: str = "Flat",
+        search: Mapping[str, float] | None = None,
+        train: int = 100_000,
+        rescore: int = 0,
+        seed: int = 0,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings.
+
+        Args:
+            parts: ``base``, the dense retriever whose vectors are indexed.
+            factory: faiss' factory string: Flat, SQ8, PQ64, "IVF4096,Flat", HNSW32, …
+            search: faiss' search parameters: nprobe, efSearch, …
+            train: passages sampled to train on, for those that learn.
+            rescore: score this many times the depth again with the exact vectors; 0 for none.
+            seed: of the sample.
+            about: for people.
+
+        Raises:
+            UserError: no base, or it has no vectors.
+        """
+        if set(parts) != {"base"} or not hasattr(parts["base"], "opened"):
+            raise UserError("retriever faiss: needs one part, base, a dense retriever")
+        if not isinstance(rescore, int) or rescore < 0 or not isinstance(train, int) or train < 1:
+            raise UserError("retriever faiss: need rescore >= 0 and train >= 1, whole numbers")
+        self._base = parts["base"]
+        self._factory, self._search = factory, dict(search or {})
+        self._train, self._rescore, self._seed = train, rescore, seed
+
+    def search_sources(self) -> dict[str, str]:
+        """What the base's search reads: its question model."""
+        sources: dict[str, str] = getattr(self._base, "search_sources", dict)()
+        return sources
+
+    def index(self, passages: Passages, folder: Path, runtime: Runtime, base: Indexed) -> int:
+        """Train on a sample, add shard by shard, write ``index.faiss``.
+
+        Raises:
+            UserError: faiss does not know the factory string, or the sample is too small for it.
+        """
+        import faiss
+
+        vectors = Vectors(base.folder)
+        similarity = base.retriever.similarity
+        metric = faiss.METRIC_L2 if similarity == "l2" else faiss.METRIC_INNER_PRODUCT
+        try:
+            index = faiss.index_factory(vectors.dimension, self._factory, metric)
+        except RuntimeError as error:
+            raise UserError(
+                f"retriever.factory={self._factory}: faiss knows no such index"
+            ) from error
+        faiss.omp_set_num_threads(runtime.workers)
+        if not index.is_trained:
+            random = np.random.default_rng(self._seed)
+            count = min(self._train, len(vectors))
+            rows = np.sort(random.choice(len(vectors), count, replace=False))
+            try:
+                index.train(vectors.at(rows))
+            except RuntimeError as error:
+                raise UserError(
+                    f"retriever.factory={self._factory}: cannot be trained on {count} passages; "
+                    "choose fewer lists or a plainer index"
+                ) from error
+        if hasattr(faiss.downcast_index(index), "hnsw"):
+            faiss.omp_set_num_threads(1)  # threads would race for the order of links
+        bar = progress(len(vectors), "index", "passages", runtime)
+        with bar:
+            for _, block in vectors.blocks(_BLOCK):
+                index.add(block)
+                bar.update(len(block))
+        faiss.write_index(index, str(folder / _FILE))
+        return int(index.ntotal)
+
+    def search(
+        self,
+        folder: Path,
+        passages: Passages,
+        questions: QuestionSet,
+        depth: int,
+        runtime: Runtime,
+        base: Indexed,
+    ) -> Run:
+        """Search all questions; hits may lack what the index does not find.
+
+        Which of several passages of the same score are the last hits is up to faiss.
+
+        Raises:
+            UserError: a search parameter that this index does not have.
+        """
+        import faiss
+
+        similarity = base.retriever.similarity
+        vectors, encoded = base.retriever.opened(base.folder, passages, questions, runtime)
+        try:
+            index = faiss.read_index(str(folder / _FILE))
+        except RuntimeError as error:
+            raise DataError(
+                f"cut short or no faiss index; delete {folder} to build it again", folder / _FILE
+            ) from error
+        faiss.omp_set_num_threads(runtime.workers)
+        space = faiss.ParameterSpace()
+        for name, setting in self._search.items():
+            try:
+                space.set_index_parameter(index, name, setting)
+            except RuntimeError as error:
+                raise UserError(
+                    f"retriever.search.{name}: {self._factory} has no such parameter"
+                ) from error
+        wanted = min(depth * max(1, self._rescore), len(vectors))
+        rows: list[np.ndarray] = []
+        scores: list[np.ndarray] = []
+        bar = progress(len(questions), "search", "questions", runtime)
+        with bar:
+            for first in range(0, len(encoded), _QUESTIONS_AT_ONCE):
+                some = encoded[first : first + _QUESTIONS_AT_ONCE]
+                values, found = index.search(some, wanted)
+                for place, question in enumerate(some):
+                    kept = found[place] >= 0
+                    hit = found[place][kept]
+                    value = -values[place][kept] if similarity == "l2" else values[place][kept]
+                    if self._rescore:
+                        hit = np.sort(hit)
+                        value = similarities(vectors.at(hit), question, similarity)
+                    value = value.astype(np.float32)
+                    order = np.lexsort((hit, -value))[:depth]
+                    rows.append(hit[order])
+                    scores.append(value[order])
+                bar.update(len(some))
+        return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
+
+    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
+        """At most: plain vectors and a graph; the base's stages come before."""
+        size = 1.2 * self._base.plan(passages, questions, depth, runtime)[0].disk
+        seconds = passages / _ADDED_PER_S
+        memory = f"{size / 1e9 + 1:.1f} GB"
+        return [
+            Step("index", size, seconds, memory),
+            Step("search", 0, questions / _SEARCHED_PER_S, memory),
+        ]
+
+    def score(
+        self,
+        folder: Path,
+        passages: Passages,
+        questions: QuestionSet,
+        asked: np.ndarray,
+        rows: np.ndarray,
+        runtime: Runtime,
+        base: Indexed,
+    ) -> np.ndarray:
+        """The exact similarity of every (question, passage) pair, from the base's vectors."""
+        scores: np.ndarray = base.retriever.score(
+            base.folder, passages, questions, asked, rows, runtime
+        )
+        return scores

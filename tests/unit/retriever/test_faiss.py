@@ -1,0 +1,257 @@
+"""Approximate search over vectors made here: no encoder is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qa_bench.errors import UserError
+from qa_bench.protocols import Indexed
+from qa_bench.retriever.exact import exact_search, similarities
+from qa_bench.retriever.faiss import Faiss
+from qa_bench.retriever.vectors import Vectors, packed
+from qa_bench.store import Passages
+from qa_bench.types import Question, QuestionSet, Run, Runtime
+
+COUNT, WIDTH, DEPTH = 400, 16, 20
+ONE = Runtime(threads=1, device="cpu", progress=False)
+TWO = Runtime(threads=2, device="cpu", progress=False)
+QUESTIONS = QuestionSet(
+    "made", "test", "string", tuple(Question(f"q{n}", "", ("x",)) for n in range(30)), "0" * 64
+)
+
+MakePassages = Callable[..., Passages]
+
+
+class Base:
+    """A dense retriever whose vectors are there already."""
+
+    def __init__(self, similarity: str = "dot") -> None:
+        self.similarity = similarity
+        self.asked = np.random.default_rng(1).normal(size=(30, WIDTH)).astype(np.float32)
+
+    def opened(self, folder: Path, *_: Any) -> tuple[Vectors, np.ndarray]:
+        return Vectors(folder), self.asked
+
+    def score(self, folder: Path, passages: Any, questions: Any, asked: Any, rows: Any, _: Any):
+        vectors = Vectors(folder)
+        scores = [
+            similarities(vectors.at(np.array([row])), self.asked[question], self.similarity)[0]
+            for question, row in zip(asked, rows, strict=True)
+        ]
+        return np.array(scores, dtype=np.float32)
+
+
+class Built:
+    """An index over ``vectors`` in two files."""
+
+    def __init__(self, place: Path, passages: Passages, **settings: Any) -> None:
+        similarity, runtime = settings.pop("similarity", "dot"), settings.pop("runtime", ONE)
+        random = np.random.default_rng(0)
+        self.vectors = random.normal(size=(COUNT, WIDTH)).astype(np.float32)
+        self.folder, self.passages = place / "index", passages
+        self.base = Indexed(Base(similarity), place / "base")
+        self.base.folder.mkdir(parents=True)
+        self.folder.mkdir()
+        for number, half in enumerate((self.vectors[:250], self.vectors[250:])):
+            np.save(self.base.folder / f"vectors-{number:05d}.npy", packed(half, "fp32"))
+        self.made = Faiss(parts={"base": self.base.retriever}, **settings)
+        self.count = self.made.index(passages, self.folder, runtime, base=self.base)
+
+    def run(self, depth: int = DEPTH, runtime: Runtime = ONE, made: Faiss | None = None) -> Run:
+        maker = made or self.made
+        return maker.search(self.folder, self.passages, QUESTIONS, depth, runtime, base=self.base)
+
+    def true(self, depth: int = DEPTH) -> list[list[tuple[str, float]]]:
+        """Each question's best by exact search."""
+        base = self.base.retriever
+
+        class Bar:
+            def update(self) -> None: ...
+
+        rows, scores = exact_search(
+            Vectors(self.base.folder), base.asked, depth, base.similarity, ONE, Bar()
+        )
+        return [
+            [(str(row + 1), score) for row, score in zip(found, values.tolist(), strict=True)]
+            for found, values in zip(rows, scores, strict=True)
+        ]
+
+    @property
+    def bytes(self) -> bytes:
+        return (self.folder / "index.faiss").read_bytes()
+
+
+def hits(run: Run) -> list[list[tuple[str, float]]]:
+    found: dict[str, list[tuple[str, float]]] = {question.qid: [] for question in QUESTIONS}
+    for row in run.table.to_pylist():
+        found[row["qid"]].append((row["pid"], row["score"]))
+        assert row["rank"] == len(found[row["qid"]])
+    return list(found.values())
+
+
+def by_pair(found: list[list[tuple[str, float]]]) -> dict[tuple[int, str], float]:
+    return {(n, pid): score for n, ranked in enumerate(found) for pid, score in ranked}
+
+
+def pids(found: list[list[tuple[str, float]]]) -> list[list[str]]:
+    return [[pid for pid, _ in ranked] for ranked in found]
+
+
+@pytest.fixture
+def passages(make_passages: MakePassages) -> Passages:
+    return make_passages([(str(n + 1), "", "") for n in range(COUNT)])
+
+
+@pytest.fixture
+def build(tmp_path: Path, passages: Passages) -> Callable[..., Built]:
+    """``build(factory="SQ8", …)``."""
+    return lambda place="one", **settings: Built(tmp_path / place, passages, **settings)
+
+
+Build = Callable[..., Built]
+
+
+@pytest.mark.parametrize("similarity", ["dot", "cosine", "l2"])
+def test_flat_is_exact(similarity: str, build: Build):
+    built = build(similarity=similarity)
+    assert built.count == COUNT
+    found, true = hits(built.run()), built.true()
+    assert pids(found) == pids(true)
+    for ours, theirs in zip(found, true, strict=True):
+        assert [score for _, score in ours] == pytest.approx([score for _, score in theirs],
+                                                             rel=1e-5, abs=1e-5)  # fmt: skip
+        assert [score for _, score in ours] == sorted((s for _, s in ours), reverse=True)
+
+
+def test_depth_beyond_the_corpus(build: Build):
+    for factory in ("Flat", "HNSW8", "SQ8"):
+        built = build(factory, factory=factory, rescore=2 if factory == "SQ8" else 0)
+        found = pids(hits(built.run(depth=COUNT + 50)))
+        assert all(len(set(ranked)) == len(ranked) <= COUNT for ranked in found)
+        if factory != "HNSW8":  # a graph may not reach all
+            assert {len(ranked) for ranked in found} == {COUNT}
+
+
+@pytest.mark.parametrize("factory", ["HNSW16", "SQ8", "IVF8,Flat", "PQ4x4", "Flat"])
+def test_every_build_is_the_same(factory: str, build: Build):
+    first = build(factory=factory)
+    again = build("two", factory=factory, runtime=TWO)
+    assert first.bytes == again.bytes
+    runs = [first.run(), first.run(runtime=TWO), again.run(runtime=TWO)]
+    assert all(run.table.equals(runs[0].table) for run in runs)
+
+
+def test_the_sample_to_train_on_follows_the_seed(build: Build):
+    builds = [build(str(seed), factory="IVF8,Flat", train=320, seed=seed).bytes for seed in (0, 1)]
+    assert builds[0] != builds[1]
+    assert build("again", factory="IVF8,Flat", train=320, seed=1).bytes == builds[1]
+
+
+def test_search_parameters_find_more(build: Build):
+    built = build(factory="IVF10,Flat")
+
+    def found(**search: float) -> int:
+        made = Faiss(parts={"base": built.base.retriever}, factory="IVF10,Flat", search=search)
+        pairs = zip(pids(hits(built.run(made=made))), pids(built.true()), strict=True)
+        return sum(len({*ours} & {*true}) for ours, true in pairs)
+
+    few, some, every = found(), found(nprobe=4), found(nprobe=10)
+    assert few < some < every == 30 * DEPTH
+
+
+@pytest.mark.parametrize("similarity", ["dot", "l2"])
+def test_rescoring_makes_scores_exact(similarity: str, build: Build):
+    built = build(factory="SQ8", similarity=similarity)
+    rough, true = hits(built.run()), built.true()
+    scores = {
+        (n, pid): score for n, ranked in enumerate(built.true(COUNT)) for pid, score in ranked
+    }
+    assert any(score != scores[n, pid] for n, ranked in enumerate(rough) for pid, score in ranked)
+    made = Faiss(parts={"base": built.base.retriever}, factory="SQ8", rescore=4)
+    assert hits(built.run(made=made)) == true
+
+
+def test_a_coarser_index_rescored_finds_less_but_tells_true_scores(build: Build):
+    built = build(factory="PQ4x4", rescore=2)
+    scores = {
+        (n, pid): score for n, ranked in enumerate(built.true(COUNT)) for pid, score in ranked
+    }
+    found = hits(built.run())
+    assert pids(found) != pids(built.true())
+    assert all(score == scores[n, pid] for n, ranked in enumerate(found) for pid, score in ranked)
+    assert {len(ranked) for ranked in found} == {DEPTH}
+
+
+@pytest.mark.parametrize("factory", ["Flat", "PQ4x4"])
+def test_scores_of_pairs_are_the_exact_ones(factory: str, build: Build):
+    built = build(factory=factory)
+    true = by_pair(built.true(COUNT))
+    asked, rows = np.array([0, 0, 3]), np.array([5, 2, 399])
+    scores = built.made.score(
+        built.folder, built.passages, QUESTIONS, asked, rows, ONE, base=built.base
+    )
+    assert scores.tolist() == [true[0, "6"], true[0, "3"], true[3, "400"]]
+
+
+def told(work: Callable[[], Any]) -> str:
+    with pytest.raises(UserError) as caught:
+        work()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("factory", ["Quux", "", "IVF,Flat", "Flat,Flat"])
+def test_a_factory_string_that_faiss_does_not_know(factory: str, build: Build):
+    assert told(lambda: build(factory=factory)) == (
+        f"retriever.factory={factory}: faiss knows no such index"
+    )
+
+
+@pytest.mark.parametrize("factory", ["IVF1024,Flat", "PQ4x10"])
+def test_too_few_passages_to_train_on(factory: str, build: Build):
+    message = told(lambda: build(factory=factory))
+    assert message.startswith(f"retriever.factory={factory}: cannot be trained on 400 passages")
+
+
+def test_a_sample_smaller_than_the_lists(build: Build):
+    message = told(lambda: build(factory="IVF64,Flat", train=20))
+    assert "cannot be trained on 20 passages" in message
+
+
+@pytest.mark.parametrize(
+    ("factory", "search"), [("Flat", {"nprobe": 3}), ("HNSW8", {"nosuch": 1}), ("SQ8", {"ht": 1})]
+)
+def test_a_search_parameter_that_the_index_does_not_have(
+    factory: str, search: dict[str, float], build: Build
+):
+    built = build(factory=factory, search=search)
+    (name,) = search
+    assert told(built.run) == f"retriever.search.{name}: {factory} has no such parameter"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"parts": {}}, "needs one part, base, a dense retriever"),
+        ({"parts": {"base": object()}}, "needs one part, base, a dense retriever"),
+        ({"parts": {"base": Base(), "more": Base()}}, "needs one part, base, a dense retriever"),
+        ({"parts": {"dense": Base()}}, "needs one part, base, a dense retriever"),
+        ({"rescore": -1}, "rescore >= 0 and train >= 1"),
+        ({"rescore": 1.5}, "rescore >= 0 and train >= 1"),
+        ({"train": 0}, "rescore >= 0 and train >= 1"),
+        ({"train": "all"}, "rescore >= 0 and train >= 1"),
+    ],
+)
+def test_a_bad_setting(settings: dict[str, Any], message: str):
+    assert message in told(lambda: Faiss(**{"parts": {"base": Base()}, **settings}))
+
+
+def test_an_index_that_is_cut_short_is_told(build: Build):
+    built = build()
+    (built.folder / "index.faiss").write_bytes(built.bytes[:100])
+    assert "index.faiss" in told(built.run)
