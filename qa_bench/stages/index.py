@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.parts import Part
-from qa_bench.protocols import Retriever
+from qa_bench.protocols import Indexed, Retriever
 from qa_bench.stage import run_stage
 from qa_bench.stages.context import Context
 from qa_bench.store import open_passages
@@ -15,8 +16,13 @@ from qa_bench.types import Folder
 
 VERSION = 1
 
+Parts = Mapping[str, tuple[Part[Retriever], Folder]]
+"""The retrievers that one is built on, with their indexes."""
 
-def index(passages: Folder, retriever: Part[Retriever], name: str, context: Context) -> Folder:
+
+def index(
+    passages: Folder, retriever: Part[Retriever], name: str, context: Context, parts: Parts
+) -> Folder:
     """Index all passages. What only changes the search (``search_only``) is left out of the key.
 
     Raises:
@@ -25,7 +31,7 @@ def index(passages: Folder, retriever: Part[Retriever], name: str, context: Cont
 
     def build(folder: Path) -> dict[str, Any]:
         collection = open_passages(passages.path)
-        count = retriever.made.index(collection, folder, context.runtime)
+        count = retriever.made.index(collection, folder, context.runtime, **indexed(parts))
         if count != len(collection):
             raise UserError(
                 f"index {name}: {count} of {len(collection)} passages were indexed; "
@@ -34,12 +40,22 @@ def index(passages: Folder, retriever: Part[Retriever], name: str, context: Cont
         return {"passages": count}
 
     settings = retriever.config.items()
+    left_out = {*retriever.made.search_only, "parts"}  # parts count by the keys of their indexes
     return run_stage(
         "index",
         version=VERSION,
         slug=f"{passages.manifest['slug']}-{name}",
-        config={key: value for key, value in settings if key not in retriever.made.search_only},
-        inputs={"passages": passages.key},
+        config={key: value for key, value in settings if key not in left_out},
+        inputs={
+            "passages": passages.key,
+            **getattr(retriever.made, "sources", dict)(),
+            **{label: folder.key for label, (_, folder) in parts.items()},
+        },
         build=build,
         **context.common,
     )
+
+
+def indexed(parts: Parts) -> dict[str, Indexed]:
+    """The parts as a retriever is given them."""
+    return {label: Indexed(part.made, folder.path) for label, (part, folder) in parts.items()}

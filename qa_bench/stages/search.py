@@ -10,6 +10,7 @@ from qa_bench.parts import Part
 from qa_bench.protocols import Retriever
 from qa_bench.stage import digest, run_stage
 from qa_bench.stages.context import Context
+from qa_bench.stages.index import Parts, indexed
 from qa_bench.store import open_passages, write_run
 from qa_bench.types import Folder, QuestionSet
 
@@ -25,13 +26,19 @@ def search(
     name: str,
     depth: int,
     context: Context,
+    parts: Parts,
 ) -> Folder:
     """The best ``depth`` passages for every question."""
 
     def build(folder: Path) -> dict[str, Any]:
         clock = time.perf_counter()
         run = retriever.made.search(
-            index.path, open_passages(passages.path), questions, depth, context.runtime
+            index.path,
+            open_passages(passages.path),
+            questions,
+            depth,
+            context.runtime,
+            **indexed(parts),
         )
         seconds = time.perf_counter() - clock
         write_run(folder / RUN_FILE, run)
@@ -44,8 +51,14 @@ def search(
         config={"retriever": retriever.config, "depth": depth},
         inputs={
             "index": index.key,
-            "questions": digest([[question.qid, question.text] for question in questions]),
+            "questions": asked(questions),
+            **getattr(retriever.made, "search_sources", dict)(),
         },
         build=build,
         **context.common,
     )
+
+
+def asked(questions: QuestionSet) -> str:
+    """Content hash of what a retriever sees of a question set."""
+    return digest([[question.qid, question.text] for question in questions])

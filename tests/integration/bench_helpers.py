@@ -62,6 +62,16 @@ def stage_folders(cwd: Path, stage: str) -> list[Path]:
     return sorted(cwd.glob(f"data/cache/{stage}/[!.]*"))
 
 
+def run_folder(cwd: Path, dataset: str, system: str = "bm25", depth: int = 100) -> Path:
+    """The run that ``system`` made for a set at a depth."""
+    for folder in stage_folders(cwd, "search"):
+        told = json.loads((folder / "manifest.json").read_text())
+        slug, found = told["slug"], told["config"]["depth"]
+        if slug.startswith(f"{dataset}-") and slug.endswith(f"-{system}") and found == depth:
+            return folder
+    raise AssertionError(f"no run of {system} for {dataset} at depth {depth}")
+
+
 def only(paths: Iterable[Path]) -> Path:
     (path,) = paths
     return path

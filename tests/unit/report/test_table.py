@@ -236,7 +236,7 @@ def test_tables_are_written_beside_the_records(tmp_path: Path):
 
 def test_published_figures():
     figures = published()
-    assert len(figures) == 20
+    assert len(figures) == 54
     assert {figure.dataset for figure in figures} == {
         *("nq", "triviaqa", "webq", "curatedtrec", "squad")
     }
