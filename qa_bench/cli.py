@@ -22,6 +22,7 @@ other people's files
 
 about
   table    write an experiment's tables again from its results
+  tune     the weight of a hybrid's part, on a dev split: the curve, and a YAML with the best
   plan     disk, memory and time before they are spent
   list     [GROUP]: what can be chosen for dataset=, corpus=, retriever=, ...
   doctor   is everything there that a run needs?
