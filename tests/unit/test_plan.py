@@ -12,6 +12,7 @@ from qa_bench import plan as module
 from qa_bench.corpus.jsonl import JsonlArticles
 from qa_bench.errors import UserError
 from qa_bench.plan import plan
+from qa_bench.retriever.bm25 import Bm25
 from qa_bench.types import Runtime
 
 Usage = namedtuple("Usage", "total used free")
@@ -25,7 +26,9 @@ def line_of(
     path: Path, cache: Path, questions: int = 1, about: dict[str, Any] | None = None
 ) -> SimpleNamespace:
     """As much of a ``Line`` as a plan looks at."""
+    bm25 = SimpleNamespace(part=SimpleNamespace(made=Bm25()), parts={})
     return SimpleNamespace(
+        retrieval=bm25,
         corpus=SimpleNamespace(made=JsonlArticles("own", str(path)), about=about or {}),
         questions=Questions(range(questions)),
         depth=100,
