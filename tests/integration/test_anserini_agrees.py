@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from bench_helpers import SETS, good, only, python, sample_questions, stage_folders, write_jsonl
+from bench_helpers import (
+    SETS,
+    good,
+    only,
+    python,
+    run_folder,
+    sample_questions,
+    stage_folders,
+    write_jsonl,
+)
 
 from qa_bench.store import open_passages
 
@@ -35,8 +44,8 @@ json.dump(found, open("found.json", "w"))
 Ranked = dict[str, list[tuple[str, float]]]
 
 
-def ours(folder: Path, name: str) -> Ranked:
-    path = only(f for f in stage_folders(folder, "search") if f.name.startswith(f"{name}-"))
+def ours(folder: Path, name: str, depth: int = 100) -> Ranked:
+    path = run_folder(folder, name, depth=depth)
     ranked: Ranked = {}
     for hit in pq.read_table(path / "run.parquet").to_pylist():
         ranked.setdefault(hit["qid"], []).append((hit["pid"], hit["score"]))
@@ -85,7 +94,7 @@ def test_every_hit_with_other_settings(copy_of_sample: Path) -> None:
     changes = ("retriever.k1=1.2", "retriever.b=0.75", "depth=1000")
     good("search", *words, *changes, "paths.cache=other/data/cache", cwd=copy_of_sample)
     found = theirs(copy_of_sample, 1.2, 0.75, 1000, ("squad",))
-    assert agree(ours(copy_of_sample / "other", "squad"), found) > 4000
+    assert agree(ours(copy_of_sample / "other", "squad", 1000), found) > 4000
 
 
 @pytest.fixture
