@@ -51,7 +51,7 @@ doctor: $(READY) ## is everything there that a run needs?
 	$(BIN)/qa-bench doctor
 
 benchmarks: $(READY) ## speed and memory against peers (needs QA_BENCH_SHARED)
-	@for script in scoring indexing searching whole_line memory; do \
+	@for script in scoring indexing searching whole_line memory exact_search encoding fusing; do \
 		echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 wheel: $(READY) ## build the wheel into dist/

@@ -157,10 +157,17 @@ class Dense:
         return self._finished(vectors, lambda row: f"passage '{texts[row][:60]}'")
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
-        """Encode all passages into ``vectors-*.npy``, going on after the last finished file."""
+        """Encode all passages into ``vectors-*.npy``, going on after the last finished file.
+
+        Raises:
+            UserError: the two models are no pair, or a vector is zero or not finite.
+        """
         shards = Shards(folder, STEM, ".npy")
         notes = shards.finished()
         done = sum(note["passages"] for note in notes)
+        if self._question.model != self._passage.model:  # told now, not when all is encoded
+            asked = self.encode_questions(["?"], runtime).shape[1]
+            self._check_pair(asked, self.encode_passages(["?"], ["?"], runtime).shape[1])
         encoder = loaded_encoder(self._passage, runtime)
         bar = progress(len(passages), "encode", "passages", runtime)
         bar.update(done)
@@ -261,12 +268,15 @@ class Dense:
                 "to encode again"
             )
         encoded = self.encode_questions([question.text for question in questions], runtime)
-        if encoded.shape[1] != vectors.dimension:
-            raise UserError(
-                f"questions have {encoded.shape[1]} dimensions ({self._question.model}), passages "
-                f"{vectors.dimension} ({self._passage.model}): are the two a pair?"
-            )
+        self._check_pair(encoded.shape[1], vectors.dimension)
         return vectors, encoded
+
+    def _check_pair(self, asked: int, read: int) -> None:
+        if asked != read:
+            raise UserError(
+                f"questions have {asked} dimensions ({self._question.model}), passages {read} "
+                f"({self._passage.model}): are the two a pair?"
+            )
 
     def _inputs(self, titles: Sequence[str], texts: Sequence[str]) -> Iterator[Text]:
         title, suffix = self._read_as["title"], self._read_as["suffix"]
@@ -330,6 +340,8 @@ def _side(
     if not settings["model"]:
         raise UserError("retriever.model: name a model of the hub, or a folder")
     _one_of("precision", settings["precision"], ("fp32", "bf16", "fp16"))
+    if settings["architecture"] and (settings["pooling"] or settings["pool_prompt"] is not None):
+        raise UserError("retriever.architecture makes the vector itself: leave the pooling out")
     if settings["pooling"] is not None:
         _one_of("pooling", settings["pooling"], _POOLINGS)
     limit = settings["max_length"]

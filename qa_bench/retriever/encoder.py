@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.retriever.torch_tools import devices, one_thread_each, onednn
+from qa_bench.retriever.torch_tools import devices, one_thread_each, onednn, worker_threads
 from qa_bench.stage import digest, file_digest, write_whole
 from qa_bench.types import Runtime
 
@@ -138,8 +138,8 @@ class Encoder:
         """
         with (
             one_thread_each(self._on_cpu),
-            _threads(1) as ahead,
-            _threads(len(self._devices), one_each=self._on_cpu) as pool,
+            worker_threads(1) as ahead,
+            worker_threads(len(self._devices), one_each=self._on_cpu) as pool,
         ):
 
             def begun(window: Sequence[Text]) -> Iterator[_Tokenised]:
@@ -232,25 +232,6 @@ def _shape(value: Any) -> Any:
     return getattr(value, "shape", None)
 
 
-@contextmanager
-def _threads(count: int, one_each: bool = False) -> Iterator[ThreadPoolExecutor]:
-    """A pool which, when left, forgets what it has not begun: Ctrl-C and errors end at once.
-
-    Args:
-        count: threads.
-        one_each: torch must start none of its own in them. oneDNN looks at a setting of the
-            calling thread, which is otherwise not made before the first operation of another kind.
-    """
-    import torch
-
-    first = partial(torch.set_num_threads, 1) if one_each else None
-    pool = ThreadPoolExecutor(count, initializer=first)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def _one_ahead(begun: Iterable[Any]) -> Iterator[Any]:
     """The same, one later: the next has begun when one is handed on."""
     last = None
@@ -294,7 +275,6 @@ def _loaded(source: Source) -> Any:
 
 def _sentence_model(name: str, source: Source) -> Any:
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling
 
     model = SentenceTransformer(
         name,
@@ -310,12 +290,24 @@ def _sentence_model(name: str, source: Source) -> Any:
         _end(model.tokenizer)
     if source.max_length is not None:
         model.max_seq_length = source.max_length
-    for place, module in enumerate(model):
-        if isinstance(module, Pooling):
-            seen = module.include_prompt if source.pool_prompt is None else source.pool_prompt
-            mode = source.pooling or module.pooling_mode
-            model[place] = Pooling(module.embedding_dimension, mode, include_prompt=seen)
+    _pool(model, source)
     return model.to(_dtype(source))
+
+
+def _pool(model: Any, source: Source) -> None:
+    """Pool as set, where something is."""
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    if source.pooling is None and source.pool_prompt is None:
+        return
+    places = [place for place, module in enumerate(model) if isinstance(module, Pooling)]
+    if not places:
+        raise UserError(f"model {source.model} pools by itself: leave pooling and pool_prompt out")
+    for place in places:
+        own = model[place]
+        seen = own.include_prompt if source.pool_prompt is None else source.pool_prompt
+        mode = source.pooling or own.pooling_mode
+        model[place] = Pooling(own.embedding_dimension, mode, include_prompt=seen)
 
 
 def _end(tokenizer: Any) -> None:

@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from qa_bench.retriever.rounding import Bound
-from qa_bench.retriever.torch_tools import devices, full_sums, one_thread_each, quick_linear
+from qa_bench.retriever.torch_tools import (
+    devices,
+    full_sums,
+    one_thread_each,
+    quick_linear,
+    worker_threads,
+)
 from qa_bench.retriever.vectors import Vectors, unpacked
 from qa_bench.types import Runtime
 
@@ -109,7 +115,7 @@ def _candidates(
     exact = torch.from_numpy(np.ascontiguousarray(questions))
     rounded = exact.to(kind)
     bound = Bound(exact, rounded, similarity == "l2")
-    with full_sums(), one_thread_each(on_cpu), ThreadPoolExecutor(len(workers)) as pool:
+    with full_sums(), one_thread_each(on_cpu), worker_threads(len(workers), on_cpu) as pool:
         start = _start(vectors, width, similarity, workers[0])
         parts = [rounded[first : first + _TILE] for first in range(0, len(rounded), _TILE)]
         tiles = list(pool.map(start, parts))
@@ -384,7 +390,7 @@ def _scanned(
                 keep(start + place, first + mine, block[mine])
 
     on_cpu = workers[0].type == "cpu"
-    with full_sums(), one_thread_each(on_cpu), ThreadPoolExecutor(len(workers)) as pool:
+    with full_sums(), one_thread_each(on_cpu), worker_threads(len(workers), on_cpu) as pool:
         _stream(vectors, workers, pool, look)
     return hits
 

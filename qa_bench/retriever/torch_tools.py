@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
@@ -49,6 +51,25 @@ def one_thread_each(on_cpu: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def worker_threads(count: int, one_each: bool = False) -> Iterator[ThreadPoolExecutor]:
+    """A pool which, when left, forgets what it has not begun: Ctrl-C and errors end at once.
+
+    Args:
+        count: threads.
+        one_each: torch must start none of its own in them. oneDNN looks at a setting of the
+            calling thread, which is otherwise not made before the first operation of another kind.
+    """
+    import torch
+
+    first = partial(torch.set_num_threads, 1) if one_each else None
+    pool = ThreadPoolExecutor(count, initializer=first)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

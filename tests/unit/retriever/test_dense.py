@@ -538,9 +538,12 @@ def test_models_that_are_no_pair_are_told(
     pretending.width = {"wide": 12}
     passages = make_passages(ROWS)
     made = Dense(passage={"model": "narrow"}, question={"model": "wide"})
-    made.index(passages, folder, RUNTIME)
+    message = "questions have 12 dimensions (wide), passages 8 (narrow): are the two a pair?"
+    with pytest.raises(UserError) as caught:  # before anything is encoded
+        made.index(passages, folder, RUNTIME)
+    assert str(caught.value) == message
+    assert not list(folder.iterdir())
+    Dense(model="narrow").index(passages, folder, RUNTIME)
     with pytest.raises(UserError) as caught:
         made.search(folder, passages, ask("who"), 5, RUNTIME)
-    assert str(caught.value) == (
-        "questions have 12 dimensions (wide), passages 8 (narrow): are the two a pair?"
-    )
+    assert str(caught.value) == message
