@@ -45,7 +45,7 @@ _SLACK = 8
 """Candidates of a question, in widths, at which all but a width are dropped."""
 _CANDIDATES = 1 << 22
 """Candidates kept at once for all questions; more, and the vectors are passed over again."""
-_ROWS = 4096
+_ROWS = 8192
 """Candidates of a few questions that are scored in float64 at once."""
 
 

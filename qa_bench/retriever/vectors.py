@@ -79,7 +79,8 @@ class Vectors:
         for path in sorted(folder.glob(f"{STEM}-*.npy")):
             try:
                 # "c": private pages, which torch takes for writable; nothing is written.
-                file = np.load(path, mmap_mode="c", allow_pickle=False)
+                # As a plain array: a memmap's slices take longer to make than to read.
+                file = np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
             except (EOFError, OSError, ValueError) as error:
                 raise DataError(
                     f"cut short or no numpy file; delete {folder} to encode again", path
@@ -124,7 +125,7 @@ class Vectors:
         for file, start, a, b in zip(self._files, self._starts, cuts, cuts[1:], strict=False):
             if a < b:
                 here = order[a:b]
-                found[here] = unpacked(np.take(file, rows[here] - start, axis=0))
+                found[here] = unpacked(file[rows[here] - start])
         return found
 
 
