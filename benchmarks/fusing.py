@@ -99,7 +99,7 @@ def fuse_ours(work: str, passages: str, *stems: str) -> Any:
 
     from qa_bench.fusion.hits import Hits
     from qa_bench.fusion.rrf import ReciprocalRank
-    from qa_bench.store import open_passages, read_run, write_run
+    from qa_bench.store import open_passages, write_run
 
     seconds, laps = {}, Laps()
     for stem in stems:
@@ -107,9 +107,8 @@ def fuse_ours(work: str, passages: str, *stems: str) -> Any:
         start = time.perf_counter()
         corpus = open_passages(Path(passages))
         files = {label: Path(work) / f"{stem}.{label}.parquet" for label in RUNS}
-        runs = {label: read_run(file, encoded=True) for label, file in files.items()}
+        hits = Hits.read(files, qids, corpus)
         laps.end("read")
-        hits = Hits.of(runs, qids, corpus)
         run = hits.ranked(ReciprocalRank().fuse(hits), DEPTH, qids, corpus)
         laps.end("fuse")
         write_run(Path(work) / f"{stem}.ours.parquet", run)

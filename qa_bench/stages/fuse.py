@@ -19,7 +19,7 @@ from qa_bench.stage import run_stage
 from qa_bench.stages.context import Context
 from qa_bench.stages.index import Parts, indexed
 from qa_bench.stages.search import RUN_FILE, asked
-from qa_bench.store import open_passages, read_run, write_run
+from qa_bench.store import open_passages, write_run
 from qa_bench.types import Folder, QuestionSet
 
 VERSION = 1
@@ -94,10 +94,9 @@ def complete(
 def open_hits(fusable: Fusable, passages: Folder, questions: QuestionSet) -> Hits:
     """The hits of the parts side by side."""
     if "" not in fusable:
-        runs = {
-            label: read_run(run.path / RUN_FILE, encoded=True) for label, run in fusable.items()
-        }
-        return Hits.of(runs, [question.qid for question in questions], open_passages(passages.path))
+        files = {label: run.path / RUN_FILE for label, run in fusable.items()}
+        qids = [question.qid for question in questions]
+        return Hits.read(files, qids, open_passages(passages.path))
     table = pq.read_table(fusable[""].path / HITS_FILE)
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
     labels = [name.removeprefix("score.") for name in columns if name.startswith("score.")]
