@@ -20,7 +20,7 @@ _CHUNK_PER_S = 60_000
 _SCORE_HITS_PER_S = 370_000
 _HIT_BYTES = 6
 _FUSE_HITS_PER_S = 3e6
-_COMPLETE_HITS_PER_S = 1.5e5
+_COMPLETE_HITS_PER_S = 7e5
 
 
 def plan(line: Line) -> str:
