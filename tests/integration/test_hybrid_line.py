@@ -30,7 +30,7 @@ pytestmark = pytest.mark.java
 
 LINEAR = ("run", *SAMPLE_NQ, "retriever=hybrid_linear", "retriever.parts_depth=10", "depth=10")
 RRF = ("run", *SAMPLE_NQ, "retriever=hybrid_rrf", "retriever.parts_depth=10", "depth=10")
-WEIGHT = 25
+WEIGHT = 30
 """MiniLM's in ``hybrid_linear``."""
 DEEP = 1000
 """Deeper than the corpus: all the scores there are."""
@@ -170,7 +170,7 @@ def test_another_weight_fuses_and_scores_and_nothing_else(place: Path) -> None:
     assert stages(done.stderr, "reusing") == [
         "chunk", "index", "search", "index", "search", "complete",
     ]  # fmt: skip
-    assert "fusion.weights.dense was 25.0, is 2" in done.stderr
+    assert "fusion.weights.dense was 30.0, is 2" in done.stderr
     assert times(place, "fuse", "score") == before
     (line,) = figures(done)
     assert "fusion.weights.dense=2" in line["system"]
