@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -221,7 +220,8 @@ class TestStub:
 
 
 INTERRUPTED = """
-import sys, time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 from qa_bench.retriever import encoder as module
 from test_encoder import Stub, cpu
 calls = []
@@ -245,12 +245,8 @@ def test_ctrl_c_ends_it_at_once() -> None:
         try:
             assert started.stdout is not None
             assert started.stdout.readline() == "encoding\n"
-            # Once more if need be: Python loses an interrupt that comes within a destructor.
-            for _ in range(3):
-                started.send_signal(signal.SIGINT)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    _, told = started.communicate(timeout=10)
-                    break
+            started.send_signal(signal.SIGINT)
+            _, told = started.communicate(timeout=30)
         finally:
             started.kill()
     assert "KeyboardInterrupt" in told
