@@ -62,7 +62,8 @@ def encode_ours(texts: str, threads: str, out: str, *changes: str) -> Any:
     """Our side, in a process of its own; ``changes`` are those of a trial."""
 
     def load() -> Callable[[list[str]], np.ndarray]:
-        from qa_bench.retriever.encoder import Encoder, Source
+        from qa_bench.retriever.encoder import Encoder
+        from qa_bench.retriever.models import Source
         from qa_bench.types import Runtime
 
         settings = dict(one.split("=") for one in changes)
@@ -83,7 +84,7 @@ def encode_theirs(texts: str, threads: str, out: str) -> Any:
         import torch
         from sentence_transformers import SentenceTransformer
 
-        from qa_bench.retriever.encoder import _folder
+        from qa_bench.retriever.models import _folder
 
         torch.set_num_threads(int(threads))
         return SentenceTransformer(str(_folder(MODEL)), device="cpu").encode
@@ -122,7 +123,7 @@ def gflop(texts: str) -> Any:
     """GFLOP of the matrix products of all texts: linear layers and attention, without padding."""
     import transformers
 
-    from qa_bench.retriever.encoder import _folder
+    from qa_bench.retriever.models import _folder
 
     inputs = json.loads(Path(texts).read_text(encoding="utf-8"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(_folder(MODEL)))
@@ -164,8 +165,8 @@ def change(settings: dict[str, str]) -> None:
         torch.ops.mkldnn._reorder_linear_weight = lambda weight, tokens: weight
     if settings.get("torch") == "all":
         module.one_thread_each = lambda on_cpu: contextlib.nullcontext()
-        threads = module._threads
-        module._threads = lambda count, one_each=False: threads(count)
+        threads = module.worker_threads
+        module.worker_threads = lambda count, one_each=False: threads(count)
     if settings.get("batches") == "padded":
         module.Encoder._batches = _padded_batches
         module.Encoder._forward = _padded_forward

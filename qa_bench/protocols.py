@@ -8,7 +8,8 @@ names in ``labels`` (where files lie, what it is called). It may name packages i
 versions go in too, and have a ``version`` (1 when absent): raise it when its code changes what it
 yields, and folders made by the older code are not reused. What it reads beside its inputs and
 settings, such as the files of a model, it tells in ``sources()``: name to content hash; what only
-its search reads, in ``search_sources()``.
+its search reads, in ``search_sources()``. A retriever with ``approximate = True`` has one part,
+whose hits it seeks: tables tell how many it found.
 """
 
 from __future__ import annotations

@@ -128,10 +128,11 @@ class Retrieval:
 
     def kept_of_base(self, depth: int) -> dict[str, float]:
         """Which share of its base's hits an approximate search found; empty for any other."""
-        if self._composite or "base" not in self.parts:
+        if not getattr(self.part.made, "approximate", False):
             return {}
         line = self._line
-        runs = {"own": self.run(depth), "base": self.parts["base"].run(depth)}
+        (base,) = self.parts.values()
+        runs = {"own": self.run(depth), "base": base.run(depth)}
         ranks = open_hits(runs, line.passages, line.questions).ranks
         there = ranks["base"] > 0
         share = float((ranks["own"][there] > 0).mean()) if there.any() else 1.0

