@@ -13,8 +13,9 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.progress import progress
 from qa_bench.retriever.encoder import loaded_encoder
-from qa_bench.retriever.exact import exact_search, similarities
+from qa_bench.retriever.exact import exact_search
 from qa_bench.retriever.models import Source, Text
+from qa_bench.retriever.similarity import pair_scores
 from qa_bench.retriever.torch_tools import SEARCH_RATE, encoding_rate
 from qa_bench.retriever.vectors import (
     DTYPES,
@@ -27,6 +28,9 @@ from qa_bench.retriever.vectors import (
 from qa_bench.stage import Shards
 from qa_bench.store import Passages
 from qa_bench.types import QuestionSet, Run, Runtime, Step
+
+_PAIRS = 1 << 16
+"""Pairs a thread scores at once."""
 
 _PASSAGE_TOKENS, _QUESTION_TOKENS, _EMBEDDED_WORDS = 141, 14, 30_522
 """Of 100 words with their title, of a question (both measured), and of BERT's vocabulary."""
@@ -212,18 +216,17 @@ class Dense:
         """The similarity of every (question, passage) pair, from the stored vectors."""
         vectors, encoded = self.opened(folder, passages, questions, runtime)
         scores = np.empty(len(rows), dtype=np.float32)
-        cuts = np.searchsorted(asked, np.arange(len(questions) + 1))
 
-        def one(place: int) -> None:
-            pairs = slice(cuts[place], cuts[place + 1])
-            order = np.argsort(rows[pairs], kind="stable")
-            wanted = vectors.at(rows[pairs][order])
-            scores[pairs.start + order] = similarities(wanted, encoded[place], self._similarity)
+        def some(first: int) -> int:
+            part = slice(first, first + _PAIRS)
+            pairs = asked[part], rows[part]
+            scores[part] = pair_scores(vectors, encoded, *pairs, self._similarity)
+            return len(pairs[0])
 
-        bar = progress(len(questions), "score", "questions", runtime)
+        bar = progress(len(rows), "score", "passages", runtime)
         with bar, ThreadPoolExecutor(runtime.workers) as pool:
-            for _ in pool.map(one, range(len(questions))):
-                bar.update()
+            for count in pool.map(some, range(0, len(rows), _PAIRS)):
+                bar.update(count)
         return scores
 
     def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:

@@ -11,14 +11,16 @@ block size, threads or device, and memory does not grow with the corpus.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qa_bench.retriever.kernels import above, keep, to_bfloat16
 from qa_bench.retriever.rounding import Bound
+from qa_bench.retriever.similarity import pair_scores, similarities, single
 from qa_bench.retriever.torch_tools import (
     devices,
     full_sums,
@@ -32,21 +34,21 @@ from qa_bench.types import Runtime
 if TYPE_CHECKING:
     import torch
 
-_BLOCK = 1024
-"""Passages a block on a CPU: with a tile of questions, the scores stay near the core."""
+_BLOCK = 2048
+"""Passages a block on a CPU: fewer are multiplied more slowly, more leave the caches."""
 _GPU_BLOCK = 65_536
-_TILE = 512
+_TILE = 1024
 """Questions multiplied with a block at once."""
 _SAMPLE = 4096
 """Passages from all over the corpus that tell which scores are worth keeping."""
 _RANK = 16
 """Of the sample, so many at least must be above a bar: fewer, and chance sets it too high."""
-_SLACK = 8
-"""Candidates of a question, in widths, at which all but a width are dropped."""
+_SLACK = 3
+"""Candidates of a question beyond a width, in widths, at which all but a width are dropped."""
+_PART = 512
+"""Questions whose candidates are scored in float64 at once by one thread."""
 _CANDIDATES = 1 << 22
 """Candidates kept at once for all questions; more, and the vectors are passed over again."""
-_ROWS = 8192
-"""Candidates of a few questions that are scored in float64 at once."""
 
 
 def exact_search(
@@ -75,8 +77,8 @@ def exact_search(
     left = []
     for first in range(0, len(questions), a_pass):
         asked = questions[first : first + a_pass]
-        found = _candidates(vectors, asked, width, similarity, runtime)
-        best = _rescored(vectors, asked, found, depth, similarity, runtime)
+        tiles, bound = _candidates(vectors, asked, width, similarity, runtime)
+        best = _rescored(vectors, asked, tiles, bound, depth, similarity, runtime)
         for place, (ranked, values, sure) in enumerate(best, first):
             rows[place], scores[place] = ranked, values
             if sure:
@@ -92,51 +94,55 @@ def exact_search(
     return rows, scores
 
 
-class _Candidates(NamedTuple):
-    """Rows by quick scores in any order, -1 where there are fewer; (questions, width or more).
-
-    ``highest`` are the highest true scores they may have, ``most`` that of any row left out.
-    """
-
-    rows: np.ndarray
-    highest: np.ndarray
-    most: np.ndarray
-
-
 def _candidates(
     vectors: Vectors, questions: np.ndarray, width: int, similarity: str, runtime: Runtime
-) -> _Candidates:
-    """The ``width`` best passages of most questions by quick scores; the others have fewer."""
+) -> tuple[list[_Kept], Bound]:
+    """Some ``width`` of the best passages of most questions by quick scores; the others' fewer."""
     import torch
 
     workers = devices(runtime)
     on_cpu = workers[0].type == "cpu"
-    kind = torch.bfloat16 if not on_cpu or _native_bfloat16() else torch.float32
+    low = not on_cpu or _native_bfloat16()
     exact = torch.from_numpy(np.ascontiguousarray(questions))
-    rounded = exact.to(kind)
-    bound = Bound(exact, rounded, similarity == "l2")
+    asked = exact.to(torch.bfloat16 if low else torch.float32)
+    bound = Bound(exact, asked, similarity == "l2")
     with full_sums(), one_thread_each(on_cpu), worker_threads(len(workers), on_cpu) as pool:
-        start = _start(vectors, width, similarity, workers[0])
-        parts = [rounded[first : first + _TILE] for first in range(0, len(rounded), _TILE)]
-        tiles = list(pool.map(start, parts))
-        kept = {worker: [tile.on(worker) for tile in tiles] for worker in workers}
+        on = {worker: [tile.to(worker) for tile in torch.split(asked, _TILE)] for worker in workers}
+        bars = _first_bars(vectors, on[workers[0]], width, similarity, pool)
+        tiles = [
+            _Kept(dict(zip(on, tile, strict=True)), bar, width)
+            for *tile, bar in zip(*on.values(), bars, strict=True)
+        ]
 
         def look(worker: torch.device, first: int, block: np.ndarray) -> None:
             whole = torch.from_numpy(block).to(worker)
-            passages = whole.to(kind)
-            bound.see(whole, passages)
+            passages, *lengths = _rounded(whole) if low else (whole, _longest(whole), 0.0)
+            bound.see(*lengths)
             half = _half(whole, similarity)
-            for tile in kept[worker]:
-                tile.offer(first, passages, half)
+            for tile in tiles:
+                tile.offer(worker, first, passages, half)
 
         _stream(vectors, workers, pool, look)
-        found = [list(pool.map(_Kept.best, tiles)) for tiles in kept.values()]
-    rows, scores, bars = (
-        np.concatenate([np.concatenate(column) for column in columns], 1)
-        for columns in zip(*(zip(*tiles, strict=True) for tiles in found), strict=True)
-    )
-    most = bound.highest(bars.max(1, keepdims=True))[:, 0]
-    return _Candidates(rows, bound.highest(scores), most)
+    return tiles, bound
+
+
+def _rounded(passages: torch.Tensor) -> tuple[torch.Tensor, float, float]:
+    """The passages in bfloat16, the length of the longest, and of what rounding took at most."""
+    import torch
+
+    rounded = torch.empty(passages.shape, dtype=torch.bfloat16, device=passages.device)
+    if passages.device.type != "cpu":
+        rounded.copy_(passages)
+        return rounded, _longest(passages), _longest(rounded.float().sub_(passages))
+    bits = rounded.view(torch.int16).numpy().view(np.uint16)
+    longest, farthest = np.sqrt(to_bfloat16(passages.numpy(), bits))
+    return rounded, float(longest), float(farthest)
+
+
+def _longest(passages: torch.Tensor) -> float:
+    import torch
+
+    return float(torch.linalg.vector_norm(passages, dim=1).max())
 
 
 def _stream(
@@ -150,7 +156,6 @@ def _stream(
 
     spans = vectors.spans(_BLOCK if workers[0].type == "cpu" else _GPU_BLOCK)
     guard = threading.Lock()
-
     stopped = threading.Event()
 
     def work(worker: torch.device) -> None:
@@ -181,165 +186,162 @@ def _scores(
     return scores if half is None else scores.float() - half
 
 
-def _start(
-    vectors: Vectors, width: int, similarity: str, device: torch.device
-) -> Callable[[torch.Tensor], _Kept]:
-    """Makes the holder of a tile's candidates; its first bars are estimates from a sample.
+def _first_bars(
+    vectors: Vectors,
+    tiles: Sequence[torch.Tensor],
+    width: int,
+    similarity: str,
+    pool: ThreadPoolExecutor,
+) -> Iterator[np.ndarray]:
+    """For each tile of questions, scores that some 2.5 ``width`` passages exceed; (questions, 1).
 
-    They let some 2.5 ``width`` pass, or more where too few of the sample would tell. A bar that is
-    too high costs no hit, only a second pass.
+    More, where too few of a sample would tell. A bar too high costs no hit, only a second pass.
     """
     import torch
 
     size = min(_SAMPLE, len(vectors))
     rank = max(_RANK, -(-5 * width * size // (2 * len(vectors))))
-    sample = vectors.at(np.linspace(0, len(vectors) - 1, size).astype(np.int64))
-    passages = torch.from_numpy(sample).to(device)
-    half = _half(passages, similarity)
+    if rank > size:
+        yield from (np.full((len(tile), 1), -np.inf, dtype=np.float32) for tile in tiles)
+        return
 
-    def start(questions: torch.Tensor) -> _Kept:
-        with torch.inference_mode():
-            if rank > size:
-                return _Kept(questions, torch.full((len(questions), 1), -torch.inf), width)
-            scores = _scores(questions.to(device), passages.to(questions.dtype), half)
-            return _Kept(questions, scores.topk(rank, dim=1).values[:, -1:].float(), width)
+    def read(rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor | None]:
+        passages = torch.from_numpy(vectors.at(rows)).to(tiles[0].device)
+        return passages.to(tiles[0].dtype), _half(passages, similarity)
 
-    return start
+    def best(scores: torch.Tensor) -> torch.Tensor:
+        return scores.topk(min(rank, scores.shape[1]), dim=1).values
+
+    spread = np.linspace(0, len(vectors) - 1, size).astype(np.int64)
+    with torch.inference_mode():
+        sample = list(pool.map(read, np.split(spread, range(_BLOCK, size, _BLOCK))))
+        for tile in tiles:
+            parts = pool.map(lambda part, tile=tile: best(_scores(tile, *part)), sample)
+            yield best(torch.cat(list(parts), 1))[:, -1:].float().cpu().numpy()
 
 
 class _Kept:
-    """The running candidates of a tile of questions on one device; its workers share them.
+    """The running candidates of a tile of questions, from all workers.
 
     No row left out scores above ``bars``, which rise as better ones come.
     """
 
-    def __init__(self, questions: torch.Tensor, bars: torch.Tensor, width: int) -> None:
-        import torch
-
+    def __init__(
+        self, questions: dict[torch.device, torch.Tensor], bars: np.ndarray, width: int
+    ) -> None:
         self._questions, self._bars, self._width = questions, bars, width
-        self._counts = torch.zeros(len(bars), dtype=torch.int64, device=bars.device)
-        # Questions, rows and scores. Taken at once: small pieces that stay would lie between the
-        # blocks' large ones that come and go, and the heap would grow with the corpus.
-        size = 4 * width * len(bars)
-        kinds = (torch.int64, torch.int64, torch.float32)
-        self._kept = [torch.empty(size, dtype=kind, device=bars.device) for kind in kinds]
-        self._used = 0
+        self._counts = np.zeros(len(bars), dtype=np.int64)
+        # Taken at once: small pieces that stay would lie between the blocks' large ones that come
+        # and go, and the heap would grow with the corpus.
+        room = (len(bars), (1 + _SLACK) * width)
+        self._rows = np.zeros(room, dtype=np.int64)
+        self._scores = np.full(room, -np.inf, dtype=np.float32)
         self._lock = threading.Lock()
 
-    def on(self, device: torch.device) -> _Kept:
-        """Another on a device, still empty."""
-        return _Kept(self._questions.to(device), self._bars.to(device), self._width)
-
-    def offer(self, first: int, passages: torch.Tensor, half: torch.Tensor | None) -> None:
+    def offer(
+        self, worker: torch.device, first: int, passages: torch.Tensor, half: torch.Tensor | None
+    ) -> None:
         """Score a block and keep what is above the bars."""
         import torch
 
-        scores = _scores(self._questions, passages, half)
-        bars = self._bars.to(scores.dtype)  # exact; if another worker raises them now, no harm
-        if scores.device.type == "cpu":
-            above = np.flatnonzero(_greater(scores, bars))
-            values = scores.view(-1)[torch.from_numpy(above)]
-            asked, at = map(torch.from_numpy, np.divmod(above, scores.shape[1]))
+        scores = _scores(self._questions[worker], passages, half)
+        if worker.type == "cpu":
+            asked, rows, values = _above(scores, self._bars[:, 0])
         else:
-            asked, at = torch.nonzero(scores > bars, as_tuple=True)
-            values = scores[asked, at]
-        counts = torch.bincount(asked, minlength=len(bars))
+            bars = torch.from_numpy(self._bars).to(scores)  # exact
+            places = torch.nonzero(scores > bars, as_tuple=True)
+            values = scores[places].float().cpu().numpy()
+            asked, rows = (place.cpu().numpy() for place in places)
+        rows += first
         with self._lock:
-            if self._used + len(asked) > len(self._kept[0]):
-                self.best()
-            self._counts += counts
-            self._keep(asked, at + first, values)
-            if int(self._counts.max()) > _SLACK * self._width:
-                self.best()
+            done = 0
+            while done < len(asked):
+                left = (asked[done:], rows[done:], values[done:])
+                done += keep(*left, self._counts, self._rows, self._scores)
+                if done < len(asked):
+                    self._drop()
 
-    def _keep(self, *columns: torch.Tensor) -> None:
-        """Put questions, rows and scores after the others."""
-        import torch
+    def _drop(self) -> None:
+        """Leave the best of the questions whose place is full."""
+        full = np.flatnonzero(self._counts == self._rows.shape[1])
+        rows, scores, bars = self.best(full)
+        self._rows[full, : self._width], self._scores[full, : self._width] = rows, scores
+        self._scores[full, self._width :] = -np.inf
+        self._counts[full], self._bars[full] = self._width, bars
 
-        start, self._used = self._used, self._used + len(columns[0])
-        more = max(0, self._used - len(self._kept[0]))
-        for place, column in enumerate(columns):
-            if more:
-                self._kept[place] = torch.cat(
-                    [self._kept[place], self._kept[place].new_empty(more)]
-                )
-            self._kept[place][start : self._used] = column
+    def best(self, some: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of some questions, in any order: rows and scores, and the bars of what is left out.
 
-    def best(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Drop all but the best; rows and scores (questions, width), and bars (questions, 1)."""
-        import torch
-
-        asked, rows, scores = (column[: self._used] for column in self._kept)
-        order, starts = torch.argsort(asked.int()), self._counts.cumsum(0) - self._counts
-        asked, most = asked[order], int(self._counts.max())
-        wide = torch.full((len(starts), max(most, self._width)), -torch.inf, device=asked.device)
-        wide[asked, torch.arange(len(asked), device=asked.device) - starts[asked]] = scores[order]
-        best, at = wide.topk(self._width, dim=1, sorted=False)
-        if most > self._width:
-            self._bars = torch.maximum(self._bars, best.amin(1, keepdim=True))
-        real = best > -torch.inf
-        rows = rows[order[(at + starts[:, None])[real]]]
-        self._used, self._counts = 0, real.sum(1)
-        self._keep(real.nonzero()[:, 0], rows, best[real])
-        found = torch.full_like(at, -1)
-        found[real] = rows
-        return found.cpu().numpy(), best.double().cpu().numpy(), self._bars.double().cpu().numpy()
+        Scores are -inf where there are fewer than ``width``; (questions, width), (questions, 1).
+        """
+        most = max(self._width, int(self._counts[some].max()))
+        rows, scores, bars = self._rows[some, :most], self._scores[some, :most], self._bars[some]
+        best = np.argpartition(scores, -self._width, axis=1)[:, -self._width :]
+        rows, scores = np.take_along_axis(rows, best, 1), np.take_along_axis(scores, best, 1)
+        cut = self._counts[some, None] > self._width
+        return rows, scores, np.where(cut, scores.min(1, keepdims=True), bars)
 
 
-def _greater(scores: torch.Tensor, bars: torch.Tensor) -> np.ndarray:
-    """``scores > bars`` on a CPU, where numpy is several times as fast as torch; bool.
+def _above(scores: torch.Tensor, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Questions, columns and float32 scores of those above ``bars``, on a CPU.
 
     Bfloat16 is compared as whole numbers of the same bits, which sort alike if not negative.
     """
     import torch
 
     if scores.dtype != torch.bfloat16:
-        return np.asarray(scores.numpy() > bars.numpy())
-    bits, least = scores.view(torch.int16).numpy(), bars.view(torch.int16).numpy()
+        return above(scores.numpy(), bars)
+    bits, least = scores.view(torch.int16).numpy(), (bars.view(np.int32) >> 16).astype(np.int16)
     if (least < 0).any():
-        bits, least = (several ^ ((several >> 15) & 0x7FFF) for several in (bits, least))
-    return np.asarray(bits > least)
+        several = (x ^ ((x >> 15) & 0x7FFF) for x in (bits, least))
+        asked, at, _ = above(*several)
+        found = bits[asked, at]
+    else:
+        asked, at, found = above(bits, least)
+    return asked, at, (found.astype(np.int32) << 16).view(np.float32)
 
 
 def _rescored(
     vectors: Vectors,
     questions: np.ndarray,
-    found: _Candidates,
+    tiles: list[_Kept],
+    bound: Bound,
     depth: int,
     similarity: str,
     runtime: Runtime,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
     """Each question's best candidates by true scores, and whether no row left out is better."""
-    width = found.rows.shape[1]
-    size = max(1, _ROWS // width)
 
-    def some(first: int) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
-        part = slice(first, first + size)
-        rows, highest, asked = found.rows[part], found.highest[part], questions[part]
+    def some(first: int, last: int) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
+        part, start = slice(first, last), first - first % _TILE
+        rows, quick, bars = tiles[first // _TILE].best(slice(first - start, last - start))
+        highest = bound.highest(quick, part)
+        highest[quick == -np.inf] = -np.inf
         scores = np.full(rows.shape, -np.inf, dtype=np.float32)  # of those that are scored
 
         def score(wanted: np.ndarray) -> None:
-            passages = vectors.at(rows[wanted])
-            cuts = np.cumsum(wanted.sum(1))[:-1]
-            scores[wanted] = np.concatenate(
-                [
-                    _single(similarities(several, question, similarity))
-                    for several, question in zip(np.split(passages, cuts), asked, strict=True)
-                ]
-            )
+            places = np.nonzero(wanted)
+            pairs = places[0], rows[places]
+            scores[places] = pair_scores(vectors, questions[part], *pairs, similarity)
 
-        real = rows >= 0
+        real = quick > -np.inf
         best = real & (highest >= np.partition(highest, -depth, axis=1)[:, -depth, None])
         score(best)
         floors = np.partition(scores, -depth, axis=1)[:, -depth, None]
-        score(real & ~best & (_single(highest) >= floors))
+        score(real & ~best & (single(highest) >= floors))
         order = np.lexsort((rows, -scores))[:, :depth]
         rows, scores = np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
-        sure = _single(found.most[part]) < scores[:, -1]
+        sure = single(bound.highest(bars, part)[:, 0]) < scores[:, -1]
         return zip(rows, scores, sure, strict=True)
 
+    size = min(_PART, -(-len(questions) // runtime.workers))
+    firsts = [
+        first
+        for start in range(0, len(questions), _TILE)
+        for first in range(start, min(start + _TILE, len(questions)), size)
+    ]
     with ThreadPoolExecutor(runtime.workers) as pool:
-        for hits in pool.map(some, range(0, len(questions), size)):
+        for hits in pool.map(some, firsts, [*firsts[1:], len(questions)]):
             yield from hits
 
 
@@ -365,7 +367,7 @@ def _scanned(
     guard = threading.Lock()
 
     def keep(place: int, rows: np.ndarray, block: np.ndarray) -> None:
-        values = _single(similarities(block, questions[place], similarity))
+        values = single(similarities(block, questions[place], similarity))
         with guard:
             rows = np.concatenate([hits[place][0], rows])
             values = np.concatenate([hits[place][1], values])
@@ -377,7 +379,7 @@ def _scanned(
     def look(worker: torch.device, first: int, block: np.ndarray) -> None:
         passages = torch.from_numpy(block).to(worker)
         bound = copy(unseen)
-        bound.see(passages, passages)
+        bound.see(_longest(passages), 0.0)
         lowest = torch.from_numpy(bound.lowest(floors)).float()[:, None].to(worker)
         half = _half(passages, similarity)
         for start in range(0, len(questions), _TILE):
@@ -393,25 +395,6 @@ def _scanned(
     with full_sums(), one_thread_each(on_cpu), worker_threads(len(workers), on_cpu) as pool:
         _stream(vectors, workers, pool, look)
     return hits
-
-
-def similarities(passages: np.ndarray, question: np.ndarray, similarity: str) -> np.ndarray:
-    """Float64 scores of one question and several passages; (passages,).
-
-    dot: q·p, and cosine the same for vectors of length 1; l2: minus the squared distance. A passage
-    gets the same score in whatever company, which is not so for ``passages @ question``.
-    """
-    wide, asked = passages.astype(np.float64)[:, None, :], question.astype(np.float64)
-    if similarity == "l2":
-        wide -= asked
-        return np.asarray(-np.matmul(wide, wide.transpose(0, 2, 1))[:, 0, 0])
-    return np.asarray(np.matmul(wide, asked)[:, 0])
-
-
-@np.errstate(over="ignore")
-def _single(scores: np.ndarray) -> np.ndarray:
-    """Rounded to float32, as hits have them; beyond its range they are infinite."""
-    return scores.astype(np.float32)
 
 
 def _native_bfloat16() -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from qa_bench.errors import DataError, UserError
 from qa_bench.progress import progress
 from qa_bench.protocols import Indexed
-from qa_bench.retriever.exact import similarities
+from qa_bench.retriever.similarity import pair_scores
 from qa_bench.retriever.vectors import Vectors
 from qa_bench.store import Passages
 from qa_bench.types import QuestionSet, Run, Runtime, Step
@@ -154,17 +154,16 @@ class Faiss:
             for first in range(0, len(encoded), _QUESTIONS_AT_ONCE):
                 some = encoded[first : first + _QUESTIONS_AT_ONCE]
                 values, found = index.search(some, wanted)
-                for place, question in enumerate(some):
-                    kept = found[place] >= 0
-                    hit = found[place][kept]
-                    value = -values[place][kept] if similarity == "l2" else values[place][kept]
-                    if self._rescore:
-                        hit = np.sort(hit)
-                        value = similarities(vectors.at(hit), question, similarity)
-                    value = value.astype(np.float32)
-                    order = np.lexsort((hit, -value))[:depth]
-                    rows.append(hit[order])
-                    scores.append(value[order])
+                if similarity == "l2":
+                    values = -values
+                kept = found >= 0
+                if self._rescore:
+                    asked = np.nonzero(kept)[0]
+                    values[kept] = pair_scores(vectors, some, asked, found[kept], similarity)
+                for real, hit, value in zip(kept, found, values, strict=True):
+                    order = np.lexsort((hit[real], -value[real]))[:depth]
+                    rows.append(hit[real][order])
+                    scores.append(value[real][order])
                 bar.update(len(some))
         return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
 

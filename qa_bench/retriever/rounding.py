@@ -35,19 +35,13 @@ class Bound:
         self._longest = self._off = 0.0
         self._lock = threading.Lock()
 
-    def see(self, exact: torch.Tensor, rounded: torch.Tensor) -> None:
-        """Note the longest passage and the one that rounding moved most."""
-        longest, off = self._most(exact), 0.0
-        if self._low:
-            off = self._most(rounded.float().sub_(exact))
+    def see(self, longest: float, farthest: float) -> None:
+        """Note of a block the longest passage and how far rounding moved one, by float32 sums."""
         with self._lock:  # np.maximum keeps a NaN, which max() may drop
-            self._longest = np.maximum(self._longest, longest)
-            self._off = np.maximum(self._off, off)
+            self._longest = np.maximum(self._longest, self._at_most(longest))
+            self._off = np.maximum(self._off, self._at_most(farthest) if self._low else 0.0)
 
-    def _most(self, vectors: torch.Tensor) -> float:
-        import torch
-
-        length = float(torch.linalg.vector_norm(vectors, dim=1).max())
+    def _at_most(self, length: float) -> float:
         return length * (1 + self._terms * 2.0**-22) + self._terms * 2.0**-63
 
     @np.errstate(all="ignore")
@@ -62,11 +56,11 @@ class Bound:
         return np.where(known, error, np.inf)[:, None]
 
     @np.errstate(all="ignore")
-    def highest(self, quick: np.ndarray) -> np.ndarray:
-        """The highest true scores behind quick ones; (questions, n)."""
-        highest: np.ndarray = quick + self.error()
+    def highest(self, quick: np.ndarray, questions: slice) -> np.ndarray:
+        """The highest true scores behind quick ones of some questions; (questions, n)."""
+        highest: np.ndarray = quick + self.error()[questions]
         if self._l2:
-            highest = 2 * highest - np.square(self._length)[:, None]
+            highest = 2 * highest - np.square(self._length)[questions, None]
         else:
             highest += self._low * 2.0**-8 * np.abs(quick)
         return highest

@@ -18,6 +18,9 @@ STEM = "vectors"
 SHARD_PASSAGES = 32_768
 """Passages a file: what a killed encoding loses at most, and the window sorted by length."""
 
+_PIECE = 128
+"""Vectors unpacked at once that lie all over: they stay near the core."""
+
 DTYPES = ("fp32", "fp16", "int8")
 
 
@@ -117,15 +120,28 @@ class Vectors:
         for first, stored in self.spans(size):
             yield first, unpacked(stored)
 
+    def pieces(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Those at ``rows``, in the order of the disk: (places in ``rows``, vectors, rows of them).
+
+        The vectors are float32: a whole file where it holds such, else few.
+        """
+        order = np.argsort(rows)
+        cuts = np.searchsorted(rows, self._starts, sorter=order)
+        for file, start, a, b in zip(self._files, self._starts, cuts, cuts[1:], strict=False):
+            size = max(1, b - a) if file.dtype == np.float32 else _PIECE
+            for first in range(a, b, size):
+                places = order[first : min(first + size, b)]
+                here = rows[places] - start
+                if file.dtype == np.float32:
+                    yield places, file, here
+                else:
+                    yield places, unpacked(file[here]), np.arange(len(here))
+
     def at(self, rows: np.ndarray) -> np.ndarray:
         """The vectors at ``rows``, in that order; float32 (rows, dimension)."""
         found = np.empty((len(rows), self.dimension), dtype=np.float32)
-        order = np.argsort(rows, kind="stable")  # read in the order of the disk
-        cuts = np.searchsorted(rows, self._starts, sorter=order)
-        for file, start, a, b in zip(self._files, self._starts, cuts, cuts[1:], strict=False):
-            if a < b:
-                here = order[a:b]
-                found[here] = unpacked(file[rows[here] - start])
+        for places, vectors, here in self.pieces(rows):
+            found[places] = vectors[here]
         return found
 
 
