@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-import regex
-
+from qa_bench.chunker.article_by_article import ArticleByArticle
 from qa_bench.errors import UserError
-from qa_bench.types import Article, Passage
+from qa_bench.types import Article
 
 
-class Words:
+class Words(ArticleByArticle):
     """Cuts ``text.split()`` into windows of ``size`` words, starting every ``stride`` words.
 
     Sentence and paragraph ends are ignored, as in DPR (Karpukhin et al. 2020, section 4.1: "each
@@ -53,25 +52,16 @@ class Words:
                 f"chunker: tail must be keep, wrap or drop and short keep or drop, "
                 f"got tail={tail} short={short}"
             )
-        if isinstance(skip_titles, str):
-            raise UserError("chunker.skip_titles must be a list of patterns")
-        try:
-            self._skip = [regex.compile(pattern) for pattern in skip_titles]
-        except regex.error as error:
-            raise UserError(f"chunker.skip_titles: {error}") from None
+        super().__init__(skip_titles)
         self._size, self._stride, self._tail, self._short = size, stride, tail, short
         self._title_line = title_line
 
-    def chunk(self, articles: Iterable[Article]) -> Iterator[list[Passage]]:
-        """The passages of each article, an empty list for an article that yields none."""
-        for article in articles:
-            if any(pattern.search(article.title) for pattern in self._skip):
-                yield []
-                continue
-            words = article.text.split()
-            if self._title_line and article.text.partition("\n")[0].strip() != article.title:
-                words = article.title.split() + words
-            yield [Passage("", article.title, " ".join(window)) for window in self.windows(words)]
+    def texts(self, article: Article) -> Iterator[str]:
+        """Each window's words, joined by single spaces."""
+        words = article.text.split()
+        if self._title_line and article.text.partition("\n")[0].strip() != article.title:
+            words = article.title.split() + words
+        return map(" ".join, self.windows(words))
 
     def windows(self, words: list[str]) -> Iterator[list[str]]:
         """The windows of one article's words, in order; together they cover every word kept."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from qa_bench.chunker.processes import chunk_in_processes
 from qa_bench.errors import DataError
 from qa_bench.parts import Part
 from qa_bench.progress import progress
@@ -43,12 +44,12 @@ def chunk(corpus: Part[Corpus], chunker: Part[Chunker], context: Context) -> Fol
             articles = unique.checked(source.articles(), bar)
             for _ in islice(articles, sum(note["articles"] for note in notes)):
                 pass  # chunked before a kill
-            while (first := next(articles, None)) is not None:
-                stream = chain([first], articles)
-                groups = _as_they_are(stream) if whole else chunker.made.chunk(stream)
+            groups = _as_they_are(articles) if whole else _cut(chunker.made, articles, context)
+            while (first := next(groups, None)) is not None:
                 note: dict[str, int] = {}
                 with shards.write(len(notes), note) as path:
-                    numbered = _one_shard(groups, sum(n["passages"] for n in notes), note)
+                    shard = chain([first], groups)
+                    numbered = _one_shard(shard, sum(n["passages"] for n in notes), note)
                     write_passages(path, numbered)
                 notes.append(note)
         unique.check(source)
@@ -60,17 +61,31 @@ def chunk(corpus: Part[Corpus], chunker: Part[Chunker], context: Context) -> Fol
                 files[0],
             )
         describe_passages(folder, [shards.data(n) for n in range(len(notes))])
-        return totals
+        return totals | getattr(source, "counts", dict)()
 
     return run_stage(
         "chunk",
         version=VERSION,
         slug=source.name,
         config={"corpus": corpus.config, "chunker": None if whole else chunker.config},
-        inputs={f"file{n}": digest for n, digest in enumerate(context.digests.of(files))},
+        inputs={
+            **{f"file{n}": digest for n, digest in enumerate(context.digests.of(files))},
+            **({} if whole else getattr(chunker.made, "sources", dict)()),
+        },
         build=build,
         **context.common,
     )
+
+
+def _cut(
+    chunker: Chunker, articles: Iterator[Article], context: Context
+) -> Iterator[list[Passage]]:
+    """The passages of each article, made in the way that suits the chunker."""
+    if (chunk_on := getattr(chunker, "chunk_on", None)) is not None:
+        return iter(chunk_on(articles, context.runtime))
+    if getattr(chunker, "costly", False):
+        return chunk_in_processes(chunker, articles, context.runtime.workers)
+    return iter(chunker.chunk(articles))
 
 
 def _as_they_are(articles: Iterator[Article]) -> Iterator[list[Passage]]:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from qa_bench.chunker import processes
+from qa_bench.chunker.sentences import Sentences
 from qa_bench.chunker.words import Words
 from qa_bench.corpus.jsonl import JsonlArticles
 from qa_bench.corpus.psgs_w100 import PsgsW100
@@ -16,7 +18,7 @@ from qa_bench.stages import chunk as module
 from qa_bench.stages.chunk import chunk
 from qa_bench.stages.context import Context
 from qa_bench.store import Passages
-from qa_bench.types import Article, Folder
+from qa_bench.types import Article, Folder, Passage, Runtime
 
 
 def write_articles(path: Path, *articles: tuple[str, str, str]) -> Path:
@@ -154,3 +156,110 @@ def test_the_same_input_gives_the_same_bytes(articles: Path, context: Context, t
     second = chunk(corpus_of(articles), words(), Context(tmp_path / "other", context.runtime))
     assert first.key == second.key
     assert first.manifest["outputs"] == second.manifest["outputs"]
+
+
+MANY = [(str(n), f"T{n}", f"Article {n} is here. " + "It is long. " * (n % 50)) for n in range(300)]
+
+
+def with_threads(context: Context, threads: int) -> Context:
+    return Context(context.cache / str(threads), Runtime(threads=threads, progress=False))
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(processes, "_BATCH_CHARACTERS", 5000)
+    monkeypatch.setattr(module, "SHARD_PASSAGES", 100)
+
+
+def test_processes_change_no_byte(tmp_path: Path, context: Context, small_batches: None):
+    corpus = corpus_of(write_articles(tmp_path / "a.jsonl", *MANY))
+    chunker = Part(Sentences(), {}, {})
+    one, three = (chunk(corpus, chunker, with_threads(context, n)) for n in (1, 3))
+    assert one.manifest["outputs"] == three.manifest["outputs"]
+    assert one.manifest["counts"] == three.manifest["counts"]
+    assert len(list(three.path.glob("*.arrow"))) > 5
+    texts = [text for _, _, text in rows(three)]
+    (first,) = Sentences().chunk([Article(*MANY[-1])])
+    assert texts[-len(first) :] == [passage.text for passage in first]
+
+
+class BreakingLate(Breaking):
+    """Fails when some shards are finished, once."""
+
+    def articles(self) -> Iterator[tuple[Article, Path, int]]:
+        for place, row in enumerate(JsonlArticles.articles(self)):
+            if place == 200 and self.failures:
+                self.failures -= 1
+                raise DataError("broken", "file", 200)
+            yield row
+
+
+def test_a_build_with_processes_goes_on_too(tmp_path: Path, context: Context, small_batches: None):
+    path = write_articles(tmp_path / "a.jsonl", *MANY)
+    corpus, chunker = corpus_of(path, BreakingLate), Part(Sentences(), {}, {})
+    parallel = with_threads(context, 2)
+    with pytest.raises(DataError, match="broken"):
+        chunk(corpus, chunker, parallel)
+    (work,) = (parallel.cache / "chunk").glob(".*.partial")
+    kept = {path.name: path.stat().st_ino for path in work.glob("*.arrow")}
+    assert kept
+    folder = chunk(corpus, chunker, parallel)
+    assert kept.items() <= {p.name: p.stat().st_ino for p in folder.path.glob("*.arrow")}.items()
+    whole = chunk(corpus_of(path), chunker, with_threads(context, 1))
+    assert rows(folder) == rows(whole)
+
+
+class Counting(JsonlArticles):
+    """Leaves every other article out, and says so."""
+
+    skipped = 0
+
+    def articles(self) -> Iterator[tuple[Article, Path, int]]:
+        self.skipped = 0
+        for place, row in enumerate(super().articles()):
+            self.skipped += place % 2
+            if place % 2 == 0:
+                yield row
+
+    def counts(self) -> dict[str, int]:
+        return {"redirects": self.skipped}
+
+
+def test_what_a_corpus_left_out_is_in_the_manifest(articles: Path, context: Context):
+    folder = chunk(corpus_of(articles, Counting), words(), context)
+    assert folder.manifest["counts"] == {
+        "articles": 2,
+        "articles_without_passages": 0,
+        "passages": 3,
+        "redirects": 1,
+    }
+
+
+class Sourced(Words):
+    def __init__(self, digest: str) -> None:
+        super().__init__(size=2)
+        self._digest = digest
+
+    def sources(self) -> dict[str, str]:
+        return {"tokenizer": self._digest}
+
+
+def test_what_a_chunker_reads_is_an_input(articles: Path, context: Context):
+    first = chunk(corpus_of(articles), Part(Sourced("1"), {}, {}), context)
+    assert first.manifest["inputs"]["tokenizer"] == "1"
+    assert chunk(corpus_of(articles), Part(Sourced("1"), {}, {}), context).reused
+    assert not chunk(corpus_of(articles), Part(Sourced("2"), {}, {}), context).reused
+
+
+class OnDevice(Words):
+    given: Runtime | None = None
+
+    def chunk_on(self, articles: Iterable[Article], runtime: Runtime) -> Iterator[list[Passage]]:
+        self.given = runtime
+        return self.chunk(articles)
+
+
+def test_a_chunker_with_a_model_is_given_the_runtime(articles: Path, context: Context):
+    chunker = OnDevice(size=2)
+    assert rows(chunk(corpus_of(articles), Part(chunker, {}, {}), context)) == EXPECTED
+    assert chunker.given == context.runtime

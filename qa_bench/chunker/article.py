@@ -1,0 +1,32 @@
+"""No cutting at all: an article is a passage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from qa_bench.chunker.article_by_article import ArticleByArticle
+from qa_bench.types import Article
+
+
+class Whole(ArticleByArticle):
+    """One passage an article, its line breaks kept."""
+
+    def __init__(
+        self, skip_titles: Sequence[str] = (), about: Mapping[str, Any] | None = None
+    ) -> None:
+        """Check the settings.
+
+        Args:
+            skip_titles: regular expressions; an article whose title one of them finds is left out.
+            about: for people.
+
+        Raises:
+            UserError: a pattern does not compile.
+        """
+        super().__init__(skip_titles)
+
+    def texts(self, article: Article) -> Iterator[str]:
+        """The text, unless it is blank."""
+        if text := article.text.strip():
+            yield text
