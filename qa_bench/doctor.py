@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from qa_bench.errors import UserError
+from qa_bench.fetch.policy import no_downloads
 from qa_bench.java import find_java, java_version
 from qa_bench.listing import choices
 from qa_bench.paths import CONF, SAMPLE, register_resolvers
@@ -89,9 +90,14 @@ def doctor() -> int:
             print(f"MISSING  {error}")
             status = 2
     register_resolvers()
-    for what, find in _official_files():
-        try:
-            print(f"ok       {what}: {find()}")
-        except UserError as error:
-            print(f"absent   {error}")
+    absent = 0
+    with no_downloads():
+        for what, find in _official_files():
+            try:
+                print(f"ok       {what}: {find()}")
+            except UserError as error:
+                print(f"absent   {error}")
+                absent += 1
+    if absent:
+        print("         `qa-bench fetch dataset=all corpus=psgs_w100` downloads what is absent")
     return status

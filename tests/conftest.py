@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests download nothing but from the loopback
+
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
+from qa_bench.fetch.sources import Wanted, get_or_explain, wanted
+from qa_bench.fetch.sources import source as entry_of
 
 Paths = str | Sequence[str] | None
 
@@ -32,22 +34,48 @@ def input_files(paths: Paths) -> list[Path]:
 class FileCorpus:
     """The settings of a corpus in files; what it holds and how it is read is its subclass'."""
 
-    labels = ("name", "path")
+    labels = ("name", "path", "source", "raw")
 
-    def __init__(self, name: str, path: Paths, about: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: Paths,
+        about: Mapping[str, Any] | None = None,
+        source: str | None = None,
+        raw: str | None = None,
+    ) -> None:
         """Keep the settings; nothing is read yet.
 
         Args:
             name: what the corpus is called.
-            path: a file, a glob, or a list of them.
+            path: a file, a glob, or a list of them; None for the official file, if it has one.
             about: for people.
+            source: the entry of ``fetch/sources.yaml`` that is the official file.
+            raw: where official files lie.
         """
-        self.name, self._path = name, path
+        self.name, self._path, self._source, self._raw = name, path, source, raw
+
+    def wanted(self) -> list[Wanted]:
+        """What can be downloaded: the official file, unless ``path`` names another."""
+        if self._path or self._source is None or self._raw is None:
+            return []
+        entry = entry_of(self._source)
+        return [wanted(entry, Path(self._raw) / entry.file, f"corpus {self.name}")]
 
     def files(self) -> list[Path]:
-        """The files that will be read, in order.
+        """The files that will be read, in order; an official one is downloaded first.
 
         Raises:
-            UserError: one is missing.
+            UserError: one is missing, and cannot be downloaded.
         """
-        return input_files(self._path)
+        official = self.wanted()
+        if not official:
+            return input_files(self._path)
+        for thing in official:
+            if thing.found is None:
+                get_or_explain(
+                    thing,
+                    f"corpus {self.name}: no such file: {thing.target}: put it there from "
+                    f"{thing.address}, or set corpus.path=<file>",
+                )
+        return [thing.found or thing.target for thing in official]

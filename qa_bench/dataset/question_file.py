@@ -1,15 +1,19 @@
-"""A question set that lies in a file: the five official sets, or your own."""
+"""A question set that lies in a file: the five official sets, or your own.
+
+An official file that is missing is downloaded when its questions are first asked for.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from qa_bench.errors import DataError, UserError
+from qa_bench.fetch.sources import Wanted, get_or_explain, source, wanted
 from qa_bench.formats.qa import READERS, read_questions
 from qa_bench.text import straight_apostrophes
 from qa_bench.types import Match, Question, QuestionSet
@@ -49,7 +53,8 @@ class QuestionFile:
             path: the file; overrides ``folder`` and ``splits``.
             folder: where the splits' files lie.
             splits: by split: ``file`` (official name), ``count`` and ``sha256`` (content digest)
-                as published; a split may have its own ``folder``.
+                as published; ``source``, the entry of ``fetch/sources.yaml`` it is downloaded
+                from, or ``url``, where people find it; a split may have its own ``folder``.
             dpr_apostrophes: replace curly apostrophes in questions, as DPR does.
             limit: read only the first so many questions.
             about: sources, licence and citation, for people.
@@ -73,7 +78,7 @@ class QuestionFile:
         return self._splits.get(self.split) or {}
 
     def file(self) -> Path:
-        """The file that will be read.
+        """The file that will be read, if it is there; nothing is downloaded.
 
         ``path`` if given; else the official file's name, or ``<split>.jsonl`` and the like, in
         ``folder`` (or the split's own folder).
@@ -81,36 +86,64 @@ class QuestionFile:
         Raises:
             UserError: none of them is there; the message says what to get and where to put it.
         """
-        published = self._published()
         if self._path is not None:
             return Path(self._path)
-        folder = published.get("folder") or self._folder
-        if folder is None:
-            raise UserError(f"dataset {self.name} needs dataset.path=<file>")
-        official = published.get("file")
-        names = [official] if official else []
-        names += [f"{self.split}{suffix}" for suffix in READERS]
-        for name in names:
-            for candidate in (Path(folder) / name, Path(folder) / f"{name}.gz"):
+        if (found := self._found()) is None:
+            raise UserError(self._missing())
+        return found
+
+    def _found(self) -> Path | None:
+        """The first of the accepted names that is there."""
+        for name in self._names():
+            for candidate in (self._home() / name, self._home() / f"{name}.gz"):
                 if candidate.exists():
                     return candidate
-        source = f" from {published['url']}" if published.get("url") else ""
-        raise UserError(
-            f"dataset {self.name} has no {self.split} file: put {names[0]}{source} into {folder}, "
-            f"or set dataset.path=<file>"
+        return None
+
+    def _names(self) -> list[str]:
+        official = self._published().get("file")
+        return [*([official] if official else []), *(f"{self.split}{suffix}" for suffix in READERS)]
+
+    def _home(self) -> Path:
+        folder = self._published().get("folder") or self._folder
+        if folder is None:
+            raise UserError(f"dataset {self.name} needs dataset.path=<file>")
+        return Path(folder)
+
+    def _missing(self) -> str:
+        published = self._published()
+        named = published.get("source")
+        url = source(named).address() if named else published.get("url")
+        return (
+            f"dataset {self.name} has no {self.split} file: put {self._names()[0]}"
+            f"{f' from {url}' if url else ''} into {self._home()}, or set dataset.path=<file>"
         )
 
-    def questions(self) -> QuestionSet:
-        """Read the split.
+    def wanted(self) -> list[Wanted]:
+        """What can be downloaded for the split: the official file, unless ``path`` names another.
 
         Raises:
+            UserError: there is no such split.
+        """
+        named = self._published().get("source")
+        if self._path is not None or named is None:
+            return []
+        entry = source(named)
+        target = self._home() / PurePosixPath(entry.file).name
+        what = f"{self.name} {self.split}"
+        return [wanted(entry, target, what, found=self._found(), check=self.questions)]
+
+    def questions(self) -> QuestionSet:
+        """Read the split, downloaded first if its official file is missing.
+
+        Raises:
+            UserError: the file is missing and cannot be downloaded.
             DataError: anything wrong in the file: a question without text or answers, an id twice.
         """
-        path = self.file()
         published = self._published()
         questions: list[Question] = []
         seen: set[str] = set()
-        for qid, text, answers, line in read_questions(path):
+        for qid, text, answers, path, line in self._rows():
             qid = qid if qid is not None else f"{self.name}-{self.split}-{len(questions)}"
             if qid in seen:
                 raise DataError(f"question id '{qid}' is there twice", path, line)
@@ -131,7 +164,7 @@ class QuestionFile:
             seen.add(qid)
             questions.append(Question(qid, text, tuple(answers)))
         if not questions:
-            raise DataError("holds no question", path)
+            raise DataError("holds no question", self._where())
         whole = tuple(questions)
         official, remark = self._compare(published, whole)
         if self._limit is not None and self._limit < len(whole):
@@ -140,11 +173,24 @@ class QuestionFile:
             whole, official = whole[: self._limit], False
         if remark:
             remark = f"{self.name} {self.split}: {remark}"
-            log.warning("WARNING: %s (%s)", remark, path)
+            log.warning("WARNING: %s (%s)", remark, self._where())
         digest = content_digest(whole)
         if self._dpr_apostrophes:
             whole = tuple(q._replace(text=straight_apostrophes(q.text)) for q in whole)
         return QuestionSet(self.name, self.split, self.match, whole, digest, official, remark)
+
+    def _rows(self) -> Iterator[tuple[str | None, str, list[str], Path, int]]:
+        """(qid if any, question, answers, file, line), in order."""
+        for thing in self.wanted():
+            if thing.found is None:
+                get_or_explain(thing, self._missing())
+        path = self.file()
+        for qid, text, answers, line in read_questions(path):
+            yield qid, text, answers, path, line
+
+    def _where(self) -> Path | str:
+        """What the rows are read from, for messages."""
+        return self.file()
 
     @staticmethod
     def _compare(

@@ -1,0 +1,78 @@
+"""A Wikimedia dump: many pieces, and the dump's own list with size and hash of each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from qa_bench.errors import DataError, UserError
+from qa_bench.fetch.download import Expected, download, locked
+from qa_bench.fetch.patience import Patience
+from qa_bench.fetch.web import told_size
+
+log = logging.getLogger(__name__)
+
+_JOB = "articlesdump"
+"""Wikimedia's name of the pages-articles pieces."""
+
+
+def get_dump(
+    bases: Sequence[str], listing: str, folder: Path, patience: Patience | None = None
+) -> Path:
+    """Get the list of a dump, then each piece; the folder gets its name when all are there.
+
+    Args:
+        bases: addresses of the dump's folder, mirrors of each other.
+        listing: the name of the list in it, ``dumpstatus.json``.
+        folder: where the pieces go.
+        patience: how long servers are waited for.
+
+    Raises:
+        UserError: the dump is not finished, or cannot be got.
+        DataError: the list is not as Wikimedia writes it.
+    """
+    if folder.exists():
+        return folder
+    with locked(folder):
+        if folder.exists():
+            return folder
+        work = folder.with_name(f".{folder.name}.partial")
+        told = work / listing
+        download([f"{base}/{listing}" for base in bases], told, None, patience)
+        try:
+            pieces = _pieces(told)
+        except UserError:
+            told.unlink()  # it may be another next time
+            raise
+        total = sum(piece.size or 0 for piece in pieces.values())
+        log.info("%s: %d pieces, %s", folder, len(pieces), told_size(total))
+        for name, expected in pieces.items():
+            download([f"{base}/{name}" for base in bases], work / name, expected, patience)
+        told.unlink()
+        for left in work.glob(".*.lock"):
+            left.unlink()
+        work.replace(folder)
+    return folder
+
+
+def _pieces(listing: Path) -> dict[str, Expected]:
+    """Name, size and hashes of every piece."""
+    try:
+        job = json.loads(listing.read_text(encoding="utf-8"))["jobs"][_JOB]
+        if job["status"] != "done":
+            raise UserError(f"{listing}: the dump is not finished; take an earlier date")
+        pieces = {
+            str(name): Expected(int(told["size"]), sha1=str(told["sha1"]), md5=str(told["md5"]))
+            for name, told in job["files"].items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"no list of a dump ({type(error).__name__}: {error})", listing) from None
+    for name in pieces:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise DataError(f"names a piece '{name}'", listing)
+    if not pieces:
+        raise DataError("lists no piece", listing)
+    return pieces

@@ -1,0 +1,269 @@
+"""Sets on the hub: one split as rows, at a commit, from the hub's cache or streamed.
+
+Which files a split is made of is asked once a commit and noted in a small file. The note names the
+commit: it is what identifies the split, and what stages have in their keys.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from qa_bench.errors import UserError
+from qa_bench.fetch.policy import offline
+from qa_bench.fetch.sources import MissingError, Wanted, hub_entry
+from qa_bench.fetch.web import told_size
+from qa_bench.stage import write_whole
+
+log = logging.getLogger(__name__)
+
+Row = tuple[dict[str, Any], Path, int]
+"""A row, the file it is in, and its number there from 1."""
+
+
+@dataclass(frozen=True)
+class HubSplit:
+    """One split of a set on the hub.
+
+    Attributes:
+        name: the set, as ``wikimedia/wikipedia``.
+        config: its configuration, where it has several.
+        split: train, validation, …
+        revision: commit, tag or branch; None for the newest.
+        folder: where notes lie.
+    """
+
+    name: str
+    config: str | None
+    split: str
+    revision: str | None
+    folder: Path
+
+    def note(self) -> Path:
+        """The note of the commit meant; asks the hub unless that is forbidden.
+
+        Raises:
+            UserError: there is no such set or split.
+            MissingError: the hub may not be asked, and was not before.
+        """
+        known = self._known_note()
+        if offline():
+            if known is None:
+                raise MissingError(f"{self}: not fetched yet, and downloads are forbidden")
+            return known
+        try:
+            path = self._note_of(_commit(self.name, self.revision))
+        except UserError as error:
+            if known is None:
+                raise
+            log.warning("WARNING: %s; taking the commit that was last seen", error)
+            return known
+        if not path.exists():
+            with _one_line(str(self)):
+                told = self._ask(path.stem.rpartition("@")[2])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, json.dumps(told, indent=1))
+        return path
+
+    def _note_of(self, commit: str) -> Path:
+        stem = f"{self.config or 'default'}-{self.split}"
+        return self.folder / _safe(self.name.replace("/", "--")) / f"{_safe(stem)}@{commit}.json"
+
+    def _known_note(self) -> Path | None:
+        """The note of the commit that the revision last meant."""
+        commit = _known_commit(self.name, self.revision)
+        path = self._note_of(commit) if commit else None
+        return path if path is not None and path.exists() else None
+
+    def _ask(self, commit: str) -> dict[str, Any]:
+        """What the split is made of at a commit, as ``datasets`` sees it."""
+        from datasets import load_dataset_builder  # type: ignore[import-untyped]
+        from huggingface_hub import HfApi
+
+        builder: Any = load_dataset_builder(self.name, self.config, revision=commit)
+        splits = builder.config.data_files or {}
+        if self.split not in splits:
+            raise UserError(f"{self}: no such split: use one of {', '.join(map(str, splits))}")
+        home = f"hf://datasets/{self.name}@{commit}/"
+        urls = [str(url) for url in splits[self.split]]
+        strangers = [url for url in urls if not url.startswith("hf://datasets/") or "@" not in url]
+        if strangers:
+            raise UserError(f"{self}: its files lie elsewhere, as {strangers[0]}")
+        paths = [url.partition("@")[2].partition("/")[2] for url in urls]
+        repository = urls[0].removeprefix("hf://datasets/").partition("@")[0] if urls else home
+        told = HfApi().get_paths_info(repository, paths, revision=commit, repo_type="dataset")
+        sizes = {entry.path: getattr(entry, "size", None) for entry in told}
+        return {
+            "repository": repository,
+            "commit": commit,
+            "config": self.config,
+            "split": self.split,
+            "format": type(builder).__module__.rpartition(".")[2],
+            "files": [{"path": path, "bytes": sizes.get(path)} for path in paths],
+        }
+
+    @cached_property
+    def _told(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.note().read_text(encoding="utf-8"))
+        return told
+
+    def rows(self) -> Iterator[Row]:
+        """The rows of all files in order, streaming; from the cache what is there.
+
+        Raises:
+            MissingError: downloads are forbidden, and a file is not in the cache.
+            UserError: the hub does not give a file, or it cannot be read.
+        """
+        from datasets import load_dataset
+
+        told = self._told
+        cached = {file["path"]: _cached(told, file["path"]) for file in told["files"]}
+        missing = [path for path, found in cached.items() if found is None]
+        if missing and offline():
+            raise MissingError(
+                f"{self}: {len(missing)} of {len(cached)} files are not in the hub's cache, and "
+                f"downloads are forbidden: {', '.join(missing[:3])}"
+            )
+        if missing:
+            log.info("%s: streaming %d files from the hub", self, len(missing))
+        home = f"hf://datasets/{told['repository']}@{told['commit']}"
+        for path, found in cached.items():
+            where = str(found) if found is not None else f"{home}/{path}"
+            with _one_line(f"{self}: {path}"):
+                rows: Any = load_dataset(
+                    told["format"], data_files={"all": [where]}, split="all", streaming=True
+                )
+                for number, row in enumerate(rows, 1):
+                    yield dict(row), Path(path), number
+
+    def fetch(self) -> Path:
+        """Get every file into the hub's cache; returns the note.
+
+        Raises:
+            MissingError: downloads are forbidden, and something is not there.
+            UserError: the hub does not give it.
+        """
+        told = self._told
+        missing = [f["path"] for f in told["files"] if _cached(told, f["path"]) is None]
+        if missing and offline():
+            raise MissingError(f"{self}: {missing[0]} is not in the hub's cache")
+        if missing:
+            log.info(
+                "downloading %s at commit %s (%s; %s) to the hub's cache",
+                self.address, told["commit"][:12], told_size(self._size(told)), self.licence,
+            )  # fmt: skip
+        with _one_line(str(self)):
+            from huggingface_hub import hf_hub_download
+
+            for path in missing:
+                hf_hub_download(
+                    told["repository"], path, repo_type="dataset", revision=told["commit"]
+                )
+        return self.note()
+
+    def wanted(self, what: str) -> Wanted:
+        """The split as something to get; asks nobody."""
+        note = self._known_note()
+        told = json.loads(note.read_text(encoding="utf-8")) if note else None
+        there = told is not None and all(_cached(told, f["path"]) for f in told["files"])
+        return Wanted(
+            what=what,
+            address=f"{self.address} ({self.config or 'default'}, {self.split})",
+            target=_cache_folder(self.name),
+            found=_cache_folder(self.name) if there else None,
+            size=self._size(told) if told else None,
+            licence=self.licence,
+            get=self.fetch,
+        )
+
+    @property
+    def address(self) -> str:
+        """The set's page."""
+        hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+        return f"{hub}/datasets/{self.name}"
+
+    @property
+    def licence(self) -> str:
+        """As ``sources.yaml`` has it."""
+        return str(hub_entry(self.name).get("licence", "see its page"))
+
+    @staticmethod
+    def _size(told: dict[str, Any]) -> int | None:
+        sizes = [file["bytes"] for file in told["files"]]
+        return None if None in sizes else sum(sizes)
+
+    def __str__(self) -> str:
+        """For messages."""
+        return f"hub set {self.name} ({self.config or 'default'}, {self.split})"
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^\w.-]", "-", name)
+
+
+def _cache_folder(name: str) -> Path:
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / f"datasets--{name.replace('/', '--')}"
+
+
+def _cached(told: dict[str, Any], path: str) -> Path | None:
+    """A file in the hub's cache, at the commit of the note."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(
+        told["repository"], path, repo_type="dataset", revision=told["commit"]
+    )
+    return Path(found) if isinstance(found, str) else None
+
+
+def _is_commit(revision: str | None) -> bool:
+    return revision is not None and re.fullmatch(r"[0-9a-f]{40}", revision) is not None
+
+
+def _known_commit(name: str, revision: str | None) -> str | None:
+    """The commit that a revision last meant."""
+    if _is_commit(revision):
+        return revision
+    with suppress(OSError):
+        return (_cache_folder(name) / "refs" / (revision or "main")).read_text().strip()
+    return None
+
+
+@cache
+def _commit(name: str, revision: str | None) -> str:
+    """The commit that a revision of a set means now; noted for when nothing may be asked."""
+    if _is_commit(revision):
+        return str(revision)
+    with _one_line(f"hub set {name}"):
+        from huggingface_hub import HfApi
+
+        commit = str(HfApi().dataset_info(name, revision=revision).sha)
+    note = _cache_folder(name) / "refs" / (revision or "main")
+    note.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(note, commit)
+    return commit
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    """Tell in one line what the hub's libraries raise: their own errors, and those of a network."""
+    try:
+        yield
+    except (UserError, ImportError, GeneratorExit):
+        raise
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = " ".join(lines)[:300] or type(error).__name__
+        raise UserError(
+            f"{what}: the hub does not give it, or it cannot be read ({reason}); is the name "
+            "right, and does it need a login (hf auth login)?"
+        ) from error

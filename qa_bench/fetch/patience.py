@@ -1,0 +1,36 @@
+"""How long a server is waited for, and how often it is asked again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Times in seconds.
+
+    Attributes:
+        connect_s: for a connection.
+        read_s: for the next bytes.
+        slowest_bytes_s: a server that sends less, over ``read_s``, counts as stalled.
+        tries: requests in a row that bring less than ``progress_bytes``.
+        progress_bytes: what makes a failed try count as progress.
+        backoff_s: pause after the first try; doubled after each.
+        longest_s: the longest pause, whatever the server asks for.
+    """
+
+    connect_s: float = 15
+    read_s: float = 60
+    slowest_bytes_s: float = 200
+    tries: int = 6
+    progress_bytes: int = 1 << 20
+    backoff_s: float = 1
+    longest_s: float = 120
+
+    def pause(self, tries: int, asked: float | None = None) -> float:
+        """Seconds to wait after so many tries: what the server asked for, else 2^n with jitter."""
+        if asked is not None:
+            return min(asked, self.longest_s)
+        doubled = self.backoff_s * 2 ** (tries - 1)
+        return float(min(doubled, self.longest_s) * random.uniform(0.5, 1))  # noqa: S311

@@ -1,0 +1,217 @@
+"""The entries of ``sources.yaml``, and how each becomes a file."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from qa_bench.errors import UserError
+from qa_bench.fetch.archive import unpack
+from qa_bench.fetch.convert import CONVERTERS, split_of, write_questions
+from qa_bench.fetch.download import Expected, download, locked
+from qa_bench.fetch.dump import get_dump
+from qa_bench.fetch.patience import Patience
+from qa_bench.fetch.policy import offline
+from qa_bench.fetch.web import shown, told_size
+
+log = logging.getLogger(__name__)
+
+CATALOGUE = Path(__file__).with_name("sources.yaml")
+
+_DATE = r"\d{8}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One entry: see the head of ``sources.yaml`` for its fields."""
+
+    name: str
+    file: str
+    licence: str
+    citation: str
+    why: str = ""
+    urls: tuple[str, ...] = ()
+    expected: Expected = field(default_factory=Expected)
+    made_of: str | None = None
+    convert: str = ""
+    split: str = ""
+    listing: str | None = None
+    unpack: bool = False
+
+    @property
+    def upstream(self) -> Source:
+        """The entry that is downloaded: this one, or what it is made of."""
+        return self if self.made_of is None else source(self.made_of)
+
+    def address(self) -> str:
+        """The first URL, as it may be shown."""
+        return shown(self.upstream.urls[0])
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Something that a part reads and that can be got.
+
+    Attributes:
+        what: for people, as "nq test".
+        address: where it comes from.
+        target: the file or folder that it becomes.
+        found: where it lies already, if it does.
+        size: bytes, if known.
+        licence: for people.
+        get: makes ``target``.
+        check: looks whether what was got is what it should be.
+    """
+
+    what: str
+    address: str
+    target: Path
+    found: Path | None
+    size: int | None
+    licence: str
+    get: Callable[[], object]
+    check: Callable[[], object] | None = None
+
+
+@cache
+def _catalogue() -> dict[str, Any]:
+    import yaml
+
+    told: dict[str, Any] = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+    return told
+
+
+def names() -> list[str]:
+    """The names of all entries."""
+    return list(_catalogue()["files"])
+
+
+def source(name: str) -> Source:
+    """The entry of this name; ``enwiki-20260901`` fills in the date of ``enwiki-{date}``.
+
+    Raises:
+        UserError: there is none.
+    """
+    files = _catalogue()["files"]
+    date = ""
+    if (entry := files.get(name)) is None:
+        for pattern, told in files.items():
+            found = re.fullmatch(re.escape(pattern).replace(r"\{date\}", f"({_DATE})"), name)
+            if found and found.groups():
+                entry, date = told, found[1]
+    if entry is None or "{" in name:
+        raise UserError(f"no source '{name}': use one of {', '.join(files)}")
+    fields = {**entry, "urls": tuple(url.replace("{date}", date) for url in entry.get("urls", ()))}
+    known = {hash_: fields.pop(hash_, None) for hash_ in ("size", "sha256", "sha1", "md5")}
+    fields["file"] = fields["file"].replace("{date}", date)
+    fields["why"] = _catalogue()["reasons"].get(entry.get("why"), entry.get("why", ""))
+    return Source(name=name, expected=Expected(**known), **fields)
+
+
+def hub_entry(name: str) -> Mapping[str, Any]:
+    """What ``sources.yaml`` says of a set on the hub; nothing where it does not know it."""
+    for known, entry in _catalogue()["hub"].items():
+        if name == known or name in entry["also"]:
+            return dict(entry)
+    return {}
+
+
+def wanted(
+    entry: Source,
+    target: Path,
+    what: str,
+    found: Path | None = None,
+    check: Callable[[], object] | None = None,
+) -> Wanted:
+    """An entry as something to get."""
+    if found is None and target.exists():
+        found = target
+    return Wanted(
+        what=what,
+        address=entry.address(),
+        target=target,
+        found=found,
+        size=entry.upstream.expected.size,
+        licence=entry.licence,
+        get=lambda: get(entry, target),
+        check=check,
+    )
+
+
+def get(entry: Source, target: Path, patience: Patience | None = None) -> Path:
+    """Make ``target``, by what its entry says; nothing is done if it is there.
+
+    Raises:
+        UserError: downloads are forbidden, or it cannot be got.
+        DataError: what came is not what it should be.
+    """
+    if entry.made_of is not None:
+        return _made(entry, target, patience)
+    if entry.listing is not None:
+        return get_dump(entry.urls, entry.listing, target, patience)
+    if not target.exists():
+        told = told_size(entry.expected.size)
+        log.info("downloading %s (%s; %s) to %s", entry.address(), told, entry.licence, target)
+        download(entry.urls, target, entry.expected, patience)
+    if entry.unpack:
+        folder = target.with_name(target.name.partition(".")[0])
+        with locked(folder):
+            unpack(target, folder)
+    return target
+
+
+def _made(entry: Source, target: Path, patience: Patience | None) -> Path:
+    """Convert what is downloaded beside it."""
+    if target.exists():
+        return target
+    upstream = entry.upstream
+    raw = get(upstream, target.with_name(PurePosixPath(upstream.file).name), patience)
+    with locked(target):
+        if not target.exists():
+            pairs = CONVERTERS[entry.convert](raw)
+            count = write_questions(target, split_of(pairs, entry.split))
+            log.info("%s: %d questions made of %s", target, count, raw)
+    return target
+
+
+def get_or_explain(thing: Wanted, missing: str) -> None:
+    """Get it on first use; where downloads are forbidden, say what is missing instead.
+
+    Raises:
+        MissingError: downloads are forbidden.
+        UserError: it cannot be got; the message goes on with what is missing.
+    """
+    if offline():
+        raise MissingError(missing)
+    try:
+        thing.get()
+    except UserError as error:
+        raise UserError(f"{missing}; {error}") from error
+
+
+class MissingError(UserError):
+    """Something is not there, and nothing may be downloaded."""
+
+
+def table(things: Iterable[Wanted]) -> str:
+    """What there is and what is missing: state, what, size, licence, file and address."""
+    rows = [
+        (
+            "there" if thing.found else "missing",
+            thing.what,
+            told_size(thing.size),
+            thing.licence,
+            str(thing.found) if thing.found else f"{thing.target} ← {thing.address}",
+        )
+        for thing in things
+    ]
+    widths = [max((len(row[n]) for row in rows), default=0) for n in range(4)]
+    return "\n".join(
+        "  ".join([*(f"{cell:{wide}}" for cell, wide in zip(row, widths, strict=False)), row[4]])
+        for row in rows
+    )
