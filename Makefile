@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("qa_bench needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bm25,dense,plots]' --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[beir,bm25,datasets,dense,plots]' --group dev
 	@touch $@
 
 bench: sample ## the five sets on the embedded sample: the table, in results/
@@ -51,7 +51,8 @@ doctor: $(READY) ## is everything there that a run needs?
 	$(BIN)/qa-bench doctor
 
 benchmarks: $(READY) ## speed and memory against peers (needs QA_BENCH_SHARED)
-	@for script in scoring indexing searching whole_line memory exact_search encoding fusing; do \
+	@for script in scoring indexing searching whole_line memory exact_search encoding fusing \
+		chunking extracting projection reranking reading; do \
 		echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 wheel: $(READY) ## build the wheel into dist/

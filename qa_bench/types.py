@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-Match = Literal["string", "regex"]
+Match = Literal["string", "regex", "qrels"]
+
+Qrels = Mapping[str, Mapping[str, int]]
+"""Grade of relevance by qid and pid; 0 is judged and not relevant, absent is not judged."""
 
 
 class Article(NamedTuple):
@@ -40,7 +43,10 @@ class Passage(NamedTuple):
 
 
 class Question(NamedTuple):
-    """One question with its gold answers: strings, or patterns where the set's match is "regex"."""
+    """One question with its gold answers.
+
+    Strings, or patterns where the set's match is "regex"; none where it is "qrels".
+    """
 
     qid: str
     text: str
@@ -54,11 +60,13 @@ class QuestionSet:
     Attributes:
         name: the set, as in ``conf/dataset``.
         split: train, dev, test or sample.
-        match: how gold answers are compared.
+        match: how gold answers are compared; "qrels" where the set has judgements instead.
         questions: the questions.
-        digest: content hash of the ordered (question, answers) pairs, whatever the file format.
+        digest: content hash of the ordered (question, answers) pairs, whatever the file format;
+            of questions and judgements where there are no answers.
         published: whether count and digest are those of the published split; None when unknown.
         remark: what a reader of its figures must know, if anything.
+        qrels: which passages are relevant, where passages were judged instead of answers given.
     """
 
     name: str
@@ -68,6 +76,7 @@ class QuestionSet:
     digest: str
     published: bool | None = None
     remark: str = ""
+    qrels: Qrels | None = None
 
     def __len__(self) -> int:
         """Number of questions: the denominator of every metric."""

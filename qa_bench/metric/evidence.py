@@ -35,10 +35,8 @@ class Evidence:
     source: str = "run"
 
     @cached_property
-    def first_ranks(self) -> np.ndarray | None:
-        """Rank of the first passage with an answer, by question; 0 for none; int32 (questions,).
-
-        None where there is no run. Reading stops at a question's first hit.
+    def _rows(self) -> np.ndarray | None:
+        """The row of every hit's passage; None where there is no run.
 
         Raises:
             UserError: the run names a passage the collection lacks.
@@ -47,6 +45,23 @@ class Evidence:
             return None
         rows = self.passages.rows(self.run.table.column("pid").combine_chunks())
         check_covered(self.run, rows, self.source)
+        return rows
+
+    @cached_property
+    def first_ranks(self) -> np.ndarray | None:
+        """Rank of the first passage with an answer, by question; 0 for none; int32 (questions,).
+
+        None where there is no run, or no answer to look for. Reading stops at a question's first
+        hit.
+
+        Raises:
+            UserError: the run names a passage the collection lacks.
+        """
+        rows = self._rows
+        if rows is None or self.run is None or self.passages is None:
+            return None
+        if self.questions.qrels is not None:
+            return None
         slices = self.run.slices()
         texts = self.passages.texts(rows)
         titles = self.passages.titles(rows) if get_mode(self.mode).titles else None
@@ -61,3 +76,37 @@ class Evidence:
                     ranks[number] = place - hits.start + 1
                     break
         return ranks
+
+    @cached_property
+    def ranked(self) -> dict[str, list[str]] | None:
+        """The pids of every question's hits, best first, by qid; None where there is no run.
+
+        Raises:
+            UserError: the run names a passage the collection lacks.
+        """
+        if self.run is None:
+            return None
+        if self.passages is not None:
+            _ = self._rows  # looked up, so that a run of another corpus is noticed
+        pids = self.run.table.column("pid").to_pylist()
+        return {qid: pids[hits] for qid, hits in self.run.slices().items()}
+
+    @cached_property
+    def words_read(self) -> np.ndarray | None:
+        """Words of the passages down to the first with an answer; int64 (questions,).
+
+        Where none has one, those of all passages, or a number beyond all where the run ended
+        before it was as deep as was asked. None where there is no run.
+        """
+        rows, ranks = self._rows, self.first_ranks
+        if rows is None or ranks is None or self.run is None or self.passages is None:
+            return None
+        slices, texts = self.run.slices(), self.passages.texts(rows)
+        words = np.full(len(self.questions), np.iinfo(np.int64).max)
+        for number, (qid, _, _) in enumerate(self.questions):
+            hits = slices.get(qid, slice(0, 0))
+            depth = hits.stop - hits.start
+            if ranks[number] or depth == self.searched:
+                last = hits.start + int(ranks[number] or depth)
+                words[number] = sum(len(texts[at].split()) for at in range(hits.start, last))
+        return words

@@ -23,7 +23,7 @@ class TokenF1:
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``f1``: between 0 and 1 a question."""
         given = evidence.predictions
-        if given is None or evidence.questions.match == "regex":
+        if given is None or evidence.questions.match != "string":
             return {}
         values = [
             f1_score(given[qid], answers) if qid in given else 0.0

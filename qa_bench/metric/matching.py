@@ -186,6 +186,7 @@ class Mode:
         same_regex: does this prediction match this answer pattern?
         tokens: the tokenizer behind ``string``, by which empty answers are recognised.
         titles: whether titles are searched too.
+        whole_tokens: whether a text with an answer string has all tokens of the string.
         patterns: compiles answer patterns, leaving out those that fail.
     """
 
@@ -195,6 +196,7 @@ class Mode:
     same_regex: Callable[[str, str], bool] = _match_start
     tokens: Tokenizer = dpr_tokens
     titles: bool = False
+    whole_tokens: bool = True
     patterns: Patterns = _dpr_patterns
 
 
@@ -218,6 +220,7 @@ MODES: dict[str, Mode] = {
         _stdlib_search,
         same_regex=_match_whole,
         tokens=_squad_words,
+        whole_tokens=False,
         titles=True,
         patterns=_stdlib_patterns,
     ),
@@ -225,6 +228,7 @@ MODES: dict[str, Mode] = {
         _substring(with_title=False),
         _stdlib_search,
         tokens=_squad_words,
+        whole_tokens=False,
         patterns=_stdlib_patterns,
     ),
 }

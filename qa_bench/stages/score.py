@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
 from qa_bench.metric.matching import degenerate
 from qa_bench.parts import Part
@@ -13,10 +17,10 @@ from qa_bench.protocols import Metric
 from qa_bench.stage import digest, run_stage
 from qa_bench.stages.context import Context
 from qa_bench.stages.search import RUN_FILE
-from qa_bench.store import open_passages, read_run, write_columns
-from qa_bench.types import Folder, QuestionSet
+from qa_bench.store import Passages, open_passages, read_run, write_columns
+from qa_bench.types import Folder, Qrels, QuestionSet
 
-VERSION = 1
+VERSION = 2
 SCORES_FILE = "scores.parquet"
 
 
@@ -35,11 +39,12 @@ def score(
 ) -> Folder:
     """Per-question values of every metric that applies to what is given.
 
-    ``scores.parquet`` has a row a question, in the set's order: ``qid``, ``first_rank`` (0 where
-    no passage has an answer) and a column a metric. The manifest's counts hold their means.
+    ``scores.parquet`` has a row a question, in the set's order: ``qid``, ``answers`` (a JSON list)
+    and ``first_rank`` (0 where no passage has an answer) where the set has answers, and a column a
+    metric. The manifest's counts hold their means.
 
     Raises:
-        UserError: a run that names passages the corpus lacks.
+        UserError: a run that names passages the corpus lacks; or no metric applies.
     """
 
     def build(folder: Path) -> dict[str, Any]:
@@ -53,11 +58,20 @@ def score(
             source,
         )
         columns: dict[str, Any] = {"qid": [question.qid for question in questions]}
+        if questions.qrels is None:
+            columns["answers"] = [json.dumps(q.answers, ensure_ascii=False) for q in questions]
         if evidence.first_ranks is not None:
             columns["first_rank"] = evidence.first_ranks
         values: dict[str, Any] = {}
         for metric in metrics.values():
             values |= metric.made.score(evidence)
+        if not values:
+            given = "a run" if run else "predictions"
+            wanted = "answers" if questions.qrels is None else "relevance judgements"
+            raise UserError(
+                f"none of the metrics ({', '.join(metrics)}) applies to {given} for "
+                f"{questions.name} {questions.split}, which has {wanted}"
+            )
         write_columns(folder / SCORES_FILE, columns | values)
         counts: dict[str, Any] = {
             "questions": len(questions),
@@ -68,6 +82,8 @@ def score(
         }
         if predictions is not None:
             counts["without_prediction"] = sum(q.qid not in predictions for q in questions)
+        if questions.qrels is not None and evidence.passages is not None:
+            counts["relevant_absent"] = _absent(questions.qrels, evidence.passages)
         return counts
 
     inputs = {"questions": questions.digest, "ids": digest([q.qid for q in questions])}
@@ -89,3 +105,9 @@ def score(
         build=build,
         **context.common,
     )
+
+
+def _absent(qrels: Qrels, passages: Passages) -> int:
+    """How many (question, relevant passage) pairs name a passage that the corpus lacks."""
+    relevant = [pid for grades in qrels.values() for pid, grade in grades.items() if grade > 0]
+    return int((passages.rows(pa.array(relevant, pa.string())) < 0).sum())

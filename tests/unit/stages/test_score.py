@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from qa_bench.errors import UserError
 from qa_bench.metric.answer_recall import AnswerRecall
 from qa_bench.metric.em import ExactMatch
 from qa_bench.metric.mrr import ReciprocalRank
+from qa_bench.metric.relevance import Relevance
 from qa_bench.parts import Part
 from qa_bench.stages.context import Context
 from qa_bench.stages.foreign import import_run
@@ -51,6 +53,7 @@ def test_a_run_is_scored_over_all_questions(run: Folder, questions, context: Con
     folder = score(questions, METRICS, "dpr", "theirs", context, run=run, passages=run)
     assert read_columns(folder.path / SCORES_FILE) == {
         "qid": ["q1", "q2", "q3", "q4"],
+        "answers": ['["Paris"]', '["Rome", "..."]', '["Oslo"]', '["Bern"]'],
         "first_rank": [2, 1, 0, 0],
         "answer_recall@1": [0, 1, 0, 0],
         "answer_recall@2": [1, 1, 0, 0],
@@ -68,6 +71,7 @@ def test_predictions_are_scored_over_all_questions(questions, context: Context):
     folder = score(questions, METRICS, "dpr", "reader", context, predictions=given)
     assert read_columns(folder.path / SCORES_FILE) == {
         "qid": ["q1", "q2", "q3", "q4"],
+        "answers": ['["Paris"]', '["Rome", "..."]', '["Oslo"]', '["Bern"]'],
         "em": [1, 0, 0, 0],
     }
     assert folder.manifest["counts"] == {
@@ -82,7 +86,7 @@ def test_predictions_are_scored_over_all_questions(questions, context: Context):
     "change",
     [
         {"mode": "kilt"},
-        {"metrics": {"mrr": METRICS["mrr"]}},
+        {"metrics": {"em": METRICS["em"]}},
         {"predictions": {"q1": "Rome"}},
         {"digest": "1" * 64},
         {"match": "regex"},
@@ -101,3 +105,40 @@ def test_what_makes_other_scores(questions, context: Context, change: dict[str, 
     first = scored(questions, **base)
     assert scored(questions, **base).reused
     assert scored(other, **{**base, **changed}).key != first.key
+
+
+def test_no_metric_applies(questions, context: Context):
+    with pytest.raises(UserError, match="none of the metrics \\(mrr\\) applies to predictions for"):
+        score(
+            questions,
+            {"mrr": METRICS["mrr"]},
+            "dpr",
+            "reader",
+            context,
+            predictions={"q1": "Paris"},
+        )
+    assert not list(context.cache.glob("score/[!.]*"))
+
+
+def test_judgements_instead_of_answers(run: Folder, questions, context: Context):
+    """b is found at rank 2 of q1; q2's passage is not in the collection, q3's was not found."""
+    pytest.importorskip("ir_measures")
+    judged = replace(
+        questions,
+        match="qrels",
+        questions=tuple(question._replace(answers=()) for question in questions),
+        qrels={"q1": {"b": 1}, "q2": {"z": 2, "c": 0}, "q3": {"a": 1}, "q4": {"b": 0}},
+    )
+    metrics = {**METRICS, "relevance": Part(Relevance(["RR", "R@2"]), {}, {})}
+    folder = score(judged, metrics, "dpr", "theirs", context, run=run, passages=run)
+    assert read_columns(folder.path / SCORES_FILE) == {
+        "qid": ["q1", "q2", "q3", "q4"],
+        "mrr": [0.5, 0, 0, 0],
+        "recall@2": [1, 0, 0, 0],
+    }
+    assert folder.manifest["counts"] == {
+        "questions": 4,
+        "means": {"mrr": 0.125, "recall@2": 0.25},
+        "degenerate_answers": 0,
+        "relevant_absent": 1,
+    }

@@ -1,0 +1,97 @@
+"""A BEIR folder's questions, with relevance judgements instead of answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from qa_bench.errors import DataError, UserError
+from qa_bench.formats.beir import inside, qrels_file, read_qrels, read_queries
+from qa_bench.types import Qrels, Question, QuestionSet
+
+log = logging.getLogger(__name__)
+
+
+def judged_digest(questions: Iterable[Question], qrels: Qrels) -> str:
+    """sha256 over the ordered (question, judgements) pairs; a question's judgements by pid."""
+    state = hashlib.sha256()
+    for qid, text, _ in questions:
+        judged = sorted(qrels[qid].items())
+        state.update(json.dumps([text, judged], ensure_ascii=True).encode() + b"\n")
+    return state.hexdigest()
+
+
+class BeirSplit:
+    """The questions of one split: those of queries.jsonl that have a judgement in it."""
+
+    def __init__(
+        self,
+        name: str,
+        split: str = "test",
+        path: str | None = None,
+        limit: int | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep the settings; nothing is read yet.
+
+        Args:
+            name: what tables call the set.
+            split: which judgements, ``qrels/<split>.tsv``.
+            path: the folder.
+            limit: read only the first so many questions.
+            about: for people.
+
+        Raises:
+            UserError: a limit below 1.
+        """
+        if limit is not None and (not isinstance(limit, int) or limit < 1):
+            raise UserError(f"dataset.limit must be a whole number >= 1, got '{limit}'")
+        self.name, self.split = name, split
+        self._path, self._limit = path, limit
+
+    def questions(self) -> QuestionSet:
+        """The questions in the order of queries.jsonl.
+
+        Raises:
+            UserError: no folder is named, or it has no such split.
+            DataError: anything wrong in the files; a judgement of a query that is not there.
+        """
+        if not self._path:
+            raise UserError(
+                f"dataset {self.name} needs dataset.path=<folder with queries.jsonl and qrels/>"
+            )
+        folder = Path(self._path)
+        judgements = qrels_file(folder, self.split)
+        qrels = read_qrels(judgements)
+        queries = inside(folder, "queries.jsonl")
+        questions: list[Question] = []
+        for qid, text, line in read_queries(queries):
+            if qid in qrels:
+                if not text.strip():
+                    raise DataError(f"query '{qid}' has no text", queries, line)
+                questions.append(Question(qid, text, ()))
+        if len(questions) < len(qrels):
+            lacking = next(iter(qrels.keys() - {question.qid for question in questions}))
+            raise DataError(f"judges query '{lacking}', which {queries} lacks", judgements)
+        return self._cut(questions, qrels)
+
+    def _cut(self, questions: list[Question], qrels: Qrels) -> QuestionSet:
+        """The set with its remark, limited if asked."""
+        remarks = []
+        if self._limit is not None and self._limit < len(questions):
+            remarks.append(f"only the first {self._limit} of {len(questions)} questions")
+            questions = questions[: self._limit]
+        qrels = {question.qid: qrels[question.qid] for question in questions}
+        if hopeless := sum(max(grades.values()) < 1 for grades in qrels.values()):
+            remarks.append(f"{hopeless} questions have no relevant passage and count 0")
+        remark = f"{self.name} {self.split}: {'; '.join(remarks)}" if remarks else ""
+        if remark:
+            log.warning("WARNING: %s (%s)", remark, self._path)
+        digest = judged_digest(questions, qrels)
+        return QuestionSet(
+            self.name, self.split, "qrels", tuple(questions), digest, None, remark, qrels
+        )

@@ -1,0 +1,109 @@
+"""Relevance measures: how well a run ranks the passages that people judged relevant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.metric.evidence import Evidence
+
+_MEASURE = re.compile(r"(?P<name>[A-Za-z]\w*)(?P<settings>\([^()]*\))?(@(?P<cut>[1-9]\d*))?")
+_OUR_NAMES = {"nDCG": "ndcg", "R": "recall", "AP": "map", "RR": "mrr", "P": "precision"}
+
+
+class Relevance:
+    """Measures of ir_measures, computed by trec_eval's code through pytrec_eval.
+
+    A passage that nobody judged counts as not relevant. So does one with a grade below 1. Relevant
+    passages that the corpus lacks stay in the denominators. A question without a relevant passage
+    counts 0. A hit that has the question's own id and no judgement is left out, as BEIR does: some
+    of its sets ask with passages of the corpus itself.
+    """
+
+    depends = ("ir-measures", "pytrec-eval-terrier")
+
+    def __init__(
+        self,
+        measures: Sequence[str] = ("nDCG@10", "R@20", "R@100", "AP", "RR"),
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check how the measures are written; whether ir_measures knows them shows when scoring.
+
+        Raises:
+            UserError: no measure, or one that is not written as ``name``, ``name@k`` or with
+                settings in brackets.
+        """
+        found = [(text, _MEASURE.fullmatch(str(text))) for text in measures]
+        if not found:
+            raise UserError("metric relevance: measures must name at least one, such as nDCG@10")
+        self._asked: dict[str, tuple[str, int | None]] = {}
+        for text, parts in found:
+            if parts is None:
+                raise UserError(
+                    f"metric relevance: cannot read the measure '{text}': write nDCG@10, AP or "
+                    "P(rel=2)@5"
+                )
+            name = _OUR_NAMES.get(parts["name"], parts["name"].lower()) + (parts["settings"] or "")
+            cut = parts["cut"]
+            column = f"{name}@{cut}" if cut else name
+            self._asked[column] = str(text), int(cut) if cut else None
+
+    def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
+        """A column a measure, ``ndcg@10``, ``recall@20``, ``map``, ``mrr``: one value a question.
+
+        There is no column for a cut-off that the search was not asked to reach, and none at all
+        for a set with answers instead of judgements. Measures without a cut-off go down to the
+        run's depth.
+
+        Raises:
+            UserError: ir_measures does not know a measure.
+        """
+        qrels, ranked = evidence.questions.qrels, evidence.ranked
+        if qrels is None or ranked is None:
+            return {}
+        asked = {
+            column: text
+            for column, (text, cut) in self._asked.items()
+            if evidence.searched is None or cut is None or cut <= evidence.searched
+        }
+        return _computed(asked, [question.qid for question in evidence.questions], qrels, ranked)
+
+
+def _computed(
+    asked: Mapping[str, str],
+    qids: Sequence[str],
+    qrels: Mapping[str, Mapping[str, int]],
+    ranked: Mapping[str, Sequence[str]],
+) -> dict[str, np.ndarray]:
+    import ir_measures
+
+    # trec_eval orders hits of one score by their pids; given ranks as scores, it keeps our order.
+    run = {
+        qid: {pid: -float(rank) for rank, pid in enumerate(_without_itself(qid, pids, qrels), 1)}
+        for qid, pids in ranked.items()
+    }
+    judged = {
+        qid: {pid: max(grade, 0) for pid, grade in grades.items()} for qid, grades in qrels.items()
+    }
+    place = {qid: number for number, qid in enumerate(qids)}
+    # Questions without a hit, or without a judgement, get no value: they stay 0.
+    columns = {column: np.zeros(len(qids)) for column in asked}
+    try:
+        column_of = {ir_measures.parse_measure(text): column for column, text in asked.items()}
+        for result in ir_measures.iter_calc(list(column_of), judged, run):
+            columns[column_of[result.measure]][place[result.query_id]] = result.value
+    except (NameError, ValueError, KeyError, AssertionError) as error:
+        reason = (str(error).splitlines() or ["no such measure"])[0]
+        raise UserError(f"metric relevance: ir_measures refuses a measure ({reason})") from None
+    return columns
+
+
+def _without_itself(
+    qid: str, pids: Sequence[str], qrels: Mapping[str, Mapping[str, int]]
+) -> list[str]:
+    judged = qrels.get(qid, {})
+    return [pid for pid in pids if pid != qid or pid in judged]
