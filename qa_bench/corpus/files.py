@@ -34,7 +34,7 @@ def input_files(paths: Paths) -> list[Path]:
 class FileCorpus:
     """The settings of a corpus in files; what it holds and how it is read is its subclass'."""
 
-    labels = ("name", "path", "source", "raw")
+    labels: tuple[str, ...] = ("name", "path", "source", "raw")
 
     def __init__(
         self,
