@@ -18,7 +18,15 @@ def names(group: str) -> list[str]:
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
 
-NEEDED = {("retriever", "dense"): ("retriever.model=organisation/model",)}
+NEEDED = {
+    ("retriever", "dense"): ("retriever.model=organisation/model",),
+    ("reranker", "cross_encoder"): ("reranker.model=organisation/model",),
+    ("reader", "extractive"): ("reader.model=organisation/model",),
+    ("reader", "fid"): ("reader.model=organisation/model",),
+    ("reader", "generative"): ("reader.lm.model=name",),
+    ("reader", "generative_closed_book"): ("reader.lm.model=name",),
+    ("reranker", "rankgpt"): ("reranker.lm.model=name",),
+}
 """What must be set beside the choice of a YAML that is a template."""
 
 

@@ -1,0 +1,1 @@
+"""Rerankers: other scores for the best hits of a run."""

@@ -1,0 +1,153 @@
+"""Cross-encoders and language models that read question and passage together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.progress import progress
+from qa_bench.ranked import Ranked
+from qa_bench.reranker.hits import (
+    check_depths,
+    check_number,
+    distinct_passages,
+    finished,
+    one_of,
+    source_of,
+)
+from qa_bench.reranker.scorer import Template, loaded_scorer
+from qa_bench.types import Runtime
+
+
+class CrossEncoder:
+    """A score for every (question, passage) pair, from a model that sees both at once.
+
+    Pairs of all questions are scored together, sorted by length; each passage is tokenised once.
+
+    Source: Nogueira and Cho 2019 (passage re-ranking with BERT); Nogueira et al. 2020 (monoT5);
+    Wang et al. 2019 (Multi-passage BERT: 100 hits in, 30 out).
+    """
+
+    labels = ("sha256",)
+
+    def __init__(
+        self,
+        model: str | None = None,
+        revision: str | None = None,
+        max_length: int | None = None,
+        precision: str = "fp32",
+        trust_remote_code: bool = False,
+        title: str = ". ",
+        template: Mapping[str, Any] | None = None,
+        label: int | None = None,
+        activation: str | None = None,
+        threshold: float | None = None,
+        overlap: int | None = None,
+        interpolate: float = 0.0,
+        depth: int = 100,
+        keep: int | None = None,
+        sha256: Mapping[str, str] | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings.
+
+        Args:
+            model: hub name, folder, or ``wheel:<package>/<folder>``.
+            revision: commit, tag or branch on the hub; None for the newest.
+            max_length: tokens that a pair is cut to; None for the model's own.
+            precision: fp32, bf16 or fp16.
+            trust_remote_code: run code that comes with the model.
+            title: what stands between a passage's title and text; "none" leaves the title out.
+            template: how a language model is asked; None for a cross-encoder. See ``Template``.
+            label: of a model with several classes, the one that means relevant: the score is its
+                log odds.
+            activation: sigmoid makes scores of 0 to 1; None leaves them raw.
+            threshold: hits whose score is lower are dropped.
+            overlap: passages that are too long are split into pieces with so many tokens in common,
+                and have the score of the best; None cuts them.
+            interpolate: weight with which the retriever's score is added.
+            depth: how many hits of a question are looked at.
+            keep: how many of them stay; None for as many as the run shall have.
+            sha256: file of the model to the hash it must have.
+            about: for people.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        check_depths(depth, keep)
+        self.depth, self.keep = depth, keep
+        self._source = source_of(model, revision, max_length, precision, trust_remote_code, sha256)
+        self._template = None if template is None else _template(template)
+        self._title = "none" if title is None else str(title)
+        one_of("activation", activation, (None, "sigmoid"))
+        for name, number in (("threshold", threshold), ("interpolate", interpolate)):
+            if number is not None:
+                check_number(name, number)
+        for name, whole in (("overlap", overlap), ("label", label)):
+            if whole is not None and (not isinstance(whole, int) or whole < 0):
+                raise UserError(f"reranker.{name}: a whole number >= 0, got '{whole}'")
+        self._label, self._activation, self._overlap = label, activation, overlap
+        self._threshold, self._interpolate = threshold, interpolate
+
+    def sources(self) -> dict[str, str]:
+        """Identity of the model's content."""
+        return {"reranker_model": self._source.identity()}
+
+    def rerank(self, ranked: Ranked, runtime: Runtime) -> np.ndarray:
+        """The new score of every hit, float32 (hits,); -inf for one under the threshold.
+
+        Raises:
+            UserError: the model does not suit, a question is too long for it, a passage has no
+                text, or a score is not finite.
+        """
+        if not len(ranked):
+            return np.zeros(0, dtype=np.float32)
+        scorer = loaded_scorer(self._source, self._template, self._label, runtime)
+        places, asked = np.unique(ranked.asked, return_inverse=True)
+        questions = [ranked.questions.questions[place].text for place in places]
+        passages, which = distinct_passages(ranked, self._title)
+        rows = scorer.rows(questions, passages, asked.reshape(-1), which, self._overlap)
+        bar = progress(len(rows.owners), "rerank", "passages", runtime)
+        with bar:
+            found = scorer.scores(rows, bar.update).astype(np.float64)
+        if self._activation == "sigmoid":
+            found = 0.5 * (1 + np.tanh(found / 2))
+        starts = np.searchsorted(rows.owners, np.arange(len(ranked)))
+        best = np.maximum.reduceat(found, starts)
+        return finished(best, ranked, self._source.model, self._threshold, self._interpolate)
+
+
+def _template(given: Mapping[str, Any]) -> Template:
+    """The settings of ``template``, checked."""
+    needed = ("question", "passage", "answer")
+    known = (*needed, "between", "after", "against", "arguments")
+    for name in given:
+        if name not in known:
+            raise UserError(
+                f"reranker.template.{name}: no such setting; there are {', '.join(sorted(known))}"
+            )
+    for name in needed:
+        if not isinstance(given.get(name), str):
+            raise UserError(f"reranker.template.{name}: a text is needed, got '{given.get(name)}'")
+    for name in ("question", "passage"):
+        if given[name].count("{}") != 1:
+            raise UserError(f"reranker.template.{name}: one {{}} for the text, got '{given[name]}'")
+    between, after = (tuple(map(str, given.get(name) or ())) for name in ("between", "after"))
+    arguments = sorted((given.get("arguments") or {}).items())
+    return Template(
+        given["question"],
+        given["passage"],
+        between,
+        after,
+        given["answer"],
+        given.get("against"),
+        tuple((name, _frozen(value)) for name, value in arguments),
+    )
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, so that a template can be a key."""
+    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,132 @@
+"""What every reranker does with hits: their texts, their settings, their last scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.ranked import Ranked
+from qa_bench.retriever.models import Source
+
+
+def distinct_passages(ranked: Ranked, title: str) -> tuple[list[str], np.ndarray]:
+    """The passages of a run, each once, and which of them every hit has; (hits,) int64.
+
+    Args:
+        ranked: the hits.
+        title: what stands between title and text; "none" for the text alone.
+
+    Raises:
+        UserError: a passage has no text.
+    """
+    _, firsts, which = np.unique(ranked.rows, return_index=True, return_inverse=True)
+    texts = []
+    for first in firsts:
+        name, text = ranked.titles[first], ranked.texts[first]
+        if not text.strip():
+            raise UserError(
+                f"passage '{name[:60]}' (row {ranked.rows[first]} of the corpus, counted from 0) "
+                "has no text: there is nothing to rerank it by"
+            )
+        texts.append(text if title == "none" or not name else name + title + text)
+    return texts, which.reshape(-1)
+
+
+def finished(
+    scores: np.ndarray,
+    ranked: Ranked,
+    model: str,
+    threshold: float | None = None,
+    interpolate: float = 0.0,
+) -> np.ndarray:
+    """The scores of a run's hits as they are told; float32 (hits,).
+
+    Args:
+        scores: what the model gave; (hits,).
+        ranked: the hits.
+        model: its name.
+        threshold: hits with less get -inf.
+        interpolate: weight with which the retriever's scores are added, after that.
+
+    Raises:
+        UserError: a score is not finite.
+    """
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):
+        question = ranked.questions.questions[int(ranked.asked[bad[0]])]
+        raise UserError(
+            f"model {model} gives no finite score to passage '{ranked.titles[bad[0]][:60]}' of "
+            f"question '{question.qid}' ({len(bad)} such): is the model whole, and does its "
+            "precision suit it (reranker.precision=fp32)?"
+        )
+    result = scores.astype(np.float32)
+    if interpolate:
+        result = (scores + np.float64(interpolate) * ranked.scores).astype(np.float32)
+    if threshold is not None:
+        result[scores < np.float32(threshold)] = -np.inf
+    return result
+
+
+def check_depths(depth: int, keep: int | None) -> None:
+    """Check how many hits are looked at and kept.
+
+    Raises:
+        UserError: one is out of range.
+    """
+    for name, value in (("depth", depth), ("keep", depth if keep is None else keep)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UserError(f"reranker.{name}: a whole number >= 1, got '{value}'")
+    if keep is not None and keep > depth:
+        raise UserError(f"reranker.keep={keep} is more than reranker.depth={depth} looks at")
+
+
+def check_number(name: str, value: Any) -> None:
+    """Check a setting that is a number.
+
+    Raises:
+        UserError: it is none.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not np.isfinite(value):
+        raise UserError(f"reranker.{name}: a number, got '{value}'")
+
+
+def one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
+    """Check a setting that is one of several words.
+
+    Raises:
+        UserError: it is none of them.
+    """
+    if value not in allowed:
+        raise UserError(f"reranker.{name}: {', '.join(map(str, allowed))}; got '{value}'")
+
+
+def source_of(
+    model: str | None,
+    revision: str | None,
+    max_length: int | None,
+    precision: str,
+    trust_remote_code: bool,
+    sha256: Mapping[str, str] | None,
+) -> Source:
+    """The model of a reranker.
+
+    Raises:
+        UserError: none is named, or a setting is out of range.
+    """
+    if not model:
+        raise UserError("reranker.model: name a model of the hub, or a folder")
+    one_of("precision", precision, ("fp32", "bf16", "fp16"))
+    if max_length is not None and (not isinstance(max_length, int) or max_length < 8):
+        raise UserError(f"reranker.max_length: a whole number >= 8, got '{max_length}'")
+    return Source(
+        model,
+        revision=revision,
+        max_length=max_length,
+        precision=precision,
+        trust_remote_code=trust_remote_code,
+        sha256=tuple(sorted(dict(sha256 or {}).items())),
+    )

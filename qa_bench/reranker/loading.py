@@ -1,0 +1,130 @@
+"""Models that score pairs, loaded on the CPU: a cross-encoder, or a language model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from qa_bench.errors import UserError
+from qa_bench.retriever.models import Source, _checked, _dtype, _one_line, _quiet, _revision
+
+_SCORING = ("ForSequenceClassification", "ForCausalLM")
+_GENERATING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+"""How the names of the classes end whose checkpoints have the head that is needed."""
+
+
+def cross_encoder(source: Source) -> Any:
+    """The model as sentence-transformers' CrossEncoder.
+
+    Raises:
+        UserError: there is no such model, it needs code of its own, or it has no head for pairs.
+    """
+    from sentence_transformers import CrossEncoder
+
+    with _told(source):
+        model = CrossEncoder(
+            _checked(source),
+            device="cpu",
+            revision=_revision(source),
+            trust_remote_code=source.trust_remote_code,
+            max_length=source.max_length,
+            model_kwargs={"dtype": _dtype(source)},
+        )
+        _need_head(source, getattr(model, "config", None), _SCORING, "a cross-encoder")
+        return model.eval().to(_dtype(source))
+
+
+def language_model(source: Source, gguf_file: str | None = None) -> tuple[Any, Any]:
+    """Tokenizer and model of transformers: a decoder, or encoder and decoder (T5).
+
+    Args:
+        source: the model.
+        gguf_file: the file of it to load, where it is in that format.
+
+    Raises:
+        UserError: there is no such model, it needs code of its own, or it generates no text.
+    """
+    import transformers
+
+    with _told(source):
+        name = _checked(source)
+        common: dict[str, Any] = {
+            "revision": _revision(source),
+            "trust_remote_code": source.trust_remote_code,
+        }
+        if gguf_file is not None:
+            common["gguf_file"] = gguf_file
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **common)
+        config = transformers.AutoConfig.from_pretrained(name, **common)
+        _need_head(source, config, _GENERATING, "a language model")
+        kind: Any = (
+            transformers.AutoModelForSeq2SeqLM
+            if config.is_encoder_decoder
+            else transformers.AutoModelForCausalLM
+        )
+        model = kind.from_pretrained(name, dtype=_dtype(source), **common)
+    if not tokenizer.is_fast:
+        raise UserError(f"model {source.model}: its tokenizer is not a fast one: not supported")
+    return tokenizer, model.eval()
+
+
+def decoder_start(model: Any) -> int:
+    """The token that an encoder-decoder's decoder begins with."""
+    for told in (model.config, getattr(model, "generation_config", None)):
+        start = getattr(told, "decoder_start_token_id", None)
+        if start is not None:
+            return int(start)
+    return int(model.config.pad_token_id)
+
+
+def _need_head(source: Source, config: Any, endings: Sequence[str], wanted: str) -> None:
+    """A class that the checkpoint was not made with would start with random weights."""
+    classes = getattr(config, "architectures", None) or []
+    if classes and not any(name.endswith(tuple(endings)) for name in classes):
+        raise UserError(
+            f"model {source.model} is a {classes[0]}, which lacks the head that is needed: take "
+            f"{wanted} (…{', …'.join(endings)})"
+        )
+
+
+@contextmanager
+def _told(source: Source) -> Iterator[None]:
+    """Quietly; what goes wrong in one line, with the settings' names of this group.
+
+    Weights that a checkpoint lacks are an error: transformers makes them up, and only says so.
+    """
+    reports = _Reports()
+    logger = logging.getLogger("transformers.modeling_utils")
+    before = logger.level, logger.propagate
+    try:
+        with _quiet(), _one_line(source):
+            logger.addHandler(reports)
+            logger.setLevel(logging.WARNING)
+            logger.propagate = False
+            yield
+    except UserError as error:
+        raise UserError(str(error).replace("retriever.", "reranker.")) from error
+    finally:
+        logger.removeHandler(reports)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+    if reports.missing:
+        own = "" if source.trust_remote_code else "; does it need reranker.trust_remote_code=true?"
+        raise UserError(
+            f"model {source.model} lacks weights that its class needs "
+            f"({', '.join(reports.missing)[:200]}){own}"
+        )
+
+
+class _Reports(logging.Handler):
+    """Keeps the names of weights that transformers reports as missing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.missing: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        rows = [line.split("|") for line in record.getMessage().splitlines()]
+        self.missing += [row[0].strip() for row in rows if len(row) > 1 and "MISSING" in row[1]]

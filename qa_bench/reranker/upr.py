@@ -1,0 +1,268 @@
+"""UPR: how likely a language model finds the question, when it has read the passage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.progress import progress
+from qa_bench.ranked import Ranked
+from qa_bench.reranker.batches import Batches
+from qa_bench.reranker.hits import (
+    check_depths,
+    check_number,
+    distinct_passages,
+    finished,
+    source_of,
+)
+from qa_bench.reranker.loading import decoder_start, language_model
+from qa_bench.reranker.pairs import tokenised
+from qa_bench.retriever.models import Source
+from qa_bench.types import Runtime
+
+
+class UPR:
+    """The mean of log P(question token | prompt with the passage, question tokens before it).
+
+    A decoder reads prompt and question in one row; of an encoder-decoder (T0, T5) the encoder
+    reads the prompt, the decoder the question. Needs no training and no head but the model's own.
+
+    Source: Sachan et al. 2022, Improving Passage Retrieval with Zero-Shot Question Generation.
+    """
+
+    labels = ("sha256",)
+
+    def __init__(
+        self,
+        model: str | None = None,
+        revision: str | None = None,
+        max_length: int = 512,
+        precision: str = "fp32",
+        trust_remote_code: bool = False,
+        title: str = " ",
+        before: str = "Passage: ",
+        after: str = ". Please write a question based on this passage.",
+        end_token: bool = False,
+        interpolate: float = 0.0,
+        depth: int = 100,
+        keep: int | None = None,
+        sha256: Mapping[str, str] | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings.
+
+        Args:
+            model: hub name, folder, or ``wheel:<package>/<folder>``; of a model in GGUF's format
+                with the file's name after that.
+            revision: commit, tag or branch on the hub; None for the newest.
+            max_length: tokens of prompt and question; the passage is cut to what they leave.
+            precision: fp32, bf16 or fp16.
+            trust_remote_code: run code that comes with the model.
+            title: what stands between a passage's title and text; "none" leaves the title out.
+            before: the prompt's part before the passage.
+            after: the prompt's part after it.
+            end_token: count the end of the question as one of its tokens.
+            interpolate: weight with which the retriever's score is added.
+            depth: how many hits of a question are looked at.
+            keep: how many of them stay; None for as many as the run shall have.
+            sha256: file of the model to the hash it must have.
+            about: for people.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        check_depths(depth, keep)
+        check_number("interpolate", interpolate)
+        self.depth, self.keep, self._interpolate = depth, keep, interpolate
+        self._gguf_file: str | None = None
+        if model and model.endswith(".gguf"):
+            model, _, self._gguf_file = model.rpartition("/")
+        self._source = source_of(model, revision, max_length, precision, trust_remote_code, sha256)
+        self._title = "none" if title is None else str(title)
+        self._before, self._after, self._end_token = before or "", after or "", bool(end_token)
+
+    def sources(self) -> dict[str, str]:
+        """Identity of the model's content."""
+        return {"reranker_model": self._source.identity()}
+
+    def rerank(self, ranked: Ranked, runtime: Runtime) -> np.ndarray:
+        """The mean log probability of every hit's question, float32 (hits,); natural logarithm.
+
+        Raises:
+            UserError: the model does not suit, a question is empty or too long for it, a passage
+                has no text, or a score is not finite.
+        """
+        if not len(ranked):
+            return np.zeros(0, dtype=np.float32)
+        tokenizer, batches, two_parts = loaded_likelihood(self._source, self._gguf_file, runtime)
+        places, asked = np.unique(ranked.asked, return_inverse=True)
+        passages, which = distinct_passages(ranked, self._title)
+        rows = _Rows(
+            two_parts,
+            self._source.max_length or 512,
+            self._prompts(tokenizer, two_parts, passages),
+            self._questions(tokenizer, [ranked.questions.questions[n].text for n in places]),
+            asked.reshape(-1),
+            which,
+        )
+        bar = progress(len(ranked), "rerank", "passages", runtime)
+        with bar:
+            found = batches.scores(rows, bar.update)
+        return finished(found, ranked, self._source.model, interpolate=self._interpolate)
+
+    def _prompts(
+        self, tokenizer: Any, two_parts: bool, passages: Sequence[str]
+    ) -> tuple[list[np.ndarray], int]:
+        """Prompts with the tokenizer's own tokens, and how many stand behind the passage."""
+        said = [f"{self._before}{text.strip()}{self._after}" for text in passages]
+        prompts = tokenised(tokenizer, said)
+        alone, followed = tokenised(tokenizer, ["a", f"a{self._after}"])
+        begins = tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id
+        if begins and not two_parts:
+            prompts = [np.insert(ids, 0, tokenizer.bos_token_id) for ids in prompts]
+        if two_parts:
+            prompts = [np.append(ids, tokenizer.eos_token_id) for ids in prompts]
+        return prompts, len(followed) - len(alone) + two_parts
+
+    def _questions(self, tokenizer: Any, texts: Sequence[str]) -> list[np.ndarray]:
+        """Tokens of questions as of words within a text: with a space before the first."""
+        if any(not text.strip() for text in texts):
+            raise UserError("a question has no text: its probability says nothing")
+        [first, *_] = tokenizer.tokenize("a")
+        space = "" if first.startswith("▁") else " "
+        found = tokenised(tokenizer, [space + text.strip() for text in texts])
+        if self._end_token:
+            return [np.append(ids, tokenizer.eos_token_id) for ids in found]
+        return found
+
+
+class _Rows:
+    """Prompts and questions as rows of tokens: in one row (a decoder), or apart.
+
+    Attributes:
+        lengths: tokens of prompt and question, or of the prompt; (rows,).
+    """
+
+    def __init__(
+        self,
+        two_parts: bool,
+        limit: int,
+        prompts: tuple[Sequence[np.ndarray], int],
+        questions: Sequence[np.ndarray],
+        asked: np.ndarray,
+        which: np.ndarray,
+    ) -> None:
+        """Cut the passages to what the rest leaves of ``limit``.
+
+        Raises:
+            UserError: that is less than a quarter.
+        """
+        self._two_parts, self._questions = two_parts, questions
+        self._prompts, self._after = prompts
+        self._asked, self._which = asked, which
+        self._heads = np.array([len(ids) for ids in questions], dtype=np.int64)[asked]
+        room = limit - self._after - (0 if two_parts else self._heads)
+        if limit - self._after - self._heads.max() < limit // 4:
+            raise UserError(
+                f"a question of {self._heads.max()} tokens and {self._after} of the prompt after "
+                f"the passage leave it no room in reranker.max_length={limit}"
+            )
+        tails = np.array([len(ids) for ids in self._prompts], dtype=np.int64)[which] - self._after
+        self._tails = np.minimum(tails, room)
+        self.lengths = self._tails + self._after + (0 if two_parts else self._heads)
+
+    def features(self, places: np.ndarray) -> dict[str, Any]:
+        """The rows; ``question``: its tokens, at the end or start; ``asked``: how many they are."""
+        longest = int(self._heads[places].max())
+        tokens = np.empty((len(places), self.lengths[places[0]]), dtype=np.int64)
+        questions = np.zeros((len(places), longest), dtype=np.int64)
+        for row, place in enumerate(places):
+            question = self._questions[self._asked[place]]
+            prompt = self._prompts[self._which[place]]
+            stretches = [prompt[: self._tails[place]], prompt[len(prompt) - self._after :]]
+            if self._two_parts:
+                questions[row, : len(question)] = question
+            else:
+                stretches.append(question)
+                questions[row, longest - len(question) :] = question
+            tokens[row] = np.concatenate(stretches)
+        return {"input_ids": tokens, "question": questions, "asked": self._heads[places]}
+
+
+@lru_cache(maxsize=1)
+def loaded_likelihood(
+    source: Source, gguf_file: str | None, runtime: Runtime
+) -> tuple[Any, Batches, bool]:
+    """Tokenizer, model on all devices, and whether it has an encoder; the last one is kept."""
+    tokenizer, model = language_model(source, gguf_file)
+    two_parts = bool(model.config.is_encoder_decoder)
+    module = _encoder_decoder(model) if two_parts else _decoder(model)
+    return tokenizer, Batches(module, source.model, source.precision, runtime), two_parts
+
+
+def _decoder(model: Any) -> Any:
+    import inspect
+
+    import torch
+
+    spares = "logits_to_keep" in inspect.signature(model.forward).parameters
+
+    class Likelihood(torch.nn.Module):
+        """Questions end their rows: the logits before each of their tokens are what counts."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = model
+
+        def forward(self, features: dict[str, Any]) -> Any:
+            ids, question = features["input_ids"], features["question"]
+            kept = question.shape[1] + 1
+            given = {"logits_to_keep": kept} if spares else {}
+            mask = torch.ones_like(ids)
+            logits = self.inner(ids, attention_mask=mask, use_cache=False, **given).logits
+            found = _log_probabilities(logits[:, -kept:-1], question)
+            place = torch.arange(1, kept, device=ids.device)
+            return _mean(found, place > kept - 1 - features["asked"][:, None])
+
+    return Likelihood()
+
+
+def _encoder_decoder(model: Any) -> Any:
+    import torch
+
+    start = decoder_start(model)
+
+    class Likelihood(torch.nn.Module):
+        """Questions begin the decoder's rows; what stands behind them changes nothing."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = model
+
+        def forward(self, features: dict[str, Any]) -> Any:
+            ids, question = features["input_ids"], features["question"]
+            shifted = torch.roll(question, 1, 1)
+            shifted[:, 0] = start
+            mask = torch.ones_like(ids)
+            logits = self.inner(
+                ids, attention_mask=mask, decoder_input_ids=shifted, use_cache=False
+            ).logits
+            place = torch.arange(question.shape[1], device=ids.device)
+            found = _log_probabilities(logits, question)
+            return _mean(found, place < features["asked"][:, None])
+
+    return Likelihood()
+
+
+def _log_probabilities(logits: Any, tokens: Any) -> Any:
+    """Of each token, float32 (rows, tokens); those of all others are not kept."""
+    logits = logits.float()
+    return logits.gather(2, tokens[..., None])[..., 0] - logits.logsumexp(2)
+
+
+def _mean(values: Any, counted: Any) -> Any:
+    return values.where(counted, 0).sum(1) / counted.sum(1)
