@@ -3,9 +3,10 @@
     QA_BENCH_SHARED=<folder> python benchmarks/fusing.py [--questions 1000] [--pairs 2] [--profile]
 
 Both runs of a set are real ones of BM25, with k1 and b of DPR and with Lucene's own; they are
-searched once and kept. Each side fuses set by set, in a fresh process: pyserini's reads two TREC
-files, fuses by reciprocal rank and writes a TREC file, as ``python -m pyserini.fusion`` does; ours
-reads two runs as Parquet, fuses and writes Parquet. Imports are told apart.
+searched once and kept. Each side fuses set by set in a fresh process, and keeps nothing of a set:
+pyserini's reads two TREC files, fuses by reciprocal rank and writes a TREC file, as ``python -m
+pyserini.fusion`` does; ours reads two runs as Parquet, fuses and writes Parquet. Imports are told
+apart.
 
 ``--questions`` takes at most so many of each set: all 28,219, which make 56 million hits, are
 searched for a quarter of an hour on two cores.
@@ -31,7 +32,7 @@ RUNS = {"dpr": (0.9, 0.4), "lucene": (1.2, 0.75)}
 def search(work: Path, data: Path, most: int) -> list[str]:
     """Make the runs that are not there yet; the sets' names."""
     from qa_bench.retriever.bm25 import Bm25
-    from qa_bench.store import open_passages, write_run
+    from qa_bench.store import open_passages, read_run, write_run
     from qa_bench.types import QuestionSet, Runtime
 
     sets = []
@@ -58,6 +59,8 @@ def search(work: Path, data: Path, most: int) -> list[str]:
                 write_run(path, run)
                 seconds = time.perf_counter() - start
                 print(f"  searched {stem} {label}: {len(run)} hits, {seconds:.1f} s", flush=True)
+            # It may have been kept by older code: ours reads what today's writes.
+            write_run(work / f"{stem}.{label}.today.parquet", read_run(path, encoded=True))
     (work / "passages").write_text(str(line.passages.path))
     return sets
 
@@ -101,20 +104,22 @@ def fuse_ours(work: str, passages: str, *stems: str) -> Any:
     from qa_bench.fusion.rrf import ReciprocalRank
     from qa_bench.store import open_passages, write_run
 
-    seconds, laps = {}, Laps()
-    for stem in stems:
+    laps = Laps()
+
+    def fuse(stem: str) -> float:
         qids = json.loads((Path(work) / f"{stem}.json").read_text())
         start = time.perf_counter()
         corpus = open_passages(Path(passages))
-        files = {label: Path(work) / f"{stem}.{label}.parquet" for label in RUNS}
+        files = {label: Path(work) / f"{stem}.{label}.today.parquet" for label in RUNS}
         hits = Hits.read(files, qids, corpus)
         laps.end("read")
         run = hits.ranked(ReciprocalRank().fuse(hits), DEPTH, qids, corpus)
         laps.end("fuse")
         write_run(Path(work) / f"{stem}.ours.parquet", run)
         laps.end("write")
-        seconds[stem] = time.perf_counter() - start
-    return {"seconds": seconds, "cpu": laps.spent}
+        return time.perf_counter() - start
+
+    return {"seconds": {stem: fuse(stem) for stem in stems}, "cpu": laps.spent}
 
 
 def fuse_theirs(work: str, _: str, *stems: str) -> Any:
@@ -122,8 +127,9 @@ def fuse_theirs(work: str, _: str, *stems: str) -> Any:
     from pyserini.fusion import reciprocal_rank_fusion
     from pyserini.trectools import TrecRun
 
-    seconds, laps = {}, Laps()
-    for stem in stems:
+    laps = Laps()
+
+    def fuse(stem: str) -> float:
         start = time.perf_counter()
         runs = [TrecRun(filepath=str(Path(work) / f"{stem}.{label}.trec")) for label in RUNS]
         laps.end("read")
@@ -131,8 +137,9 @@ def fuse_theirs(work: str, _: str, *stems: str) -> Any:
         laps.end("fuse")
         fused.save_to_txt(str(Path(work) / f"{stem}.theirs.trec"), tag="pyserini.fusion")
         laps.end("write")
-        seconds[stem] = time.perf_counter() - start
-    return {"seconds": seconds, "cpu": laps.spent}
+        return time.perf_counter() - start
+
+    return {"seconds": {stem: fuse(stem) for stem in stems}, "cpu": laps.spent}
 
 
 def compare(verdict: common.Verdict, work: Path, stem: str) -> None:

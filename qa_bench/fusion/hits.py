@@ -1,12 +1,14 @@
 """The hits of several runs side by side: what a fusion sees.
 
 A question has few hits, a run has many: some questions at a time are sorted, as 64-bit numbers that
-hold the question, what it is sorted by, and the place it came from. That fits the caches, which one
-sort over all hits does not. Ids are looked up once each, runs hold them dictionary-encoded.
+hold the question, what it is sorted by, and the place it came from or the passage. That fits the
+caches, which one sort over all hits does not, and threads share the work. Ids are looked up once
+each, runs hold them dictionary-encoded. A corpus has fewer than 2^31 passages.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,8 +23,13 @@ from qa_bench.errors import UserError
 from qa_bench.store import Passages, check_covered, read_run
 from qa_bench.types import Run
 
-_AT_ONCE = 1 << 15
-"""Hits that are sorted at once, and questions: 15 bits each, which leaves 32 to sort by."""
+_AT_ONCE = 1 << 14
+"""Hits that are sorted at once, and questions: 14 bits each, which leaves 35 to sort by."""
+
+_WORKERS = len(os.sched_getaffinity(0))
+
+_Block = tuple[np.ndarray, np.ndarray, list[np.ndarray]]
+"""Some questions' hits: ``asked``, ``rows`` and each part's ``ranks``."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,14 @@ class Hits:
     Attributes:
         asked: place of the question in the set; (hits,) int, ascending.
         rows: row of the passage in the corpus; (hits,) int64, ascending within a question.
-        scores: each part's scores, NaN where it has none; (hits,) float64.
+        scores: each part's scores, NaN where it has none; (hits,) float64. Of runs they are made
+            when first asked for: some fusions look at ranks alone.
         ranks: each part's ranks from 1, 0 where it did not find the passage; (hits,) int32.
     """
 
     asked: np.ndarray
     rows: np.ndarray
-    scores: dict[str, np.ndarray]
+    scores: Mapping[str, np.ndarray]
     ranks: dict[str, np.ndarray]
 
     @classmethod
@@ -52,7 +60,7 @@ class Hits:
 
         Raises:
             UserError: a run names a passage the corpus lacks or a question the set lacks, or names
-                a passage twice for a question.
+                a passage twice for a question, or its ranks leave one out.
         """
         known = {qid: place for place, qid in enumerate(qids)}
         parts = [_Part.of(name, run, known, passages) for name, run in runs.items()]
@@ -74,11 +82,11 @@ class Hits:
         ends = np.array([part.ends for part in parts]).reshape(len(parts), len(qids) + 1)
         most = int(ends[:, -1].sum())
         asked, rows = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
-        scores = {part.name: np.empty(most) for part in parts}
         ranks = {part.name: np.empty(most, dtype=np.int32) for part in parts}
         row_bits = len(passages).bit_length()
-        done = 0
-        for first, last in _blocks(ends.sum(axis=0)):
+
+        def united(block: tuple[int, int]) -> _Block:
+            first, last = block
             slices = [slice(int(end[first]), int(end[last])) for end in ends]
             found = [part.keys[at] for part, at in zip(parts, slices, strict=True)]
             keys, origins = _sort(np.concatenate(found) - (first << row_bits))
@@ -86,26 +94,28 @@ class Hits:
             np.not_equal(keys[1:], keys[:-1], out=new[1:])
             places = np.empty(len(keys), dtype=np.int64)
             places[origins] = new.cumsum() - 1
-            union = keys[new]
-            filled = slice(done, done + len(union))
-            asked[filled] = (union >> row_bits) + first
-            rows[filled] = union & ((1 << row_bits) - 1)
-            for part, at in zip(parts, slices, strict=True):
+            union = keys[np.flatnonzero(new)]
+            ranked = [np.zeros(len(union), dtype=np.int32) for _ in parts]
+            for part, at, its in zip(parts, slices, ranked, strict=True):
                 place, places = np.split(places, [at.stop - at.start])
-                scores[part.name][filled] = np.nan
-                scores[part.name][filled][place] = part.scores[at]
-                ranks[part.name][filled] = 0
-                ranks[part.name][filled][place] = part.ranks[at]
-            done = filled.stop
+                its[place] = part.ranks[at]
+            return (union >> row_bits) + first, union & ((1 << row_bits) - 1), ranked
+
+        done = 0
+        blocks = _blocks(ends.sum(axis=0), _AT_ONCE)
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            for its_asked, its_rows, its_ranks in pool.map(united, blocks):
+                filled = slice(done, done + len(its_rows))
+                asked[filled], rows[filled] = its_asked, its_rows
+                for name, values in zip(ranks, its_ranks, strict=True):
+                    ranks[name][filled] = values
+                done = filled.stop
+        asked, rows = asked[:done], rows[:done]
+        ranks = {name: values[:done] for name, values in ranks.items()}
         for part in parts:
-            if np.count_nonzero(ranks[part.name][:done]) != len(part.keys):
+            if np.count_nonzero(ranks[part.name]) != len(part.keys):
                 raise UserError(f"the run of {part.name} names a passage twice for one question")
-        return cls(
-            asked[:done],
-            rows[:done],
-            {name: values[:done] for name, values in scores.items()},
-            {name: values[:done] for name, values in ranks.items()},
-        )
+        return cls(asked, rows, _Scores(parts, asked, ranks), ranks)
 
     def __len__(self) -> int:
         """Number of hits."""
@@ -132,35 +142,65 @@ class Hits:
         Raises:
             UserError: a fused score is not finite in single precision.
         """
-        with np.errstate(over="ignore"):
-            scores = fused.astype(np.float32) + np.float32(0)  # so that -0 is 0
-        if not np.isfinite(scores).all():
-            raise UserError("a fused score is infinite or not a number: are the weights too large?")
-        totals = np.bincount(self.asked, minlength=len(qids))
-        ends = np.concatenate([[0], totals.cumsum()])
-        best = [np.zeros(0, dtype=np.int64)]
-        for first, last in _blocks(ends):
-            block = slice(int(ends[first]), int(ends[last]))
-            bits = scores[block].view(np.int32)
-            # IEEE floats compare as their bits do, negative ones the other way round.
-            falling = ~(bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF)))
-            owners = self.asked[block].astype(np.int64) - first
-            _, ordered = _sort((owners << 32) + falling)
-            kept = _counting(totals[first:last]) < depth
-            best.append(ordered[kept] + block.start)
-        hits = np.concatenate(best)
-        counts = np.minimum(totals, depth)
+        ends = np.searchsorted(self.asked, np.arange(len(qids) + 1, dtype=self.asked.dtype))
+        counts = np.minimum(np.diff(ends), depth)
+        kept = np.concatenate([[0], counts.cumsum()])
+        rows = np.empty(kept[-1], dtype=np.int64)
+        scores = np.empty(kept[-1], dtype=np.float32)
+        row_bits = len(passages).bit_length()
+
+        def rank(block: tuple[int, int]) -> None:
+            first, last = block
+            hits, best = slice(ends[first], ends[last]), slice(kept[first], kept[last])
+            totals = np.diff(ends[first : last + 1])
+            keys = np.repeat(np.arange(last - first) << 32, totals)
+            keys += _falling(_single(fused[hits]))
+            keys <<= row_bits
+            keys |= self.rows[hits]
+            keys.sort()
+            keys = keys[np.flatnonzero(_counting(totals) < depth)]
+            rows[best] = keys & ((1 << row_bits) - 1)
+            scores[best] = _score((keys >> row_bits).astype(np.uint32))
+
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            list(pool.map(rank, _blocks(ends, 1 << (31 - row_bits))))
         codes = np.repeat(np.arange(len(qids), dtype=np.int32), counts)
         return Run(
             pa.table(
                 {
                     "qid": pa.DictionaryArray.from_arrays(codes, pa.array(qids, pa.string())),
                     "rank": _counting(counts) + np.int32(1),
-                    "pid": _pids(passages, self.rows[hits]),
-                    "score": scores[hits],
+                    "pid": _pids(passages, rows),
+                    "score": scores,
                 }
             )
         )
+
+
+class _Scores(Mapping[str, np.ndarray]):
+    """Each part's scores of the hits, found in its run by rank when they are first asked for."""
+
+    def __init__(
+        self, parts: list[_Part], asked: np.ndarray, ranks: Mapping[str, np.ndarray]
+    ) -> None:
+        self._runs = {part.name: (part.ends, part.scores) for part in parts}
+        self._asked, self._ranks = asked, ranks
+        self._made: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._made:
+            (ends, scores), ranks = self._runs[name], self._ranks[name]
+            made = np.full(len(ranks), np.nan)
+            found = np.flatnonzero(ranks)
+            made[found] = scores[ends[self._asked[found]] + ranks[found] - 1]
+            self._made[name] = made
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._runs)
+
+    def __len__(self) -> int:
+        return len(self._runs)
 
 
 @dataclass(frozen=True)
@@ -184,13 +224,16 @@ class _Part:
     @classmethod
     def of(cls, name: str, run: Run, places: Mapping[str, int], passages: Passages) -> _Part:
         pids = run.table.column("pid").combine_chunks().dictionary_encode()
-        rows = _rows(passages, pids.dictionary)[pids.indices.to_numpy()]
+        of_pid = pa.array(_rows(passages, pids.dictionary).astype(np.int32))
+        rows = of_pid.take(pids.indices).to_numpy()
         check_covered(run, rows, f"the run of {name}")
         ranks = run.table.column("rank").to_numpy()
         scores = run.table.column("score").to_numpy()
         # Ranks count from 1 in every question: quicker than to compare the qids of all hits.
-        starts = np.flatnonzero(ranks == 1)
-        named = run.table.column("qid").take(pa.array(starts)).to_pylist()
+        starts = np.flatnonzero(np.diff(ranks, prepend=ranks[:1]) != 1)
+        named = run.table.column("qid").combine_chunks().take(pa.array(starts)).to_pylist()
+        if (odd := np.flatnonzero(ranks[starts] != 1)).size:
+            raise UserError(f"the run of {name}: ranks of '{named[odd[0]]}' must be 1, 2, 3, …")
         unknown = next((qid for qid in named if qid not in places), None)
         if unknown is not None:
             raise UserError(f"the run of {name} has a question that the set lacks: '{unknown}'")
@@ -198,12 +241,39 @@ class _Part:
         sizes = np.diff(starts, append=len(rows))
         counts = np.zeros(len(places), dtype=np.int64)
         counts[at] = sizes
-        keys = rows
-        keys += np.repeat(at << len(passages).bit_length(), sizes)
+        keys = np.repeat(at << len(passages).bit_length(), sizes)
+        keys |= rows
         if (np.diff(at) <= 0).any():
             order = np.argsort(np.repeat(at, sizes), kind="stable")
             keys, ranks, scores = keys[order], ranks[order], scores[order]
         return cls(name, np.concatenate([[0], counts.cumsum()]), keys, scores, ranks)
+
+
+def _single(fused: np.ndarray) -> np.ndarray:
+    """The scores in single precision, -0 as 0.
+
+    Raises:
+        UserError: one is not finite then.
+    """
+    with np.errstate(over="ignore"):
+        scores = fused.astype(np.float32) + np.float32(0)
+    if not np.isfinite(scores).all():
+        raise UserError("a fused score is infinite or not a number: are the weights too large?")
+    return scores
+
+
+def _falling(scores: np.ndarray) -> np.ndarray:
+    """uint32 numbers in the opposite order of float32 scores; of the same shape.
+
+    IEEE floats compare as their bits do, negative ones the other way round.
+    """
+    bits = scores.view(np.int32)
+    return (bits ^ (~(bits >> 31) & np.int32(0x7FFFFFFF))).view(np.uint32)
+
+
+def _score(falling: np.ndarray) -> np.ndarray:
+    """The scores that ``_falling`` made these numbers of: it undoes itself."""
+    return _falling(falling.view(np.float32)).view(np.float32)
 
 
 def _sort(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -214,12 +284,12 @@ def _sort(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return keys >> bits, keys & ((1 << bits) - 1)
 
 
-def _blocks(ends: np.ndarray) -> Iterator[tuple[int, int]]:
-    """(first, last) of questions whose hits are sorted at once: one at least, and some hits."""
+def _blocks(ends: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
+    """(first, last) of questions whose hits are sorted at once: one to ``most``, and some hits."""
     first = 0
     while first < len(ends) - 1:
         within = int(np.searchsorted(ends, ends[first] + _AT_ONCE, side="right")) - 1
-        last = max(first + 1, min(within, first + _AT_ONCE))
+        last = max(first + 1, min(within, first + most))
         if ends[last] > ends[first]:
             yield first, last
         first = last
@@ -246,21 +316,18 @@ def _rows(passages: Passages, pids: pa.Array) -> np.ndarray:
 
 def _numbers(pids: pa.Array, largest: int) -> np.ndarray | None:
     """The pids as whole numbers from 1 to ``largest``, None where one is not the plain writing."""
+    if not len(pids) or not pc.all(pc.ascii_is_decimal(pids)).as_py():
+        return None
     try:
         numbers = pc.cast(pids, pa.int64()).to_numpy()
-    except pa.ArrowInvalid:
-        return None
-    if not len(numbers):
+    except pa.ArrowInvalid:  # too large a number
         return None
     if numbers.min() < 1 or numbers.max() > largest:
         return None
-    digits = pc.binary_length(pids).to_numpy()
-    # The cast also takes leading zeros and 0x: no number from 1 up is as short in either.
+    # Leading zeros make the writing longer than it need be, and nothing makes it shorter.
     bounds = 10 ** np.arange(1, len(str(largest)))
-    plain = np.ones(len(numbers), dtype=digits.dtype)
-    for bound in bounds:
-        plain += numbers >= bound
-    return numbers if np.array_equal(plain, digits) else None
+    digits = len(numbers) + sum(int(np.count_nonzero(numbers >= bound)) for bound in bounds)
+    return numbers if digits == pc.sum(pc.binary_length(pids)).as_py() else None
 
 
 @lru_cache(maxsize=4)
@@ -277,4 +344,5 @@ def _pids(passages: Passages, rows: np.ndarray) -> pa.DictionaryArray:
     wanted = np.zeros(len(passages), dtype=bool)
     wanted[rows] = True
     codes = wanted.cumsum(dtype=np.int32)[rows] - np.int32(1)
-    return pa.DictionaryArray.from_arrays(codes, passages.pids(np.flatnonzero(wanted)))
+    pids = passages.pids(np.flatnonzero(wanted))
+    return pa.DictionaryArray.from_arrays(codes, pids, safe=False)  # unsafe: codes are not checked

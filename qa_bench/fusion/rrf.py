@@ -50,5 +50,7 @@ class ReciprocalRank:
         fused = np.zeros(len(hits))
         for part, weight in self._weights.of(hits.ranks):
             ranks = hits.ranks[part]
-            fused += np.divide(weight, self._k + ranks, out=np.zeros(len(hits)), where=ranks > 0)
+            terms = np.zeros(ranks.max(initial=0) + 1)  # there are far fewer ranks than hits
+            terms[1:] = weight / (self._k + np.arange(1, len(terms)))
+            fused += terms[ranks]
         return fused

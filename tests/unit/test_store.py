@@ -210,7 +210,17 @@ def test_a_run_with_encoded_ids_is_kept(tmp_path: Path):
     assert run.table.cast(RUN_SCHEMA).equals(RUN.table)
     write_run(path, run)
     assert read_run(path).table.equals(RUN.table)
-    assert pq.read_schema(path).equals(RUN_SCHEMA)  # what other readers see
+    written = pq.read_schema(path)  # what other readers see
+    assert (written.names, written.types) == (RUN_SCHEMA.names, RUN_SCHEMA.types)
+    assert not any(field.nullable for field in written)
+    assert pq.ParquetFile(path).read().cast(RUN_SCHEMA).equals(RUN.table)
+
+
+def test_a_run_that_lacks_a_value_is_not_written(tmp_path: Path):
+    table = RUN.table.set_column(2, "pid", pa.array(["b", None, "c"], pa.string()))
+    with pytest.raises(ValueError, match="pid"):
+        write_run(tmp_path / "run.parquet", Run(table))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_in_pieces_is_kept_with_each_id_once(tmp_path: Path):

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fusion_helpers import ranking, run_of
@@ -101,6 +102,17 @@ def test_a_run_in_another_order_of_questions(numbered: Passages):
     assert other.asked.tolist() == one.asked.tolist()
     assert other.rows.tolist() == one.rows.tolist()
     assert other.ranks["a"].tolist() == one.ranks["a"].tolist()
+    assert other.scores["a"].tolist() == one.scores["a"].tolist()
+
+
+def test_scores_are_made_once_and_may_be_filled_in(numbered: Passages):
+    hits = Hits.of({"bm25": run_of(BM25), "dense": run_of(DENSE)}, QIDS, numbered)
+    assert "bm25" in hits.scores
+    assert "splade" not in hits.scores
+    with pytest.raises(KeyError, match="splade"):
+        hits.scores["splade"]
+    hits.scores["bm25"][0] = 4.0
+    np.testing.assert_array_equal(hits.scores["bm25"], [4, 5, 9, np.nan, 1])
 
 
 @pytest.mark.parametrize("corpus", ["numbered", "named"])
@@ -144,9 +156,62 @@ def test_a_question_the_set_lacks(numbered: Passages):
         Hits.of({"a": run_of({"q9": [("1", 3)]})}, QIDS, numbered)
 
 
+@pytest.mark.parametrize("ranks", [[1, 2, 4], [0, 1, 2], [2, 3, 4], [1, 3, 2], [1, 2, 2]])
+def test_ranks_that_leave_one_out(numbered: Passages, ranks: list[int]):
+    table = run_of({"q1": [("1", 3.0), ("2", 2.0), ("3", 1.0)]}).table
+    odd = Run(table.set_column(1, "rank", pa.array(ranks, pa.int32())))
+    with pytest.raises(UserError, match=r"run of a: ranks of 'q1' must be 1, 2, 3, …"):
+        Hits.of({"a": odd}, QIDS, numbered)
+
+
+@pytest.mark.parametrize("pid", ["0x989680", "010000000", "010000001", "99999999999999999999", ""])
+def test_only_the_plain_writing_of_a_number_is_one(pid: str):
+    """Hexadecimal 10,000,000 is as long as its decimal."""
+    plain = ["10000000", "9", "10", "1"]
+    assert module._numbers(pa.array(plain), 10_000_000).tolist() == [10_000_000, 9, 10, 1]
+    assert module._numbers(pa.array([*plain, pid]), 10_000_000) is None
+    assert module._numbers(pa.array(plain), 9_999_999) is None
+
+
 def test_a_passage_twice(numbered: Passages):
     with pytest.raises(UserError, match="run of b names a passage twice"):
         Hits.of({"a": run_of(BM25), "b": run_of({"q1": [("1", 3), ("1", 2)]})}, QIDS, numbered)
+
+
+single = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@given(
+    fused=st.lists(st.one_of(single, st.sampled_from([0.0, -0.0, 1.0])), min_size=1, max_size=30),
+    depth=st.integers(1, 40),
+)
+def test_any_scores_are_ranked(named: Passages, fused: list[float], depth: int):
+    hits = Hits.of(
+        {"a": run_of({"q": [(f"p{n + 1}", 0.0) for n in range(len(fused))]})}, ["q"], named
+    )
+    run = hits.ranked(np.array(fused), depth, ["q"], named)
+    rows = hits.rows.tolist()
+    best = sorted(zip(fused, rows, strict=True), key=lambda hit: (-hit[0], hit[1]))[:depth]
+    assert ranking(run)["q"] == [(f"p{30 - row}", score) for score, row in best]
+    assert not np.signbit(run.table.column("score").to_numpy()[[s == 0 for s, _ in best]]).any()
+
+
+@given(
+    sizes=st.lists(st.integers(0, 9), max_size=30),
+    cells=st.integers(1, 12),
+    most=st.integers(1, 5),
+)
+def test_blocks_hold_every_hit_once(sizes: list[int], cells: int, most: int):
+    ends = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_AT_ONCE", cells)
+        blocks = list(module._blocks(ends, most))
+    inside = [place for first, last in blocks for place in range(first, last)]
+    assert inside == sorted(set(inside))
+    assert all(place in inside for place, size in enumerate(sizes) if size)
+    for first, last in blocks:
+        assert 1 <= last - first <= most
+        assert last - first == 1 or ends[last] - ends[first] <= cells
 
 
 pids = st.lists(st.integers(1, 30), unique=True, max_size=12)
