@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,18 @@ def _search(line: Any, config: Any) -> None:
     _tell("run", line.run)
 
 
+def _rerank(line: Any, config: Any) -> None:
+    if line.reranker is None:
+        raise UserError("rerank needs reranker=<one of `qa-bench list reranker`>")
+    _tell("run", line.ranked)
+
+
+def _read(line: Any, config: Any) -> None:
+    if line.answers is None:
+        raise UserError("read needs reader=<one of `qa-bench list reader`>")
+    _tell("answers", line.answers)
+
+
 def _tell(what: str, folder: Any) -> None:
     counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
     print(f"{what}: {folder.path} ({counts})")
@@ -65,6 +78,24 @@ def _tune(line: Any, config: Any) -> None:
     print(tune(line, config))
 
 
+def _analyse(line: Any, config: Any) -> None:
+    from qa_bench.analyse import analyse
+
+    print(analyse(config))
+
+
+def _mine(line: Any, config: Any) -> None:
+    from qa_bench.mine import mine
+
+    print(mine(line, config))
+
+
+def _train(line: Any, config: Any) -> None:
+    from qa_bench.train import train
+
+    print(train(line, config))
+
+
 def _table(line: Any, config: Any) -> None:
     """Only look whether there are results: the callback writes the tables."""
     from qa_bench.report.record import load
@@ -77,18 +108,43 @@ VERBS: dict[str, Callable[[Any, Any], None]] = {
     "chunk": _chunk,
     "index": _index,
     "search": _search,
+    "rerank": _rerank,
+    "read": _read,
     "score": _run,
     "table": _table,
     "import": _import,
     "export": _export,
     "plan": _plan,
     "tune": _tune,
+    "analyse": _analyse,
+    "mine": _mine,
+    "train": _train,
 }
 _WITH_TABLES = {"run", "score", "import", "table"}
 
 
-def main(verb: str, overrides: Sequence[str]) -> int:
+_LOOK_ONLY = {"plan", "table", "fetch"}
+"""Verbs that download nothing on their way; fetch does, once it has looked."""
+
+
+def _allowance(verb: str, config: Any) -> AbstractContextManager[None]:
+    """Whether the stages may download what they miss."""
+    from qa_bench.fetch.policy import network_forbidden, no_downloads
+
+    if config.get("offline", False):
+        return network_forbidden()
+    return no_downloads() if verb in _LOOK_ONLY else nullcontext()
+
+
+def main(
+    verb: str, overrides: Sequence[str], work: Callable[[Any, Any], None] | None = None
+) -> int:
     """Run ``verb`` under Hydra; its errors are told in one line.
+
+    Args:
+        verb: one of ``VERBS``, or what ``work`` does.
+        overrides: the words after it.
+        work: what to do with each job's line and configuration; None for what the verb does.
 
     Returns:
         The exit status: 0, 2 for what the user can mend, 130 for Ctrl-C.
@@ -103,16 +159,23 @@ def main(verb: str, overrides: Sequence[str]) -> int:
 
     def task(config: Any) -> bool:
         """One job; a failed one does not keep the others of a multirun from running."""
+        from qa_bench.fetch.command import list_missing
+        from qa_bench.fetch.sources import MissingError
         from qa_bench.pipeline import Line
 
         choices, system = _labels(config)
+        line = None
         try:
-            VERBS[verb](Line(config, choices, system), config)
+            with _allowance(verb, config):
+                line = Line(config, choices, system)
+                (work or VERBS[verb])(line, config)
             return True
         except (UserError, OSError, ModuleNotFoundError) as error:
             if os.getpid() != main_process:
                 raise  # a launcher's worker: its parent must hear of it
             told = _told(error) or str(error)
+            if isinstance(error, MissingError) and verb not in _LOOK_ONLY:
+                list_missing(line)
             if told not in failed:
                 print(f"qa-bench: error: {told}", file=sys.stderr)
             failed.append(told)
@@ -150,7 +213,12 @@ def _options_first(words: Sequence[str]) -> list[str]:
     return [*options, *overrides]
 
 
-_NAMED_CHANGES = ("retriever.", "retriever@", "fusion@", "depth=", "mode=", "dataset.limit=")
+_AROUND = ("expander", "reranker", "reader")
+"""The groups of parts that a retriever may have around it."""
+_NAMED_CHANGES = (
+    *("retriever.", "retriever@", "fusion@", "expander.", "reranker.", "reader.", "lm@"),
+    *("depth=", "mode=", "dataset.limit="),
+)
 """How the overrides begin that make another row of the table."""
 
 
@@ -164,6 +232,7 @@ def _labels(config: Any) -> tuple[dict[str, str], str]:
         return choices, str(config.system)
     given = config.run if config.run is not None else config.predictions
     base = choices["retriever"] if given is None else Path(given).name.split(".")[0]
+    base = "+".join([base, *(choices[group] for group in _AROUND if config.get(group))])
     changes = [
         re.sub(r"^[\w/]+@", "", override).removeprefix("retriever.")
         for override in (word.lstrip("+~") for word in hydra_config.overrides.task)

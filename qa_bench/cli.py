@@ -14,15 +14,21 @@ the line, up to a stage
   chunk    articles to passages
   index    passages to an index
   search   questions to a run
+  rerank   a run to a better one
+  read     a run to answers
   score    a run, or predictions=FILE, to figures and tables
 
 other people's files
+  fetch    download official files before they are needed: `qa-bench fetch --help`
   import   run=FILE: score a TREC run, DPR's or pyserini's retrieval JSON like ours
   export   what=run|passages format=trec|dpr|psgs_w100 out=FILE
 
 about
   table    write an experiment's tables again from its results
   tune     the weight of a hybrid's part, on a dev split: the curve, and a YAML with the best
+  analyse  an experiment's results by kinds of questions: overlap with train, wh-word, answer
+  mine     DPR's training files: positive and hard negative passages of a train or dev split
+  train    reader=... train.data=FILE: a model for the extractive reader
   plan     disk, memory and time before they are spent
   list     [GROUP]: what can be chosen for dataset=, corpus=, retriever=, ...
   doctor   is everything there that a run needs?
@@ -70,10 +76,14 @@ def _main(arguments: Sequence[str] | None) -> int:
         from qa_bench.doctor import doctor
 
         return doctor()
+    if verb == "fetch":
+        from qa_bench.fetch.command import fetch
+
+        return fetch([_spelled(word, verb) for word in rest])
     from qa_bench import app
 
     if verb not in app.VERBS:
-        known = ", ".join([*app.VERBS, "list", "doctor"])
+        known = ", ".join([*app.VERBS, "fetch", "list", "doctor"])
         print(f"qa-bench: error: no verb '{verb}': use one of {known}", file=sys.stderr)
         return 2
     return app.main(verb, [_spelled(word, verb) for word in rest])
@@ -96,7 +106,7 @@ def _complete(words: list[str]) -> int:
     typed = line.split(" ")
     if words[1:2] == ["query=bash"] and len(typed) > 1:
         if len(typed) == 2:
-            verbs = [*app.VERBS, "list", "doctor"]
+            verbs = [*app.VERBS, "fetch", "list", "doctor"]
             print(" ".join(verb for verb in verbs if verb.startswith(typed[1])))
             return 0
         os.environ["COMP_LINE"] = " ".join([typed[0], *typed[2:]])

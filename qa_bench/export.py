@@ -23,14 +23,14 @@ def _psgs_w100(line: Line, config: Any, file: IO[str]) -> int:
 
 
 def _trec(line: Line, config: Any, file: IO[str]) -> int:
-    return write_trec(file, read_run(line.run.path / RUN_FILE), line.system)
+    return write_trec(file, read_run(line.ranked.path / RUN_FILE), line.system)
 
 
 def _dpr(line: Line, config: Any, file: IO[str]) -> int:
     questions = line.questions
     return write_dpr_json(
         file,
-        read_run(line.run.path / RUN_FILE),
+        read_run(line.ranked.path / RUN_FILE),
         questions,
         open_passages(line.run_passages.path),
         lambda answers: answer_test(answers, questions.match, config.mode),

@@ -1,8 +1,10 @@
 """The straight line: which stage feeds which, for one system and one question set.
 
-    corpus ─chunk─► passages ─index─► index ─search─► run ─score─► record
+    corpus ─chunk─► passages ─index─► index ─search─► run ─rerank─► run ─read─► answers
+                                                                     └─────score─────┘
 
-A retriever that is built on others has their stages before its own (``retrieval.py``).
+Reranking and reading are left out where no reranker and no reader is chosen. A retriever that is
+built on others has their stages before its own (``retrieval.py``).
 
 Every stage is asked for by the one after it and reuses its folder where nothing changed.
 """
@@ -10,6 +12,7 @@ Every stage is asked for by the one after it and reuses its folder where nothing
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,9 +24,13 @@ from qa_bench.metric.matching import get_mode
 from qa_bench.parts import Part, make
 from qa_bench.report.record import Record, save
 from qa_bench.retrieval import Retrieval
+from qa_bench.stages.ceiling import CEILING_FILE, ceiling
 from qa_bench.stages.chunk import chunk
 from qa_bench.stages.context import Context
 from qa_bench.stages.foreign import import_run
+from qa_bench.stages.fuse import fuse
+from qa_bench.stages.read import PREDICTIONS_FILE, read
+from qa_bench.stages.rerank import rerank
 from qa_bench.stages.score import SCORES_FILE, score
 from qa_bench.store import read_columns
 from qa_bench.types import Folder, QuestionSet, Runtime
@@ -104,7 +111,78 @@ class Line:
         """Index → run; or the run file that was given."""
         if self._config.run is not None:
             return import_run(Path(self._config.run), self.questions, self.system, self.context)
-        return self.retrieval.run(self.depth)
+        return self._searched[0]
+
+    @cached_property
+    def expander(self) -> Part[Any] | None:
+        """The expander, where one is chosen."""
+        return self._chosen("expander")
+
+    @cached_property
+    def _searched(self) -> tuple[Folder, float]:
+        """The run, and the seconds of searching; with an expander, of all its searches."""
+        if self.expander is None:
+            return self.retrieval.run(self.depth), self.retrieval.seconds(self.depth)
+        node = self._config.retriever
+        searches = {
+            label: Retrieval(self, node, "retriever", self._asked_with(search))
+            for label, search in self.expander.made.expand(
+                self.questions, self.context.runtime
+            ).items()
+        }
+        runs = {label: search.run(self.depth) for label, search in searches.items()}
+        seconds = sum(search.seconds(self.depth) for search in searches.values())
+        if len(runs) == 1:
+            return next(iter(runs.values())), seconds
+        fusion = make("fusion", self._config.expander.fusion)
+        common = (self._slug, self.depth, self.context)
+        fused = fuse(runs, self.passages, self.questions, fusion, *common)
+        return fused, seconds + fused.manifest["counts"]["seconds"]
+
+    def _asked_with(self, search: Any) -> QuestionSet:
+        """The questions with a search's texts; its passages beside them."""
+        if search.beside and not self.retrieval.averages():
+            raise UserError(
+                "this expander averages vectors: choose a bi-encoder, such as retriever=minilm"
+            )
+        pairs = zip(self.questions, search.texts, strict=True)
+        questions = tuple(question._replace(text=text) for question, text in pairs)
+        return replace(self.questions, questions=questions, beside=search.beside)
+
+    def _chosen(self, group: str) -> Part[Any] | None:
+        """The part of a group of which none need be chosen."""
+        return self._part(group) if self._config.get(group) is not None else None
+
+    @cached_property
+    def reranker(self) -> Part[Any] | None:
+        """The reranker, where one is chosen."""
+        return self._chosen("reranker")
+
+    @cached_property
+    def reader(self) -> Part[Any] | None:
+        """The reader, where one is chosen."""
+        return self._chosen("reader")
+
+    @cached_property
+    def ranked(self) -> Folder:
+        """Run → the run a reader is given: reranked, where a reranker is chosen."""
+        if self.reranker is None:
+            return self.run
+        keep = self.reranker.made.keep or self.depth
+        common = (self.run, self.run_passages, self.questions, self.reranker)
+        return rerank(*common, self._slug, min(self.depth, keep), self.context)
+
+    @cached_property
+    def answers(self) -> Folder | None:
+        """Run → an answer a question, where a reader is chosen."""
+        if self.reader is None:
+            return None
+        common = (self.ranked, self.run_passages, self.questions, self.reader)
+        return read(*common, self._slug, self.context)
+
+    @property
+    def _slug(self) -> str:
+        return self.system.partition("[")[0]
 
     @cached_property
     def run_passages(self) -> Folder:
@@ -115,20 +193,32 @@ class Line:
     def scores(self) -> Folder:
         """Run or predictions → per-question values."""
         metrics = {name: make("metric", node) for name, node in self._config.metrics.items()}
-        name = self.system.partition("[")[0]
-        common = (self.questions, metrics, self._config.mode, name, self.context)
+        common = (self.questions, metrics, self._config.mode, self._slug, self.context)
+        known = {question.qid for question in self.questions}
         if self._config.predictions is not None:
-            known = {question.qid for question in self.questions}
             given = read_predictions(Path(self._config.predictions), known)
             return score(*common, predictions=given)
         ours = self._config.run is None
+        answers = self.answers
+        searched = self.depth if ours else None
+        if self.reranker is not None:
+            deepest = self.reranker.made.keep or self.reranker.made.depth
+            searched = min(deepest, self.reranker.made.depth, self.depth)
         return score(
             *common,
-            run=self.run,
+            run=self.ranked,
             passages=self.run_passages,
-            depth=self.depth if ours else None,
+            predictions=read_predictions(answers.path / PREDICTIONS_FILE, known)
+            if answers
+            else None,
+            depth=searched,
             source="run" if ours else str(self._config.run),
         )
+
+    @cached_property
+    def ceiling(self) -> Folder:
+        """Passages → which questions have an answer anywhere in them."""
+        return ceiling(self.questions, self.passages, self._config.mode, self.context)
 
     def record(self) -> Record:
         """Score, and write the record and the per-question file into the results."""
@@ -137,6 +227,7 @@ class Line:
         questions, retrieved = self.questions, self._config.predictions is None
         ours = retrieved and self._config.run is None
         used_corpus = retrieved and self.run_passages is not self.run
+        ceiling = used_corpus and self._config.ceiling and questions.qrels is None
         record = Record(
             system=self.system,
             dataset=questions.name,
@@ -149,7 +240,7 @@ class Line:
             corpus=self._corpus_label() if used_corpus else "",
             published_corpus=used_corpus and self._is_published_corpus(),
             passages_key=self.passages.key if used_corpus else "",
-            values=counts["means"],
+            values=counts["means"] | (self.ceiling.manifest["counts"] if ceiling else {}),
             costs=self._costs() if ours else {},
             notes=self._notes(counts, used_corpus),
             published_as=self._published_as() if ours else [],
@@ -157,6 +248,8 @@ class Line:
             scores=scores.path.name,
         )
         rows = read_columns(scores.path / SCORES_FILE)
+        if ceiling:
+            rows |= read_columns(self.ceiling.path / CEILING_FILE)
         rows = {"qid": rows.pop("qid"), "question": [q.text for q in questions], **rows}
         path = save(record, Path(self._config.paths.results), self._config.name, rows)
         log.info("per-question values: %s", path)
@@ -176,12 +269,15 @@ class Line:
         """The published systems whose settings and matching rules are those of this one."""
         retriever = self.retrieval.part
         settings = retriever.about.get("published_with", {})
-        same = all(_at(retriever.config, name) == value for name, value in settings.items())
+        alone = self.expander is None and self.reranker is None
+        same = alone and all(
+            _at(retriever.config, name) == value for name, value in settings.items()
+        )
         comparable = same and self._config.mode in ("dpr", "pyserini")
         return list(retriever.about.get("published", [])) if comparable else []
 
     def _costs(self) -> dict[str, float]:
-        indexes, seconds = self.indexes, self.retrieval.seconds(self.depth)
+        indexes, seconds = self.indexes, self._searched[1]
         size = sum(output["bytes"] for i in indexes for output in i.manifest["outputs"].values())
         wall = sum(index.manifest["wall_s"] for index in indexes)
         return {
@@ -190,7 +286,20 @@ class Line:
             "build_s": round(self.passages.manifest["wall_s"] + wall, 2),
             "search_s": seconds,
             "questions_per_s": round(len(self.questions) / seconds, 1) if seconds else 0.0,
-            **self.retrieval.kept_of_base(self.depth),
+            **(self.retrieval.kept_of_base(self.depth) if self.expander is None else {}),
+            **self._seconds_a_question(),
+        }
+
+    def _seconds_a_question(self) -> dict[str, float]:
+        """Of reranking and of reading, where they are done."""
+        stages = {
+            "rerank_s": self.ranked if self.reranker is not None else None,
+            "read_s": self.answers,
+        }
+        return {
+            name: round(folder.manifest["counts"]["seconds"] / len(self.questions), 4)
+            for name, folder in stages.items()
+            if folder is not None
         }
 
     def _notes(self, counts: dict[str, Any], used_corpus: bool) -> list[str]:
@@ -201,6 +310,11 @@ class Line:
             notes.append(
                 f"{self.questions.name}: {bad} gold answers are degenerate (nothing is left of "
                 "them, or a pattern does not compile); they count as the reference counts them"
+            )
+        if absent := counts.get("relevant_absent"):
+            notes.append(
+                f"{self.questions.name}: {absent} relevant passages are not in the corpus; they "
+                "count as not found"
             )
         if missing := counts.get("without_prediction"):
             notes.append(

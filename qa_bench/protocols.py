@@ -9,7 +9,10 @@ versions go in too, and have a ``version`` (1 when absent): raise it when its co
 yields, and folders made by the older code are not reused. What it reads beside its inputs and
 settings, such as the files of a model, it tells in ``sources()``: name to content hash; what only
 its search reads, in ``search_sources()``. A retriever with ``approximate = True`` has one part,
-whose hits it seeks: tables tell how many it found.
+whose hits it seeks: tables tell how many it found. A chunker with ``costly = True`` is run in
+processes of its own; one with ``chunk_on(articles, runtime)`` is called through that. A corpus may
+have ``counts()``: what it left out, by reason, when its articles are read. A dataset or corpus may
+have ``wanted()``: the official files it misses.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+from qa_bench.expander.searches import Expander
+from qa_bench.lm.replies import LanguageModel
 from qa_bench.types import Article, Passage, QuestionSet, Run, Runtime, Step
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
     from qa_bench.fusion.hits import Hits
     from qa_bench.metric.evidence import Evidence
+    from qa_bench.ranked import Ranked
     from qa_bench.store import Passages
 
 
@@ -161,6 +167,35 @@ class Fusion(Protocol):
 
 
 @runtime_checkable
+class Reranker(Protocol):
+    """Gives the best hits of a run other scores."""
+
+    depth: int
+    """How many hits of a question it looks at."""
+    keep: int | None
+    """How many of them stay in the run; None: as many as the run shall have."""
+
+    def rerank(self, ranked: Ranked, runtime: Runtime) -> np.ndarray:
+        """The new score of every hit, float32 (hits,); -inf for one that shall be dropped."""
+        ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Answers questions from the best hits of a run."""
+
+    depth: int
+    """How many hits of a question it looks at."""
+
+    def read(self, ranked: Ranked, runtime: Runtime) -> list[str]:
+        """One answer for every question of the set, in order; empty where it finds none.
+
+        One that asks others may return ``lm.replies.Answers``: with the questions that failed.
+        """
+        ...
+
+
+@runtime_checkable
 class Metric(Protocol):
     """One value a question; only the report averages."""
 
@@ -170,11 +205,15 @@ class Metric(Protocol):
 
 
 PARTS: dict[str, Any] = {
+    "expander": Expander,
+    "lm": LanguageModel,
     "dataset": Dataset,
     "corpus": Corpus,
     "chunker": Chunker,
     "retriever": Retriever | Composite,
     "fusion": Fusion,
+    "reranker": Reranker,
+    "reader": Reader,
     "metric": Metric,
 }
 """The Protocol of each ``conf/`` group that holds parts."""

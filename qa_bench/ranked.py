@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -62,5 +63,5 @@ class Ranked:
     def groups(self) -> Iterator[tuple[int, slice]]:
         """(question's place, its hits), for every question of the set, in order."""
         cuts = np.searchsorted(self.asked, np.arange(len(self.questions) + 1)).tolist()
-        for place, (first, last) in enumerate(zip(cuts, cuts[1:], strict=False)):
+        for place, (first, last) in enumerate(pairwise(cuts)):
             yield place, slice(first, last)

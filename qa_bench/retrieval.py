@@ -11,7 +11,7 @@ from qa_bench.protocols import Composite
 from qa_bench.stages.fuse import Found, Fusable, complete, fuse, open_hits
 from qa_bench.stages.index import Parts, index
 from qa_bench.stages.search import search
-from qa_bench.types import Folder
+from qa_bench.types import Folder, QuestionSet
 
 if TYPE_CHECKING:
     from qa_bench.pipeline import Line
@@ -20,22 +20,34 @@ if TYPE_CHECKING:
 class Retrieval:
     """The stages of one retriever for the line's passages and questions."""
 
-    def __init__(self, line: Line, node: Any, place: str) -> None:
+    def __init__(
+        self, line: Line, node: Any, place: str, questions: QuestionSet | None = None
+    ) -> None:
         """Make the retriever and its parts; nothing is read or built yet.
 
         Args:
             line: gives passages, questions and context.
             node: the retriever's configuration.
             place: where it stands in the whole configuration.
+            questions: what to search with; None for the line's.
         """
-        self._line, self._node = line, node
+        self._line, self._node, self._given = line, node, questions
         self.part: Part[Any] = make("retriever", node)
         self._name = line.choice(place)
         self.parts = {
-            label: Retrieval(line, inner, f"{place}.parts.{label}")
+            label: Retrieval(line, inner, f"{place}.parts.{label}", questions)
             for label, inner in (node.get("parts") or {}).items()
         }
         self._runs: dict[int, tuple[Folder, float]] = {}
+
+    @property
+    def questions(self) -> QuestionSet:
+        """What is searched with."""
+        return self._line.questions if self._given is None else self._given
+
+    def averages(self) -> bool:
+        """Whether it can search with passages beside a question."""
+        return getattr(self.part.made, "averages", False)
 
     @property
     def _composite(self) -> bool:
@@ -77,7 +89,7 @@ class Retrieval:
         run = search(
             self.index,
             line.passages,
-            line.questions,
+            self.questions,
             self.part,
             self._name,
             depth,
@@ -109,7 +121,7 @@ class Retrieval:
             label: Found(runs[label], inner.index, inner.part, inner._indexed_parts)
             for label, inner in self.parts.items()
         }
-        completed = complete(found, line.passages, line.questions, self._name, line.context)
+        completed = complete(found, line.passages, self.questions, self._name, line.context)
         return completed, seconds + completed[""].manifest["counts"]["seconds"]
 
     def _fused(self, depth: int) -> tuple[Folder, float]:
@@ -118,7 +130,7 @@ class Retrieval:
         run = fuse(
             fusable,
             line.passages,
-            line.questions,
+            self.questions,
             make("fusion", self.fusion),
             self._name,
             depth,
@@ -133,7 +145,7 @@ class Retrieval:
         line = self._line
         (base,) = self.parts.values()
         runs = {"own": self.run(depth), "base": base.run(depth)}
-        ranks = open_hits(runs, line.passages, line.questions).ranks
+        ranks = open_hits(runs, line.passages, self.questions).ranks
         there = ranks["base"] > 0
         share = float((ranks["own"][there] > 0).mean()) if there.any() else 1.0
         return {"exact_percent": round(100 * share, 2)}

@@ -67,6 +67,8 @@ class QuestionSet:
         published: whether count and digest are those of the published split; None when unknown.
         remark: what a reader of its figures must know, if anything.
         qrels: which passages are relevant, where passages were judged instead of answers given.
+        beside: passages whose vectors a bi-encoder averages with the question's, a tuple a
+            question; empty where there are none.
     """
 
     name: str
@@ -77,6 +79,7 @@ class QuestionSet:
     published: bool | None = None
     remark: str = ""
     qrels: Qrels | None = None
+    beside: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         """Number of questions: the denominator of every metric."""

@@ -32,7 +32,8 @@ class Record:
         published_corpus: whether the corpus is the published one.
         passages_key: key of the passages; tells corpora of one name apart.
         values: mean by metric, fractions.
-        costs: passages, index_mb, build_s, search_s, questions_per_s, where known.
+        costs: passages, index_mb, build_s, search_s, questions_per_s, rerank_s and read_s (seconds
+            a question), where known.
         notes: what a reader of the table must know.
         published_as: the systems of ``published.csv`` this one repeats.
         version: version of qa_bench.

@@ -40,6 +40,8 @@ COSTS: dict[str, tuple[str, Callable[[Known], float | None]]] = {
     "index_mb": ("index MB", _largest),
     "build_s": ("build s", _largest),
     "questions_per_s": ("questions/s", _rate),
+    "rerank_s": ("rerank s/question", _mean),
+    "read_s": ("read s/question", _mean),
     "exact_percent": ("% of exact hits", _mean),
 }
 """Cost columns: headers, and how a row's sets make one figure. Those no record has are left
@@ -56,7 +58,8 @@ Row = tuple[str, str, str]
 def header(metric: str) -> str:
     """A metric's column header: "Top-20" for answer_recall@20, "EM" for em."""
     name, _, k = metric.partition("@")
-    return f"Top-{k}" if name == "answer_recall" else metric.upper()
+    headers = {"answer_recall": f"Top-{k}", "word_recall": f"{k} words", "ceiling": "ceiling"}
+    return headers.get(name) or metric.upper()
 
 
 class Table:

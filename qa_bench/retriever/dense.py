@@ -49,6 +49,8 @@ class Dense:
 
     search_only = frozenset({"question"})
     labels = ("sha256",)
+    averages = True
+    """It can search with passages beside the question."""
 
     def __init__(
         self,
@@ -270,9 +272,25 @@ class Dense:
                 f"{folder}: {len(vectors)} vectors for {len(passages)} passages; delete the folder "
                 "to encode again"
             )
-        encoded = self.encode_questions([question.text for question in questions], runtime)
+        encoded = self._asked(questions, runtime)
         self._check_pair(encoded.shape[1], vectors.dimension)
         return vectors, encoded
+
+    def _asked(self, questions: QuestionSet, runtime: Runtime) -> np.ndarray:
+        """The questions' vectors: the mean of each and of the passages beside it (HyDE)."""
+        encoded = self.encode_questions([question.text for question in questions], runtime)
+        counts = np.array([len(several) for several in questions.beside], dtype=np.int64)
+        if not counts.any():
+            return encoded
+        flat = [text for several in questions.beside for text in several]
+        total = encoded.astype(np.float64)
+        made = self.encode_passages([""] * len(flat), flat, runtime)
+        self._check_pair(encoded.shape[1], made.shape[1])
+        np.add.at(total, np.repeat(np.arange(len(encoded)), counts), made)
+        total /= (np.linalg.norm(total, axis=1) if self._similarity == "cosine" else 1 + counts)[
+            :, None
+        ]
+        return total.astype(np.float32)
 
     def _check_pair(self, asked: int, read: int) -> None:
         if asked != read:

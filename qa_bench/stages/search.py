@@ -61,4 +61,5 @@ def search(
 
 def asked(questions: QuestionSet) -> str:
     """Content hash of what a retriever sees of a question set."""
-    return digest([[question.qid, question.text] for question in questions])
+    texts = [[question.qid, question.text] for question in questions]
+    return digest([texts, questions.beside] if questions.beside else texts)

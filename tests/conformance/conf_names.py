@@ -20,6 +20,11 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.n
 
 NEEDED = {
     ("retriever", "dense"): ("retriever.model=organisation/model",),
+    ("lm", "local"): ("one.model=organisation/model",),
+    ("lm", "openai"): ("one.model=organisation/model",),
+    ("expander", "gar"): ("expander.lm.model=organisation/model",),
+    ("expander", "hyde"): ("expander.lm.model=organisation/model",),
+    ("expander", "multi_query"): ("expander.lm.model=organisation/model",),
     ("reranker", "cross_encoder"): ("reranker.model=organisation/model",),
     ("reader", "extractive"): ("reader.model=organisation/model",),
     ("reader", "fid"): ("reader.model=organisation/model",),

@@ -39,7 +39,7 @@ def node(composed: Compose) -> Compose:
 
     def found(group: str, name: str, *changes: str) -> Any:
         changes = (*NEEDED.get((group, name), ()), *changes)
-        if group in ("fusion", "metric"):  # they stand in several places, or inside of others
+        if group in ("fusion", "lm", "metric"):  # they stand in several places, or inside of others
             return composed(f"+{group}@one={name}", *changes).one
         return composed(f"{group}={name}", *changes)[group]
 

@@ -33,7 +33,7 @@ def as_jsonl(articles: list[Article]) -> bytes:
 
 
 def as_beir(articles: list[Article]) -> bytes:
-    rows = ({"_id": id, "title": title, "text": text} for id, title, text in articles)
+    rows = ({"_id": pid, "title": title, "text": text} for pid, title, text in articles)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 

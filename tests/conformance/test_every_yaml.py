@@ -39,8 +39,8 @@ def keys(value: Any) -> set[str]:
 def test_groups() -> None:
     assert set(PARTS) <= set(GROUPS)
     assert set(GROUPS) == {
-        "chunker", "corpus", "dataset", "experiment", "fusion", "lm", "metric", "reader", "reranker",
-        "retriever", "runtime",
+        "chunker", "corpus", "dataset", "expander", "experiment", "fusion", "lm", "metric",
+        "reader", "reranker", "retriever", "runtime",
     }  # fmt: skip
     assert set(names("dataset")) >= {"nq", "triviaqa", "webq", "curatedtrec", "squad", "file"}
     assert set(names("fusion")) >= {"rrf", "linear", "dpr", "combsum", "combmnz", "interpolation"}
@@ -142,7 +142,7 @@ def test_experiment(name: str, composed: Compose) -> None:
     config = composed(f"experiment={name}")
     assert config.name == name
     for group in PARTS:
-        if group not in ("fusion", "metric") and config.get(group) is not None:
+        if group not in ("fusion", "lm", "metric") and config.get(group) is not None:
             assert config[group]._target_.startswith(f"qa_bench.{group}.")
 
 
@@ -229,7 +229,7 @@ register_resolvers()
 needed = {NEEDED!r}
 with initialize_config_dir(str(CONF), version_base="1.3"):
     for group, name in {EVERY_PART!r}:
-        inside = group in ("fusion", "metric")
+        inside = group in ("fusion", "lm", "metric")
         override = f"+{{group}}@one={{name}}" if inside else f"{{group}}={{name}}"
         config = compose("config", [override, *needed.get((group, name), ())])
         make(group, config["one" if inside else group])

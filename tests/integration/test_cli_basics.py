@@ -37,7 +37,7 @@ def loaded(code: str, *names: str, cwd: Path) -> list[str]:
 def test_help(words: tuple[str, ...], tmp_path: Path) -> None:
     done = good(*words, cwd=tmp_path)
     assert done.stderr == ""
-    assert all(f"  {verb} " in done.stdout for verb in [*VERBS, "list", "doctor"])
+    assert all(f"  {verb} " in done.stdout for verb in [*VERBS, "fetch", "list", "doctor"])
     assert list(tmp_path.iterdir()) == []
 
 

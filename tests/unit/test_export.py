@@ -26,7 +26,7 @@ def line(tmp_path: Path, make_passages, make_questions) -> SimpleNamespace:
     return SimpleNamespace(
         passages=passages,
         run_passages=passages,
-        run=SimpleNamespace(path=run),
+        ranked=SimpleNamespace(path=run),
         questions=make_questions({"q1": ["France"], "q2": ["x"]}),
         system="bm25",
     )
@@ -84,7 +84,7 @@ def test_a_failed_export_leaves_the_older_file_alone(
 ):
     out = tmp_path / f"run.trec{suffix}"
     out.write_text("older")
-    write_run(line.run.path / "run.parquet", Run.of(["q1"], [["p1", "p 2"]], [[2, 1]]))
+    write_run(line.ranked.path / "run.parquet", Run.of(["q1"], [["p1", "p 2"]], [[2, 1]]))
     before = sorted(tmp_path.iterdir())
     with pytest.raises(DataError, match="white space"):
         export(line, config("run", "trec", out))

@@ -1,0 +1,1 @@
+"""Expanders: what is searched with instead of the question alone."""

@@ -1,0 +1,91 @@
+"""What an expander makes of questions: one search or several, with one text a question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from qa_bench.errors import UserError
+from qa_bench.lm.replies import LanguageModel
+from qa_bench.types import QuestionSet, Runtime
+
+
+class Search(NamedTuple):
+    """A text to search with for every question of a set, in order.
+
+    Attributes:
+        texts: instead of the questions' own.
+        beside: passages whose vectors are averaged with the question's, a tuple a question; empty
+            where there are none. Only bi-encoders can search with them.
+    """
+
+    texts: tuple[str, ...]
+    beside: tuple[tuple[str, ...], ...] = ()
+
+
+@runtime_checkable
+class Expander(Protocol):
+    """Makes searches of questions."""
+
+    def expand(self, questions: QuestionSet, runtime: Runtime) -> dict[str, Search]:
+        """The searches by label; the runs of several are fused.
+
+        Raises:
+            UserError: a question could not be expanded. What was, need not be asked again.
+        """
+        ...
+
+
+def replies_to(
+    lm: LanguageModel, prompts: Sequence[str], questions: QuestionSet, runtime: Runtime
+) -> list[str]:
+    """What the model replies; the prompts go through the questions again and again, in order.
+
+    Raises:
+        UserError: a prompt was not replied to.
+    """
+    replies = lm.generate(prompts, runtime)
+    failed: dict[str, str] = {}
+    for place, reply in enumerate(replies):
+        if reply.error is not None:
+            failed[questions.questions[place % len(questions)].qid] = reply.error
+    if failed:
+        raise UserError(
+            f"expander: {len(failed)} of {len(questions)} questions failed "
+            f"({next(iter(failed.values()))}): {', '.join(failed)}; the replies of the others are "
+            "kept, run it again"
+        )
+    return [" ".join(reply.text.split()) for reply in replies]
+
+
+def checked_model(lm: object) -> LanguageModel:
+    """The language model of an expander.
+
+    Raises:
+        UserError: it is none.
+    """
+    if not isinstance(lm, LanguageModel):
+        raise UserError("expander.lm: choose a language model, such as lm@expander.lm=openai")
+    return lm
+
+
+def checked_prompt(prompt: str) -> str:
+    """A template with {question}.
+
+    Raises:
+        UserError: it has none.
+    """
+    if "{question}" not in prompt:
+        raise UserError("expander.prompt has no {question} in it")
+    return prompt
+
+
+def checked_count(count: int) -> int:
+    """How many texts are made of a question.
+
+    Raises:
+        UserError: less than one.
+    """
+    if not isinstance(count, int) or count < 1:
+        raise UserError(f"expander.count must be a whole number >= 1, got '{count}'")
+    return count

@@ -1,0 +1,1 @@
+"""Language models: back ends that reply to prompts, and the cache of their replies."""

@@ -1,0 +1,157 @@
+"""A language model on this machine, through ``transformers``: causal ones and encoder-decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from qa_bench.errors import UserError
+from qa_bench.lm.cache import kept_or_asked
+from qa_bench.lm.decoding import written
+from qa_bench.lm.replies import Reply, Request
+from qa_bench.lm.weights import Weights
+from qa_bench.types import Runtime
+
+
+class Local:
+    """Decodes greedily, or draws with a seed; prompts of like length together.
+
+    A draw depends on seed, prompt and how manieth draw it is, not on what else is in the batch.
+    Padding may round the last digits of logits differently, and with that a greedy reply may turn.
+    """
+
+    labels = ("sha256", "cache")
+    depends = ("transformers",)
+
+    def __init__(
+        self,
+        model: str | None = None,
+        revision: str | None = None,
+        precision: str = "fp32",
+        chat: bool = True,
+        system: str | None = None,
+        max_tokens: int = 64,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        stop: Sequence[str] | None = None,
+        sha256: Mapping[str, str] | None = None,
+        cache: str | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings; nothing is loaded yet.
+
+        Args:
+            model: see ``Weights``.
+            revision: see ``Weights``.
+            precision: see ``Weights``.
+            chat: use the model's chat template, where it has one.
+            system: system message before the prompt.
+            max_tokens: longest reply in tokens.
+            temperature: 0 for the likeliest token each time; above, tokens are drawn.
+            top_p: draw from the likeliest tokens that have this much probability together.
+            seed: of the draws.
+            stop: strings that end a reply.
+            sha256: see ``Weights``.
+            cache: file of replies; None to keep none.
+            about: for people.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        self._weights = Weights.of(model, revision, precision, sha256, "lm")
+        if not isinstance(max_tokens, int) or max_tokens < 1:
+            raise UserError(f"lm.max_tokens must be a whole number >= 1, got '{max_tokens}'")
+        if not temperature >= 0:
+            raise UserError(f"lm.temperature must be 0 or more, got '{temperature}'")
+        if not 0 < top_p <= 1:
+            raise UserError(f"lm.top_p must be above 0 and at most 1, got '{top_p}'")
+        self._chat, self._system, self._max_tokens = chat, system, max_tokens
+        self._temperature, self._top_p, self._seed = temperature, top_p, seed
+        self._stop = [text for text in stop or () if text]
+        self._cache = Path(cache) if cache else None
+
+    def sources(self) -> dict[str, str]:
+        """Identity of the model's content."""
+        return {"lm": self._weights.identity()}
+
+    def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
+        """See ``LanguageModel``.
+
+        Raises:
+            UserError: the model cannot be loaded, or a prompt is longer than it takes.
+        """
+        identity = {
+            "model": self._weights.identity(),
+            "precision": self._weights.precision,
+            "chat": self._chat,
+            "system": self._system,
+            "max_tokens": self._max_tokens,
+            "temperature": self._temperature,
+            "top_p": self._top_p,
+            "seed": self._seed,
+            "stop": self._stop,
+            "transformers": metadata.version("transformers"),
+        }
+
+        def ask(requests: Sequence[Request]) -> Iterator[tuple[int, Reply]]:
+            return self._ask(requests, runtime)
+
+        draws = self._temperature > 0
+        return kept_or_asked(prompts, identity, draws, self._cache, ask, runtime)
+
+    def _ask(self, requests: Sequence[Request], runtime: Runtime) -> Iterator[tuple[int, Reply]]:
+        tokenizer, model = self._weights.load()
+        ids = [self._ids(tokenizer, request.prompt) for request in requests]
+        self._fits(model, ids)
+        for place, tokens in written(
+            tokenizer,
+            model,
+            ids,
+            runtime,
+            max_tokens=self._max_tokens,
+            stop=self._stop,
+            temperature=self._temperature,
+            top_p=self._top_p,
+            seeds=[[self._seed, request.prompt, request.draw] for request in requests],
+        ):
+            text = tokenizer.decode(tokens, skip_special_tokens=True)
+            for stop in self._stop:
+                text = text.partition(stop)[0]
+            yield place, Reply(text, len(ids[place]), len(tokens))
+
+    def _ids(self, tokenizer: Any, prompt: str) -> list[int]:
+        if self._chat and getattr(tokenizer, "chat_template", None):
+            messages = [{"role": "user", "content": prompt}]
+            if self._system is not None:
+                messages.insert(0, {"role": "system", "content": self._system})
+            try:
+                text = tokenizer.apply_chat_template(
+                    messages, tokenize=False, add_generation_prompt=True
+                )
+            except Exception as error:  # a template may raise what it likes
+                raise UserError(
+                    f"model {self._weights.model}: its chat template refuses the prompt ({error}); "
+                    "leave lm.system out, or set lm.chat=false"
+                ) from error
+            found: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+            return found
+        if self._system is not None:
+            raise UserError("lm.system: this model has no chat template, or lm.chat is false")
+        plain: list[int] = tokenizer(prompt)["input_ids"]
+        return plain
+
+    def _fits(self, model: Any, ids: list[list[int]]) -> None:
+        limit = getattr(model.config, "max_position_embeddings", None)
+        if limit is None:
+            return  # T5 and others with relative positions
+        room = limit if model.config.is_encoder_decoder else limit - self._max_tokens
+        longer = [len(one) for one in ids if len(one) > room]
+        if longer:
+            raise UserError(
+                f"model {self._weights.model}: {len(longer)} prompts are longer than the "
+                f"{room:,} tokens it takes, the longest has {max(longer):,}: give it fewer or "
+                "shorter passages"
+            )

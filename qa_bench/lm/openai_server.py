@@ -1,0 +1,310 @@
+"""Any server that talks as OpenAI's does: vLLM, llama.cpp, Ollama, and those on the network.
+
+``/chat/completions`` and ``/completions`` of https://platform.openai.com/docs/api-reference.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import os
+import random
+import re
+import ssl
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from qa_bench import __version__
+from qa_bench.errors import UserError
+from qa_bench.lm.cache import kept_or_asked
+from qa_bench.lm.connection import Address, Connection, Pace, retry_after
+from qa_bench.lm.replies import Reply, Request
+from qa_bench.types import Runtime
+
+log = logging.getLogger(__name__)
+
+_PLACES = {"chat": "/chat/completions", "completions": "/completions"}
+_MAY_PASS = {408, 409, 425, 429}
+"""Statuses that may pass, beside those from 500."""
+_THIS_PROMPT = {400, 413, 422}
+"""Statuses that concern one prompt; any other one concerns all."""
+_LONGEST_PAUSE_S = 120.0
+
+
+class OpenAIServer:
+    """Asks many prompts at once; retries what may pass; keeps every reply.
+
+    The key is read from the environment when it is needed and goes into nothing but the request's
+    header.
+    """
+
+    labels = ("key_from", "concurrency", "requests_per_minute", "timeout_s", "tries", "backoff_s",
+              "cache")  # fmt: skip
+
+    def __init__(
+        self,
+        url: str,
+        model: str | None = None,
+        api: str = "chat",
+        system: str | None = None,
+        max_tokens: int | None = 64,
+        temperature: float | None = 0.0,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: Sequence[str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+        key_from: str | None = None,
+        concurrency: int = 16,
+        requests_per_minute: float | None = None,
+        timeout_s: float = 120,
+        tries: int = 5,
+        backoff_s: float = 1,
+        cache: str | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings; nothing is asked yet.
+
+        Args:
+            url: the server's address up to ``/v1``.
+            model: its name on the server.
+            api: chat or completions.
+            system: system message before the prompt; chat only.
+            max_tokens: longest reply in tokens; None leaves it to the server.
+            temperature: 0 for the likeliest reply; None leaves it to the server.
+            top_p: None leaves it to the server.
+            seed: of drawn replies, raised by one a draw; None lets the server draw as it likes.
+            stop: strings that end a reply.
+            extra: more fields for the request's body.
+            key_from: environment variable that holds the key; None for no key.
+            concurrency: requests under way at once.
+            requests_per_minute: the most that start in a minute; None for no limit.
+            timeout_s: seconds for one request.
+            tries: requests for one prompt before it counts as failed.
+            backoff_s: pause after the first try in seconds; doubled after each.
+            cache: file of replies; None to keep none.
+            about: for people.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        self._address = Address(url)
+        if not model:
+            raise UserError("lm.model: set it to the name of the model on the server")
+        if api not in _PLACES:
+            raise UserError(f"lm.api must be chat or completions, got '{api}'")
+        if system is not None and api != "chat":
+            raise UserError("lm.system: only api=chat has a system message")
+        for name, value, least in (
+            ("concurrency", concurrency, 1), ("tries", tries, 1), ("max_tokens", max_tokens, 1),
+        ):  # fmt: skip
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise UserError(f"lm.{name} must be a whole number >= {least}, got '{value}'")
+        for name, number in (
+            ("timeout_s", timeout_s),
+            ("requests_per_minute", requests_per_minute),
+        ):
+            if number is not None and not number > 0:
+                raise UserError(f"lm.{name} must be more than 0, got '{number}'")
+        if temperature is not None and temperature < 0:
+            raise UserError(f"lm.temperature must be 0 or more, got '{temperature}'")
+        if key_from is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key_from):
+            # Not repeated: it may be the key itself.
+            raise UserError("lm.key_from must be the name of an environment variable")
+        fields = {
+            "model": model,
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "top_p": top_p,
+            "seed": seed,
+            "stop": list(stop) if stop else None,
+            **(extra or {}),
+        }
+        self._fields = {name: value for name, value in fields.items() if value is not None}
+        self._api, self._system, self._seed = api, system, seed
+        self._draws = temperature is None or temperature > 0
+        self._key_from, self._concurrency, self._tries = key_from, concurrency, tries
+        self._per_minute, self._timeout, self._backoff = requests_per_minute, timeout_s, backoff_s
+        self._cache = Path(cache) if cache else None
+
+    def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
+        """See ``LanguageModel``.
+
+        Raises:
+            UserError: no prompt could be replied to, the server refuses all, or the key is missing.
+        """
+        identity = {
+            "url": self._address.shown,
+            "api": self._api,
+            "system": self._system,
+            **self._fields,
+        }
+        return kept_or_asked(prompts, identity, self._draws, self._cache, self._ask, runtime)
+
+    def _ask(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply]]:
+        asking = _Asking(self, requests)
+        pool = ThreadPoolExecutor(min(self._concurrency, len(requests)))
+        try:
+            places = {pool.submit(asking.reply, one): n for n, one in enumerate(requests)}
+            for done in as_completed(places):
+                yield places[done], done.result()
+        finally:
+            asking.stop()
+            pool.shutdown(cancel_futures=True)
+            asking.stop()  # those that were just opening
+
+    def _key(self) -> str | None:
+        if self._key_from is None:
+            return None
+        key = os.environ.get(self._key_from, "").strip()
+        if not key:
+            raise UserError(f"lm.key_from: the environment variable {self._key_from} is not set")
+        if not re.fullmatch(r"[!-~]+", key):
+            raise UserError(f"lm.key_from: what {self._key_from} holds cannot be a key")
+        return key
+
+    def _body(self, request: Request) -> bytes:
+        body: dict[str, Any] = dict(self._fields)
+        if self._seed is not None:
+            body["seed"] = self._seed + request.draw
+        if self._api == "chat":
+            messages = [{"role": "user", "content": request.prompt}]
+            if self._system is not None:
+                messages.insert(0, {"role": "system", "content": self._system})
+            body["messages"] = messages
+        else:
+            body["prompt"] = request.prompt
+        return json.dumps(body).encode()
+
+
+class _Asking:
+    """One call of ``generate``: its connections, its pace, and when to give the server up."""
+
+    def __init__(self, server: OpenAIServer, requests: Sequence[Request]) -> None:
+        self._server = server
+        self._key = server._key()
+        self._headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"qa-bench/{__version__}",
+        }
+        if self._key is not None:
+            self._headers["Authorization"] = f"Bearer {self._key}"
+        self._pace = Pace(server._per_minute)
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._connections: list[Connection] = []
+        self._in_a_row = 0
+        self._enough = max(10, 2 * server._concurrency)
+        """Prompts that fail in a row, until the others are not even asked: the server is away."""
+
+    def stop(self) -> None:
+        """Let every thread end at once."""
+        self._pace.stopped.set()
+        with self._lock:
+            for connection in self._connections:
+                connection.close()
+
+    def reply(self, request: Request) -> Reply:
+        """Ask until there is a reply or no hope.
+
+        Raises:
+            UserError: the server refuses whatever is asked.
+        """
+        body, why = self._server._body(request), ""
+        for tries in range(1, self._server._tries + 1):
+            if self._in_a_row >= self._enough:
+                why = why or "not asked: the server failed too many times in a row"
+                return Reply("", error=why)
+            self._pace.wait()
+            if self._pace.stopped.is_set():
+                return Reply("", error="stopped")
+            found, asked_for = self._try(body)
+            if isinstance(found, Reply):
+                self._in_a_row = 0
+                return found
+            why = found
+            if tries < self._server._tries:
+                self._pause(tries, asked_for)
+        with self._lock:
+            self._in_a_row += 1
+        return Reply("", error=f"{why} (tried {self._server._tries} times)")
+
+    def _pause(self, tries: int, asked_for: float | None) -> None:
+        if asked_for is not None:
+            self._pace.hold(min(asked_for, _LONGEST_PAUSE_S))
+            return
+        doubled = self._server._backoff * 2 ** (tries - 1)
+        self._pace.pause(min(doubled, _LONGEST_PAUSE_S) * random.uniform(0.5, 1))  # noqa: S311
+
+    def _connection(self) -> Connection:
+        """This thread's."""
+        if not hasattr(self._own, "connection"):
+            connection = Connection(self._server._address, self._server._timeout)
+            with self._lock:
+                self._connections.append(connection)
+            self._own.connection = connection
+        made: Connection = self._own.connection
+        return made
+
+    def _try(self, body: bytes) -> tuple[Reply | str, float | None]:
+        """The reply; or why there is none this time, and for how long the server asks to wait."""
+        place = _PLACES[self._server._api]
+        try:
+            status, headers, answer = self._connection().post(place, body, self._headers)
+        except TimeoutError:
+            return f"no reply in {self._server._timeout:g} s", None
+        except ssl.SSLCertVerificationError as error:
+            shown = self._server._address.shown
+            raise UserError(f"{shown}: certificate not valid: {error.verify_message}") from None
+        except OSError as error:
+            return f"no connection ({error.strerror or type(error).__name__})", None
+        except http.client.HTTPException as error:
+            return f"a broken reply ({type(error).__name__})", None
+        if status == 200:
+            return _parsed(answer), None
+        if status in _MAY_PASS or status >= 500:
+            return f"status {status}", retry_after(headers)
+        if status in _THIS_PROMPT:
+            return Reply("", error=f"status {status}{self._said(answer)}"), None
+        # What a server says of a wrong key may repeat it.
+        said = "" if status in (401, 403) else self._said(answer)
+        hint = " (is lm.key_from set, and the key right?)" if status in (401, 403) else ""
+        raise UserError(f"{self._server._address.shown}{place}: status {status}{said}{hint}")
+
+    def _said(self, answer: bytes) -> str:
+        """What the server says of an error, in one short line without the key."""
+        text = answer[:4000].decode("utf-8", "replace")
+        try:
+            told = json.loads(text)
+            error = told.get("error", told)
+            text = str(error.get("message", error) if isinstance(error, dict) else error)
+        except (ValueError, AttributeError, RecursionError):
+            pass
+        if self._key is not None:
+            text = text.replace(self._key, "…")
+        line = " ".join(text.split())[:200]
+        return f": {line}" if line else ""
+
+
+def _parsed(answer: bytes) -> Reply | str:
+    """The reply in a server's JSON; or what is wrong with it."""
+    try:
+        told = json.loads(answer)
+        choice = told["choices"][0]
+        text = choice["message"]["content"] if "message" in choice else choice["text"]
+        if text is None and choice.get("finish_reason"):
+            text = ""  # a model that used up its tokens thinking
+        used = told.get("usage") or {}
+        read, wrote = used.get("prompt_tokens") or 0, used.get("completion_tokens") or 0
+    except ValueError:
+        return "a reply that is no JSON" if answer.strip() else "an empty reply"
+    except (KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        return "a reply without choices[0]"
+    if not isinstance(text, str) or not isinstance(read, int) or not isinstance(wrote, int):
+        return "a reply without text"
+    return Reply(text, read, wrote)

@@ -1,0 +1,76 @@
+"""What is asked of a language model, what it replies, and what a reader makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from qa_bench.types import Runtime
+
+
+class Reply(NamedTuple):
+    """What a model made of one prompt.
+
+    Attributes:
+        text: the reply; empty where it failed.
+        prompt_tokens: tokens the model read; 0 where a server does not tell.
+        completion_tokens: tokens it wrote; 0 where a server does not tell.
+        error: why there is no reply, in one line; None where there is one.
+    """
+
+    text: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    error: str | None = None
+
+
+class Request(NamedTuple):
+    """A prompt; and where replies are drawn, the how manieth draw it is, from 0."""
+
+    prompt: str
+    draw: int = 0
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """Replies to prompts."""
+
+    def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
+        """One reply a prompt, in order; one with an ``error`` where there is none to be had.
+
+        Where replies are drawn (``temperature`` above 0), a prompt that stands there n times gets
+        n draws.
+
+        Raises:
+            UserError: no prompt at all could be replied to.
+        """
+        ...
+
+
+class Answers(list[str]):
+    """A reader's answers, with those that failed and what they cost.
+
+    Attributes:
+        failed: question's place in the set to why it has no answer. Its answer is empty.
+        costs: counts for the manifest, such as tokens.
+    """
+
+    def __init__(
+        self,
+        answers: Iterable[str],
+        failed: dict[int, str] | None = None,
+        costs: dict[str, int] | None = None,
+    ) -> None:
+        """Keep them."""
+        super().__init__(answers)
+        self.failed = failed or {}
+        self.costs = costs or {}
+
+
+def tokens(replies: Iterable[Reply]) -> dict[str, int]:
+    """The tokens of all replies, whether the model made them just now or they were kept."""
+    read = wrote = 0
+    for reply in replies:
+        read += reply.prompt_tokens
+        wrote += reply.completion_tokens
+    return {"prompt_tokens": read, "completion_tokens": wrote}

@@ -1,0 +1,1 @@
+"""Readers: answers from the best passages of a run."""

@@ -1,0 +1,158 @@
+"""Fusion-in-decoder: T5 encodes each passage by itself, and decodes from all of them at once.
+
+Source: Izacard and Grave 2021, Leveraging passage retrieval with generative models (EACL), and
+their code, github.com/facebookresearch/FiD: the inputs' form, 250 tokens a passage, answers of at
+most 50 tokens, greedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qa_bench.errors import UserError
+from qa_bench.lm.decoding import batches, generated, padded, working
+from qa_bench.lm.prompts import filled
+from qa_bench.lm.replies import Answers
+from qa_bench.lm.weights import Weights
+from qa_bench.progress import progress
+from qa_bench.ranked import Ranked
+from qa_bench.retriever.torch_tools import devices
+from qa_bench.types import Runtime
+
+if TYPE_CHECKING:
+    import torch
+
+
+class FusionInDecoder:
+    """Reads any T5 checkpoint; one that was trained for it answers well.
+
+    A passage's states do not depend on what it is batched with, as padding is masked and then left
+    out: the decoder sees the passages' own tokens only.
+    """
+
+    labels = ("sha256",)
+    depends = ("transformers",)
+
+    def __init__(
+        self,
+        model: str | None = None,
+        revision: str | None = None,
+        precision: str = "fp32",
+        depth: int = 100,
+        passage: str = "question: {question} title: {title} context: {text}",
+        max_length: int = 250,
+        max_tokens: int = 50,
+        sha256: Mapping[str, str] | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings; nothing is loaded yet.
+
+        Args:
+            model: see ``Weights``.
+            revision: see ``Weights``.
+            precision: see ``Weights``.
+            depth: passages a question it reads.
+            passage: what the encoder is given: {question}, {title} and {text}.
+            max_length: tokens it is cut to, the end token among them.
+            max_tokens: longest answer in tokens.
+            sha256: see ``Weights``.
+            about: for people.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        self._weights = Weights.of(model, revision, precision, sha256, "reader")
+        for name, value in (
+            ("depth", depth),
+            ("max_length", max_length),
+            ("max_tokens", max_tokens),
+        ):
+            if not isinstance(value, int) or value < 1:
+                raise UserError(f"reader.{name} must be a whole number >= 1, got '{value}'")
+        if "{question}" not in passage or "{text}" not in passage:
+            raise UserError("reader.passage needs {question} and {text} in it")
+        self.depth = depth
+        self._passage, self._max_length, self._max_tokens = passage, max_length, max_tokens
+
+    def sources(self) -> dict[str, str]:
+        """Identity of the model's content."""
+        return {"reader_model": self._weights.identity()}
+
+    def read(self, ranked: Ranked, runtime: Runtime) -> Answers:
+        """See ``Reader``; a question without hits has no answer.
+
+        Raises:
+            UserError: the model cannot be loaded, or is no T5.
+        """
+        tokenizer, model = self._weights.load()
+        if getattr(model.config, "model_type", None) not in ("t5", "mt5", "umt5"):
+            # Others know a token's place in the whole input, which the decoder would see mixed up.
+            raise UserError(f"reader.model: {self._weights.model} is no T5")
+        groups = [(place, hits) for place, hits in ranked.groups() if hits.stop > hits.start]
+        device = devices(runtime)[0]
+        answers, costs = [""] * len(ranked.questions), {"prompt_tokens": 0, "completion_tokens": 0}
+        bar = progress(len(groups), "read", "questions", runtime)
+        with bar, working(runtime):
+            model = model.to(device)
+            for place, hits in groups:
+                ids = self._ids(tokenizer, ranked, place, hits)
+                states = encoded(model, ids, runtime, device)
+                [tokens] = decoded(model, [states], self._max_tokens)
+                answers[place] = tokenizer.decode(tokens, skip_special_tokens=True).strip()
+                costs["prompt_tokens"] += len(states)
+                costs["completion_tokens"] += len(tokens)
+                bar.update(1)
+        return Answers(answers, costs=costs)
+
+    def _ids(self, tokenizer: Any, ranked: Ranked, place: int, hits: slice) -> list[list[int]]:
+        question = ranked.questions.questions[place].text
+        texts = [
+            filled(
+                self._passage,
+                question=question,
+                title=ranked.titles[hit],
+                text=ranked.texts[hit],
+            )
+            for hit in range(hits.start, hits.stop)[: self.depth]
+        ]
+        found: list[list[int]] = tokenizer(texts, truncation=True, max_length=self._max_length)[
+            "input_ids"
+        ]
+        return found
+
+
+def encoded(
+    model: Any, ids: list[list[int]], runtime: Runtime, device: torch.device
+) -> torch.Tensor:
+    """The states of all tokens of all passages, in order; of shape (tokens, width)."""
+    import torch
+
+    states: list[Any] = [None] * len(ids)
+    for places in batches([len(one) for one in ids], runtime, device):
+        some = [ids[place] for place in places]
+        tokens, mask = padded(some, model.config.pad_token_id or 0, left=False)
+        with torch.inference_mode():
+            found = model.encoder(input_ids=tokens.to(device), attention_mask=mask.to(device))
+        for place, row, one in zip(places, found.last_hidden_state, some, strict=True):
+            states[place] = row[: len(one)]
+    return torch.cat(states)
+
+
+def decoded(model: Any, states: list[torch.Tensor], max_tokens: int) -> list[list[int]]:
+    """The tokens of each question's answer, from its states (tokens, width)."""
+    import torch
+    from transformers.modeling_outputs import BaseModelOutput
+
+    together = torch.nn.utils.rnn.pad_sequence(states, batch_first=True)
+    mask = torch.zeros(together.shape[:2], dtype=torch.int64, device=together.device)
+    for number, row in enumerate(states):
+        mask[number, : len(row)] = 1
+    outputs: Any = BaseModelOutput
+    return generated(
+        model,
+        max_tokens,
+        skip=1,
+        encoder_outputs=outputs(last_hidden_state=together),
+        attention_mask=mask,
+    )

@@ -1,0 +1,120 @@
+"""A reader that asks a language model, with the passages in the prompt or without any."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from qa_bench.errors import UserError
+from qa_bench.lm.prompts import Passages, filled
+from qa_bench.lm.replies import Answers, LanguageModel, tokens
+from qa_bench.ranked import Ranked
+from qa_bench.types import Runtime
+
+_THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL | re.IGNORECASE)
+_LABEL = re.compile(
+    r"[\W_]*(?:(?:final |short )?answer|a)\s*[*_]*:[\s*_]*|the (?:final |short )?answer is:?\s+",
+    re.IGNORECASE,
+)
+_LABELLED = re.compile(r"[\W_]*(?:final |short )?answer\s*[*_]*:", re.IGNORECASE)
+_AROUND = " \t\"'`“”‘’«»*_"
+
+
+class Generative:
+    """Fills a prompt with the question and its best passages; the reply's short answer is taken.
+
+    Every prompt of the set goes to the language model in one batch.
+    """
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        prompt: str,
+        passage: str = "{title}\n{text}",
+        between: str = "\n\n",
+        depth: int = 5,
+        words: int | None = None,
+        short: bool = True,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings.
+
+        Args:
+            lm: the language model.
+            prompt: template with {question} and, unless depth is 0, {passages}.
+            passage: template of one passage: {rank} (from 1), {title} and {text}.
+            between: what stands between two passages.
+            depth: passages a question it is given; 0 for none: the model answers by heart.
+            words: of a passage's text that it is given; None for all.
+            short: take the short answer out of the reply, see ``short_answer``.
+            about: for people.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        if not isinstance(lm, LanguageModel):
+            raise UserError("reader.lm: choose a language model, such as lm@reader.lm=openai")
+        if not isinstance(depth, int) or depth < 0:
+            raise UserError(f"reader.depth must be a whole number >= 0, got '{depth}'")
+        self._passages = Passages(passage, between, words)
+        self._passages.check("reader")
+        if "{question}" not in prompt:
+            raise UserError("reader.prompt has no {question} in it")
+        if ("{passages}" in prompt) != (depth > 0):
+            raise UserError(
+                "reader.prompt has no {passages} in it: add it, or set reader.depth=0"
+                if depth
+                else "reader.prompt has {passages} in it, but reader.depth is 0: there are none"
+            )
+        self.depth = depth
+        self._lm, self._prompt, self._short = lm, prompt, short
+
+    def sources(self) -> dict[str, str]:
+        """Identity of the language model, where it can be told."""
+        told: dict[str, str] = getattr(self._lm, "sources", dict)()
+        return told
+
+    def read(self, ranked: Ranked, runtime: Runtime) -> Answers:
+        """See ``Reader``; the questions the model could not be asked are marked as failed.
+
+        Raises:
+            UserError: no question could be asked.
+        """
+        prompts = [
+            filled(
+                self._prompt,
+                question=ranked.questions.questions[place].text,
+                passages=self._passages.of(ranked, range(hits.start, hits.stop)[: self.depth]),
+            )
+            for place, hits in ranked.groups()
+        ]
+        replies = self._lm.generate(prompts, runtime)
+        return Answers(
+            [short_answer(reply.text) if self._short else reply.text for reply in replies],
+            {place: reply.error for place, reply in enumerate(replies) if reply.error is not None},
+            tokens(replies),
+        )
+
+
+def short_answer(reply: str) -> str:
+    """The short answer in a model's reply.
+
+    1. Thoughts between <think> and </think> are dropped, also when they never end.
+    2. The first line that begins with "Answer:" ("Final answer:", "Short answer:") is taken; else
+       the first line that is not empty. Is nothing beside the label, the line after it is taken.
+    3. A label at its beginning goes: those, "A:" and "The answer is".
+    4. So do quotes, back-ticks, asterisks and underscores around it, and marks at its end (.,;:!).
+    """
+    lines = [line.strip() for line in _THOUGHT.sub("", reply).splitlines() if line.strip()]
+    labelled = next((n for n, line in enumerate(lines) if _LABELLED.match(line)), 0)
+    for line in lines[labelled : labelled + 2]:
+        found = _LABEL.match(line)
+        text = line[found.end() :] if found else line
+        previous = None
+        while text != previous:
+            previous = text
+            text = text.strip(_AROUND).rstrip(".,;:!")
+        if text:
+            return text
+    return ""

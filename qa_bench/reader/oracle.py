@@ -1,0 +1,51 @@
+"""The upper bound: what a reader would reach that answers whenever an answer was retrieved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from qa_bench.metric.matching import answer_test, get_mode
+from qa_bench.ranked import Ranked
+from qa_bench.text import nfd
+from qa_bench.types import Runtime
+
+
+class Oracle:
+    """Answers with a gold answer where one of the passages holds one, else not at all.
+
+    Its EM is ``answer_recall`` at its depth: what a perfect reader could reach on this run. Where
+    the answers are patterns, it answers with the text that one matches.
+    """
+
+    sees_answers = True
+
+    def __init__(
+        self, depth: int = 100, mode: str = "dpr", about: Mapping[str, Any] | None = None
+    ) -> None:
+        """Keep the settings.
+
+        Args:
+            depth: passages a question it looks at.
+            mode: whose rules say that a passage holds an answer, see ``has_answer``.
+            about: for people.
+        """
+        self.depth, self._mode = depth, mode
+
+    def read(self, ranked: Ranked, runtime: Runtime) -> list[str]:
+        """A gold answer, or nothing."""
+        find = self._pattern if ranked.questions.match == "regex" else self._string
+        answers = []
+        for question, (_, hits) in zip(ranked.questions, ranked.groups(), strict=True):
+            texts = (ranked.texts[hit] for hit in range(hits.start, hits.stop))
+            answers.append(find(question.answers, texts))
+        return answers
+
+    def _string(self, answers: Sequence[str], texts: Iterable[str]) -> str:
+        tests = [(answer, answer_test([answer], "string", self._mode)) for answer in answers]
+        return next((answer for text in texts for answer, test in tests if test(text)), "")
+
+    def _pattern(self, answers: Sequence[str], texts: Iterable[str]) -> str:
+        patterns = get_mode(self._mode).patterns(answers)
+        found = (pattern.search(nfd(text)) for text in texts for pattern in patterns)
+        return next((match.group() for match in found if match), "")

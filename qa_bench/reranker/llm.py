@@ -1,0 +1,155 @@
+"""A language model that orders passages: windows from the end of the list to its beginning.
+
+Source: Sun et al. 2023, Is ChatGPT good at search? (RankGPT; EMNLP) and their code,
+github.com/sunnweiwei/RankGPT: the prompt, 300 words a passage, windows of 20 every 10, and how a
+reply is repaired.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.lm.prompts import Passages, filled
+from qa_bench.lm.replies import LanguageModel, Reply
+from qa_bench.ranked import Ranked
+from qa_bench.types import Runtime
+
+
+class ListwiseReranker:
+    """Asks for the order of a window of passages, all questions at once, window after window.
+
+    A hit's score is how many hits of its question stand below it.
+
+    RankGPT stops before a window that would begin above the first hit, so that where depth less
+    ``window`` is no multiple of ``step`` the first hits are never looked at, and a list shorter
+    than a window is left as it is. Here the last window begins at the first hit.
+    """
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        prompt: str,
+        passage: str = "[{rank}] Title: {title} Content: {text}",
+        between: str = "\n\n",
+        depth: int = 100,
+        keep: int | None = None,
+        window: int = 20,
+        step: int = 10,
+        words: int | None = 300,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings.
+
+        Args:
+            lm: the language model.
+            prompt: template with {question}, {passages} and {number}, of passages.
+            passage: template of one passage: {rank} (in the window, from 1), {title} and {text}.
+            between: what stands between two passages.
+            depth: hits a question it orders.
+            keep: how many of them stay in the run; None: as many as the run shall have.
+            window: passages in one prompt.
+            step: by how many the next window is nearer to the first hit.
+            words: of a passage that the model is given; None for all.
+            about: for people.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        if not isinstance(lm, LanguageModel):
+            raise UserError("reranker.lm: choose a language model, such as lm@reranker.lm=openai")
+        for name, value in (
+            ("depth", depth), ("keep", keep), ("window", window), ("step", step),
+        ):  # fmt: skip
+            optional = name == "keep" and value is None
+            if not optional and (not isinstance(value, int) or value < 1):
+                raise UserError(f"reranker.{name} must be a whole number >= 1, got '{value}'")
+        if window < 2 or step > window:
+            raise UserError("reranker.window must be 2 or more, and reranker.step at most as much")
+        if "{question}" not in prompt or "{passages}" not in prompt:
+            raise UserError("reranker.prompt needs {question} and {passages} in it")
+        self.depth, self.keep = depth, keep
+        self._passages = Passages(passage, between, words)
+        self._passages.check("reranker")
+        self._lm, self._prompt, self._window, self._step = lm, prompt, window, step
+
+    def sources(self) -> dict[str, str]:
+        """Identity of the language model, where it can be told."""
+        told: dict[str, str] = getattr(self._lm, "sources", dict)()
+        return told
+
+    def rerank(self, ranked: Ranked, runtime: Runtime) -> np.ndarray:
+        """See ``Reranker``.
+
+        Raises:
+            UserError: a window was not replied to; the replies that came are kept for the next run.
+        """
+        orders = {
+            place: list(range(hits.start, min(hits.stop, hits.start + self.depth)))
+            for place, hits in ranked.groups()
+        }
+        windows = {place: list(self._windows(len(order))) for place, order in orders.items()}
+        failed: dict[int, str] = {}
+        for turn in range(max(map(len, windows.values()), default=0)):
+            asked = [
+                (place, windows[place][turn])
+                for place in orders
+                if turn < len(windows[place]) and place not in failed
+            ]
+            prompts = [
+                self._filled(ranked, place, orders[place][window]) for place, window in asked
+            ]
+            for (place, window), reply in zip(asked, self._replies(prompts, runtime), strict=True):
+                if reply.error is not None:
+                    failed[place] = reply.error
+                else:
+                    hits = orders[place][window]
+                    orders[place][window] = [hits[n] for n in permutation(reply.text, len(hits))]
+        if failed:
+            qids = [ranked.questions.questions[place].qid for place in failed]
+            raise UserError(
+                f"reranker: {len(failed)} of {len(orders)} questions failed "
+                f"({next(iter(failed.values()))}): {', '.join(qids)}; the replies of the others "
+                "are kept, run it again"
+            )
+        scores = np.full(len(ranked), -np.inf, dtype=np.float32)
+        for order in orders.values():
+            scores[order] = np.arange(len(order))[::-1]
+        return scores
+
+    def _replies(self, prompts: list[str], runtime: Runtime) -> list[Reply]:
+        return self._lm.generate(prompts, runtime) if prompts else []
+
+    def _windows(self, count: int) -> Iterator[slice]:
+        """Windows over so many hits, the last hits first; none over fewer than two."""
+        if count < 2:
+            return
+        end = count
+        while True:
+            start = max(0, end - self._window)
+            yield slice(start, end)
+            if start == 0:
+                return
+            end -= self._step
+
+    def _filled(self, ranked: Ranked, place: int, hits: list[int]) -> str:
+        return filled(
+            self._prompt,
+            question=ranked.questions.questions[place].text,
+            passages=self._passages.of(ranked, hits),
+            number=str(len(hits)),
+        )
+
+
+def permutation(reply: str, count: int) -> list[int]:
+    """The order a reply asks for, as places from 0 of ``count`` passages.
+
+    As RankGPT repairs it: every run of digits is a passage's number; of a number that comes again
+    only the first counts, unknown ones do not; passages that are not named follow in their order.
+    """
+    named = (int(digits) - 1 for digits in re.findall(r"[0-9]{1,9}", reply))
+    return list(dict.fromkeys([*(n for n in named if 0 <= n < count), *range(count)]))

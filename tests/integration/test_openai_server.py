@@ -1,0 +1,441 @@
+"""A reader behind an OpenAI-compatible server that goes wrong in every way servers do."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qa_bench.errors import UserError
+from qa_bench.lm.openai_server import OpenAIServer
+from qa_bench.types import Runtime
+
+QUIET = Runtime(progress=False)
+KEY = "sk-a-secret-that-must-not-show"
+FAULTS = ("refuse", "stall", "drip", "429", "500", "malformed", "empty", "nothing", "null", "half",
+          "half closed", "not http")  # fmt: skip
+
+
+class Server(ThreadingHTTPServer):
+    """Replies in capitals; ``fault(prompt, n)`` tells what goes wrong the n-th time."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+        self.fault: Callable[[str, int], str | None] = lambda prompt, n: None
+        self.reply: Callable[[str], str] = str.upper
+        self.seconds = 0.0
+        self.lock = threading.Lock()
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.times: list[float] = []
+        self.asked: Counter[str] = Counter()
+        self.under_way = self.most = 0
+        self.busy = 0.0
+        self.over = threading.Event()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up are what is tested."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+    def do_POST(self) -> None:
+        server, began = self.server, time.monotonic()
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompt = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
+        with server.lock:
+            server.bodies.append({"path": self.path, **body})
+            server.headers.append(dict(self.headers))
+            server.times.append(began)
+            server.asked[prompt] += 1
+            times = server.asked[prompt]
+            server.under_way += 1
+            server.most = max(server.most, server.under_way)
+        time.sleep(server.seconds)
+        text = server.reply(prompt)
+        chat = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        told = {
+            "choices": [chat if "messages" in body else {"text": text, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": len(prompt.split()), "completion_tokens": 2},
+        }
+        with server.lock:
+            server.under_way -= 1
+            server.busy += time.monotonic() - began
+        self.send(server.fault(prompt, times), json.dumps(told).encode())
+
+    def send(self, fault: str | None, whole: bytes) -> None:
+        if fault == "refuse":
+            self.connection.shutdown(socket.SHUT_RDWR)
+        elif fault == "stall":
+            self.server.over.wait(5)
+        elif fault == "drip":
+            self.answer(200, whole[:0], len(whole))
+            for byte in whole:
+                if self.server.over.wait(0.05):
+                    break
+                self.wfile.write(bytes([byte]))
+        elif fault == "half":
+            self.answer(200, whole[: len(whole) // 2], len(whole))
+            self.connection.shutdown(socket.SHUT_RDWR)
+        elif fault == "half closed":  # no length: the end of the connection is the end
+            self.answer(200, whole[: len(whole) // 2], None)
+        elif fault == "not http":
+            self.wfile.write(b"220 smtp.example.org ESMTP\r\n")
+            self.close_connection = True
+        elif fault in ("malformed", "empty", "nothing", "null"):
+            bad = {"malformed": b'{"choices": [', "empty": b"", "nothing": b"{}", "null": b"null"}
+            self.answer(200, bad[fault])
+        elif fault is None:
+            self.answer(200, whole)
+        else:
+            status, _, after = fault.partition(" ")
+            message = f"no: {self.headers.get('Authorization')}"
+            bad = json.dumps({"error": {"message": message}}).encode()
+            self.answer(int(status), bad, len(bad), {"Retry-After": after} if after else {})
+
+    def answer(
+        self, status: int, body: bytes, length: int | None = -1, more: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        if length is None:
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(len(body) if length < 0 else length))
+        for name, value in (more or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    thread = threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield made
+    made.over.set()
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def model(server: Server) -> Callable[..., OpenAIServer]:
+    def make(**settings: Any) -> OpenAIServer:
+        known = {"url": server.url, "model": "m", "timeout_s": 0.5, "backoff_s": 0.01}
+        return OpenAIServer(**{**known, **settings})
+
+    return make
+
+
+# What is asked
+
+
+def test_chat(server: Server, model: Any) -> None:
+    lm = model(system="Be brief.", seed=7, stop=["\n"], extra={"reasoning_effort": "low"})
+    replies = lm.generate(["hello", "good bye"], QUIET)
+    assert [reply[:3] for reply in replies] == [("HELLO", 1, 2), ("GOOD BYE", 2, 2)]
+    body = next(body for body in server.bodies if body["messages"][1]["content"] == "hello")
+    assert body == {
+        "path": "/v1/chat/completions",
+        "model": "m",
+        "max_tokens": 64,
+        "temperature": 0.0,
+        "seed": 7,
+        "stop": ["\n"],
+        "reasoning_effort": "low",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "hello"},
+        ],
+    }
+    assert "Authorization" not in server.headers[0]
+
+
+def test_completions(server: Server, model: Any) -> None:
+    lm = model(api="completions", max_tokens=None, temperature=None)
+    assert lm.generate(["hello"], QUIET)[0].text == "HELLO"
+    assert server.bodies == [{"path": "/v1/completions", "model": "m", "prompt": "hello"}]
+
+
+def test_nothing_is_asked_twice(server: Server, model: Any, tmp_path: Path) -> None:
+    cache = str(tmp_path / "replies.sqlite")
+    first = model(cache=cache).generate(["a", "b", "a"], QUIET)
+    assert [reply.text for reply in first] == ["A", "B", "A"]
+    assert server.asked == {"a": 1, "b": 1}
+    assert model(cache=cache).generate(["b", "a", "a"], QUIET) == [first[1], first[0], first[0]]
+    assert len(server.bodies) == 2
+    for other in ({"model": "n"}, {"max_tokens": 5}, {"system": "x"}, {"api": "completions"}):
+        before = len(server.bodies)
+        model(cache=cache, **other).generate(["a"], QUIET)
+        assert len(server.bodies) == before + 1, other
+    for same in ({"concurrency": 3}, {"timeout_s": 1}, {"tries": 2}):
+        model(cache=cache, **same).generate(["a"], QUIET)
+    assert len(server.bodies) == 6
+
+
+def test_draws(server: Server, model: Any, tmp_path: Path) -> None:
+    lm = model(cache=str(tmp_path / "replies.sqlite"), temperature=1, seed=10)
+    lm.generate(["a", "b", "a"], QUIET)
+    asked = sorted((body["messages"][0]["content"], body["seed"]) for body in server.bodies)
+    assert asked == [("a", 10), ("a", 11), ("b", 10)]
+    lm.generate(["a", "a", "a"], QUIET)
+    assert len(server.bodies) == 4
+    assert server.bodies[-1]["seed"] == 12
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_retried(fault: str, server: Server, model: Any) -> None:
+    server.fault = lambda prompt, n: fault if n <= 2 else None
+    replies = model().generate(["a", "b"], QUIET)
+    assert [reply.text for reply in replies] == ["A", "B"]
+    assert [reply.error for reply in replies] == [None, None]
+    assert min(server.asked.values()) >= 3
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_failed(fault: str, server: Server, model: Any, tmp_path: Path) -> None:
+    server.fault = lambda prompt, n: fault if prompt == "bad" else None
+    lm = model(tries=2, timeout_s=0.3, cache=str(tmp_path / "replies.sqlite"))
+    good, bad = lm.generate(["good", "bad"], QUIET)
+    assert (good.text, good.error) == ("GOOD", None)
+    assert bad.text == ""
+    assert bad.error.endswith("(tried 2 times)")
+    assert "\n" not in bad.error
+    server.fault = lambda prompt, n: None
+    before = server.asked["good"]
+    assert [reply.text for reply in lm.generate(["good", "bad"], QUIET)] == ["GOOD", "BAD"]
+    assert server.asked["good"] == before, "only the failed one is asked again"
+
+
+@pytest.mark.parametrize("fault", ["500", "empty"])
+def test_all_failed(fault: str, server: Server, model: Any) -> None:
+    server.fault = lambda prompt, n: fault
+    with pytest.raises(UserError, match=r"no reply at all: .*\(tried 2 times\)"):
+        model(tries=2).generate(["a", "b"], QUIET)
+
+
+def test_no_server(model: Any) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+        with pytest.raises(UserError, match="no reply at all: no connection"):
+            model(url=url, tries=2).generate(["a"], QUIET)
+
+
+def test_a_server_that_is_away_is_given_up(server: Server, model: Any) -> None:
+    server.fault = lambda prompt, n: None if prompt == "0" else "500"
+    replies = model(tries=2, concurrency=2).generate([str(n) for n in range(300)], QUIET)
+    assert replies[0].text == "0"
+    assert all(reply.error for reply in replies[1:])
+    assert replies[-1].error.startswith("not asked")
+    assert len(server.bodies) < 60
+
+
+def test_a_prompt_that_is_refused_is_not_asked_again(server: Server, model: Any) -> None:
+    server.fault = lambda prompt, n: "400" if prompt == "long" else None
+    _, refused = model().generate(["a", "long"], QUIET)
+    assert refused.error == "status 400: no: None"
+    assert server.asked["long"] == 1
+
+
+@pytest.mark.parametrize("status", ["401", "403", "404", "301"])
+def test_a_refusal_that_concerns_all_ends_it(
+    status: str, server: Server, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_KEY", KEY)
+    server.fault = lambda prompt, n: status
+    with pytest.raises(UserError, match=f"status {status}") as caught:
+        model(key_from="THE_KEY", concurrency=2).generate([str(n) for n in range(100)], QUIET)
+    assert KEY not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(server.bodies) < 20
+
+
+def test_retry_after_holds_all(server: Server, model: Any) -> None:
+    server.fault = lambda prompt, n: "429 1" if prompt == "0" and n == 1 else None
+    server.seconds = 0.02
+    model(concurrency=4).generate([str(n) for n in range(100)], QUIET)
+    longest = max(b - a for a, b in zip(server.times, server.times[1:], strict=False))
+    assert longest > 0.7, "nobody asked while the server wanted peace"
+    assert len(server.bodies) == 101
+
+
+def test_rate_limit(server: Server, model: Any) -> None:
+    model(requests_per_minute=1200, concurrency=8).generate([str(n) for n in range(21)], QUIET)
+    assert server.times[-1] - server.times[0] > 0.9 * 20 * 0.05
+
+
+def test_interrupted_at_once(server: Server, model: Any, tmp_path: Path) -> None:
+    """What came is kept, nobody waits for the rest."""
+    cache = str(tmp_path / "replies.sqlite")
+    server.fault = lambda prompt, n: None if prompt == "quick" else "stall"
+    lm = model(timeout_s=30, cache=cache)
+    asking = lm._ask
+
+    def interrupted(requests: Any) -> Iterator[Any]:
+        yield next(asking(requests))
+        raise KeyboardInterrupt
+
+    lm._ask = interrupted
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        lm.generate(["quick", "slow", "slower"], QUIET)
+    assert time.monotonic() - began < 4
+    assert model(cache=cache).generate(["quick"], QUIET)[0].text == "QUICK"
+    assert server.asked["quick"] == 1
+
+
+def test_saturated_with_1000_questions(server: Server, model: Any, tmp_path: Path) -> None:
+    server.seconds = 0.1
+    lm = model(concurrency=16, timeout_s=10, cache=str(tmp_path / "replies.sqlite"))
+    prompts = [f"question {n}" for n in range(1000)]
+    began = time.monotonic()
+    replies = lm.generate(prompts, QUIET)
+    wall = time.monotonic() - began
+    assert [reply.text for reply in replies] == [prompt.upper() for prompt in prompts]
+    assert server.most == 16
+    assert server.busy / wall > 0.6 * 16, "saturated, as far as a busy machine lets it be"
+    lm.generate(prompts, QUIET)
+    assert len(server.bodies) == 1000, "a repeated run makes no request"
+
+
+# The whole line
+
+
+def texts_of(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path, path.read_bytes()
+
+
+CAPITALS = {"France": "Paris", "Peru": "Lima", "Japan": "Tokyo", "Kenya": "Nairobi"}
+
+
+@pytest.fixture
+def asked_of(tmp_path: Path, cli: Any, server: Server) -> Callable[..., Any]:
+    questions = [
+        {"id": f"q{n}", "question": f"capital of {land}?", "answers": [city]}
+        for n, (land, city) in enumerate(CAPITALS.items())
+    ]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
+    run = [
+        {
+            "question": row["question"],
+            "answers": row["answers"],
+            "ctxs": [
+                {"id": f"{n}", "title": "A land", "text": f"Its capital is {row['answers'][0]}.",
+                 "score": 2.0},
+                {"id": "90", "title": "Other", "text": "Nothing here.", "score": 1.0},
+            ],
+        }
+        for n, row in enumerate(questions)
+    ]  # fmt: skip
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    server.reply = lambda prompt: (
+        "**Answer:** "
+        + next((city for city in CAPITALS.values() if f"capital is {city}" in prompt), "unknown")
+        + ".\nBecause it says so."
+    )
+
+    def ask(*words: str) -> Any:
+        return cli(
+            "run", "dataset=file", "dataset.path=q.jsonl", "run=run.json", "reader=generative",
+            f"reader.lm.url={server.url}", "reader.lm.model=m", "reader.lm.key_from=THE_KEY",
+            "reader.lm.timeout_s=1", "reader.lm.tries=2", "reader.lm.backoff_s=0.01", "--json",
+            *words, env={"THE_KEY": KEY},
+        )  # fmt: skip
+
+    return ask
+
+
+def test_line(asked_of: Any, server: Server, tmp_path: Path) -> None:
+    """A failed question is wrong, listed and asked again; the others are asked once."""
+    faults = {"France": "500", "Kenya": "half"}
+    server.fault = lambda prompt, n: (
+        "500"
+        if "Peru" in prompt
+        else next((faults[land] for land in faults if land in prompt and n == 1), None)
+    )
+    done = asked_of()
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["em"] == 0.75
+    assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
+    prompt = server.bodies[0]["messages"][0]["content"]
+    assert prompt.index("A land\nIts capital is") < prompt.index("Other\nNothing here.")
+    assert prompt.endswith("?\nAnswer:")
+    assert sorted(server.asked.values()) == [1, 2, 2, 2]
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("read: 1 of 4")]
+    assert line.endswith("(first: status 500 (tried 2 times)): q1")
+    [predictions] = tmp_path.glob("data/cache/read/*/predictions.jsonl")
+    answered = [json.loads(row) for row in predictions.read_text().splitlines()]
+    assert answered == [
+        {"id": "q0", "prediction": "Paris"},
+        {"id": "q2", "prediction": "Tokyo"},
+        {"id": "q3", "prediction": "Nairobi"},
+    ]
+    failed = json.loads(predictions.with_name("failed.jsonl").read_text())
+    assert failed == {"id": "q1", "why": "status 500 (tried 2 times)"}
+    counts = json.loads(predictions.with_name("manifest.json").read_text())["counts"]
+    assert (counts["failed"], counts["completion_tokens"]) == (1, 6)
+
+    requests = len(server.bodies)
+    server.fault = lambda prompt, n: None
+    mended = asked_of()
+    assert json.loads(mended.stdout)["em"] == 1
+    assert "questions failed, count as wrong" not in mended.stderr
+    assert len(server.bodies) == requests + 1, "only the failed one"
+    counts = json.loads(predictions.with_name("manifest.json").read_text())["counts"]
+    assert (counts["failed"], counts["completion_tokens"]) == (0, 8)
+
+    whole_replies = asked_of("reader.short=false")
+    assert json.loads(whole_replies.stdout)["em"] == 0
+    assert "4 kept, 0 to ask for" in whole_replies.stderr
+    assert len(server.bodies) == requests + 1, "the replies are on the disk"
+    for run in (done, mended, whole_replies):
+        assert KEY not in run.stdout + run.stderr
+    for path, content in texts_of(tmp_path):
+        assert KEY.encode() not in content, path
+
+
+def test_all_failed_leaves_no_answers(asked_of: Any, server: Server, tmp_path: Path) -> None:
+    server.fault = lambda prompt, n: "401"
+    done = asked_of()
+    assert done.returncode == 2
+    assert "status 401 (is lm.key_from set, and the key right?)" in done.stderr
+    assert KEY not in done.stderr + done.stdout
+    assert not list(tmp_path.glob("data/cache/read/*/predictions.jsonl"))
+    for path, content in texts_of(tmp_path):
+        assert KEY.encode() not in content, path
+
+
+def test_a_failure_is_logged_without_the_key(
+    server: Server, model: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("THE_KEY", KEY)
+    caplog.set_level(logging.DEBUG)
+    server.fault = lambda prompt, n: "422" if prompt == "bad" else None
+    replies = model(key_from="THE_KEY").generate(["good", "bad"], QUIET)
+    assert replies[1].error == "status 422: no: Bearer …"
+    assert KEY not in caplog.text

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from qa_bench.metric.em import ExactMatch
+from qa_bench.metric.evidence import Evidence
+from qa_bench.ranked import Ranked
+from qa_bench.reader.oracle import Oracle
+from qa_bench.types import Run, Runtime
+
+PASSAGES = [("p1", "Paris", "nothing here"), ("p2", "x", "It was in September 1969, in Paris.")]
+
+
+@pytest.mark.parametrize(
+    ("match", "answers", "wanted"),
+    [
+        ("string", {"q1": ["Rome", "paris"], "q2": ["Oslo"]}, ["paris", ""]),
+        ("regex", {"q1": [r"(", r"sept\w+ 19\d\d"], "q2": [r"^Paris"]}, ["September 1969", ""]),
+    ],
+)
+def test_a_gold_answer_where_a_passage_has_one(
+    make_passages, make_questions, match: str, answers: dict[str, list[str]], wanted: list[str]
+):
+    questions, passages = make_questions(answers, match), make_passages(PASSAGES)
+    run = Run.of(["q1", "q2"], [["p1", "p2"]] * 2, [[2.0, 1.0]] * 2)
+    told = Oracle(depth=2).read(Ranked.of(run, passages, questions, 2), Runtime())
+    assert told == wanted
+    assert Oracle(depth=1).read(Ranked.of(run, passages, questions, 1), Runtime()) == ["", ""]
+    evidence = Evidence(
+        questions,
+        run=run,
+        passages=passages,
+        predictions=dict(zip(["q1", "q2"], told, strict=True)),
+    )
+    assert ExactMatch().score(evidence)["em"].tolist() == (evidence.first_ranks > 0).tolist()
