@@ -62,8 +62,8 @@ def encode_ours(texts: str, threads: str, out: str, *changes: str) -> Any:
     """Our side, in a process of its own; ``changes`` are those of a trial."""
 
     def load() -> Callable[[list[str]], np.ndarray]:
+        from qa_bench.models import Source
         from qa_bench.retriever.encoder import Encoder
-        from qa_bench.retriever.models import Source
         from qa_bench.types import Runtime
 
         settings = dict(one.split("=") for one in changes)
@@ -84,10 +84,10 @@ def encode_theirs(texts: str, threads: str, out: str) -> Any:
         import torch
         from sentence_transformers import SentenceTransformer
 
-        from qa_bench.retriever.models import _folder
+        from qa_bench.models import model_folder
 
         torch.set_num_threads(int(threads))
-        return SentenceTransformer(str(_folder(MODEL)), device="cpu").encode
+        return SentenceTransformer(str(model_folder(MODEL)), device="cpu").encode
 
     return timed(load, texts, out)
 
@@ -123,11 +123,11 @@ def gflop(texts: str) -> Any:
     """GFLOP of the matrix products of all texts: linear layers and attention, without padding."""
     import transformers
 
-    from qa_bench.retriever.models import _folder
+    from qa_bench.models import model_folder
 
     inputs = json.loads(Path(texts).read_text(encoding="utf-8"))
-    tokenizer = transformers.AutoTokenizer.from_pretrained(str(_folder(MODEL)))
-    config = transformers.AutoConfig.from_pretrained(str(_folder(MODEL)))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(model_folder(MODEL)))
+    config = transformers.AutoConfig.from_pretrained(str(model_folder(MODEL)))
     ids = tokenizer(inputs, truncation=True, max_length=256)["input_ids"]
     tokens = np.array([len(one) for one in ids], dtype=np.float64)
     hidden, wide = config.hidden_size, config.intermediate_size

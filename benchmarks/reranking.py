@@ -42,12 +42,12 @@ def save_model(folder: Path) -> Path:
     from transformers import AutoTokenizer, BertForSequenceClassification
     from transformers.utils import logging
 
-    from qa_bench.retriever.models import _folder
+    from qa_bench.models import model_folder
 
     logging.set_verbosity_error()  # it would say that the head is random
     logging.disable_progress_bar()
     torch.manual_seed(0)
-    source, partial = str(_folder(MODEL)), folder.with_suffix(".partial")
+    source, partial = str(model_folder(MODEL)), folder.with_suffix(".partial")
     model = BertForSequenceClassification.from_pretrained(source, num_labels=1)
     torch.nn.init.normal_(model.classifier.weight, std=0.2)
     model.save_pretrained(partial)

@@ -47,7 +47,7 @@ class Semantic(ArticleByArticle):
         Raises:
             UserError: a setting is out of range or a pattern does not compile.
         """
-        from qa_bench.retriever.models import Source
+        from qa_bench.models import Source
 
         super().__init__(skip_titles)
         if not isinstance(percentile, int | float) or not 0 <= percentile <= 100:

@@ -11,7 +11,7 @@ import numpy as np
 
 from qa_bench.chunker.sentence_split import Span
 from qa_bench.errors import UserError
-from qa_bench.retriever.models import Source, _folder
+from qa_bench.models import Source, model_folder
 from qa_bench.stage import file_digest
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def loaded_tokenizer(name: str, revision: str | None) -> Tokenizer:
 
 def _file(name: str) -> Path | None:
     """The tokenizer's file on this machine; None for a name on the hub."""
-    folder = _folder(name)
+    folder = model_folder(name)
     if folder is None:
         return None
     path = folder / "tokenizer.json"

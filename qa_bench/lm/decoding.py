@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
-from qa_bench.retriever.torch_tools import devices
 from qa_bench.stage import digest
+from qa_bench.torch_tools import devices
 from qa_bench.types import Runtime
 
 if TYPE_CHECKING:

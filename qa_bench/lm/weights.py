@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.retriever.models import Source
+from qa_bench.models import Source
 from qa_bench.stage import file_digest
 
 

@@ -17,7 +17,7 @@ from qa_bench.lm.replies import Answers
 from qa_bench.lm.weights import Weights
 from qa_bench.progress import progress
 from qa_bench.ranked import Ranked
-from qa_bench.retriever.torch_tools import devices
+from qa_bench.torch_tools import devices
 from qa_bench.types import Runtime
 
 if TYPE_CHECKING:

@@ -13,8 +13,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.retriever.encoder import _CPU_TOKENS, _GPU_TOKENS, _quicken
-from qa_bench.retriever.torch_tools import devices, one_thread_each, onednn, worker_threads
+from qa_bench.torch_tools import (
+    CPU_TOKENS,
+    GPU_TOKENS,
+    devices,
+    one_thread_each,
+    onednn,
+    quicken,
+    worker_threads,
+)
 from qa_bench.types import Runtime
 
 
@@ -45,7 +52,7 @@ class Batches:
         self._devices = devices(runtime)
         self._on_cpu = self._devices[0].type == "cpu"
         if self._on_cpu and precision == "fp32" and onednn():
-            _quicken(model)
+            quicken(model)
         every = list(dict.fromkeys(self._devices))
         replicas = {device: model if len(every) == 1 else copy.deepcopy(model) for device in every}
         self._replicas = [replicas[device].to(device) for device in self._devices]
@@ -79,7 +86,7 @@ class Batches:
     def _batches(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
         """Places of rows of the same length, the longest first."""
         order = np.argsort(-lengths, kind="stable")
-        tokens = _CPU_TOKENS if self._on_cpu else _GPU_TOKENS
+        tokens = CPU_TOKENS if self._on_cpu else GPU_TOKENS
         for group in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
             if not len(group):
                 return

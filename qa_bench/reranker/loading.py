@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.retriever.models import Source, _checked, _dtype, _one_line, _quiet, _revision
+from qa_bench.models import Source, checked_name, quiet, revision_of, told_in_one_line, torch_dtype
 
 _SCORING = ("ForSequenceClassification", "ForCausalLM")
 _GENERATING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
@@ -25,15 +25,15 @@ def cross_encoder(source: Source) -> Any:
 
     with _told(source):
         model = CrossEncoder(
-            _checked(source),
+            checked_name(source),
             device="cpu",
-            revision=_revision(source),
+            revision=revision_of(source),
             trust_remote_code=source.trust_remote_code,
             max_length=source.max_length,
-            model_kwargs={"dtype": _dtype(source)},
+            model_kwargs={"dtype": torch_dtype(source)},
         )
         _need_head(source, getattr(model, "config", None), _SCORING, "a cross-encoder")
-        return model.eval().to(_dtype(source))
+        return model.eval().to(torch_dtype(source))
 
 
 def language_model(source: Source, gguf_file: str | None = None) -> tuple[Any, Any]:
@@ -49,9 +49,9 @@ def language_model(source: Source, gguf_file: str | None = None) -> tuple[Any, A
     import transformers
 
     with _told(source):
-        name = _checked(source)
+        name = checked_name(source)
         common: dict[str, Any] = {
-            "revision": _revision(source),
+            "revision": revision_of(source),
             "trust_remote_code": source.trust_remote_code,
         }
         if gguf_file is not None:
@@ -64,7 +64,7 @@ def language_model(source: Source, gguf_file: str | None = None) -> tuple[Any, A
             if config.is_encoder_decoder
             else transformers.AutoModelForCausalLM
         )
-        model = kind.from_pretrained(name, dtype=_dtype(source), **common)
+        model = kind.from_pretrained(name, dtype=torch_dtype(source), **common)
     if not tokenizer.is_fast:
         raise UserError(f"model {source.model}: its tokenizer is not a fast one: not supported")
     return tokenizer, model.eval()
@@ -99,7 +99,7 @@ def _told(source: Source) -> Iterator[None]:
     logger = logging.getLogger("transformers.modeling_utils")
     before = logger.level, logger.propagate
     try:
-        with _quiet(), _one_line(source):
+        with quiet(), told_in_one_line(source):
             logger.addHandler(reports)
             logger.setLevel(logging.WARNING)
             logger.propagate = False

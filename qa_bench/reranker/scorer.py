@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.models import Source
 from qa_bench.reranker.batches import Batches
 from qa_bench.reranker.loading import cross_encoder, decoder_start, language_model
 from qa_bench.reranker.pairs import Frame, Framed, Whole, frame_of, tokenised
-from qa_bench.retriever.models import Source
 from qa_bench.types import Runtime
 
 

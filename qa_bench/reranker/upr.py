@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.models import Source
 from qa_bench.progress import progress
 from qa_bench.ranked import Ranked
 from qa_bench.reranker.batches import Batches
@@ -21,7 +22,6 @@ from qa_bench.reranker.hits import (
 )
 from qa_bench.reranker.loading import decoder_start, language_model
 from qa_bench.reranker.pairs import tokenised
-from qa_bench.retriever.models import Source
 from qa_bench.types import Runtime
 
 

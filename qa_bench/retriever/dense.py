@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.models import Source, Text
 from qa_bench.progress import progress
 from qa_bench.retriever.encoder import loaded_encoder
 from qa_bench.retriever.exact import exact_search
-from qa_bench.retriever.models import Source, Text
 from qa_bench.retriever.similarity import pair_scores
-from qa_bench.retriever.torch_tools import SEARCH_RATE, encoding_rate
 from qa_bench.retriever.vectors import (
     DTYPES,
     SHARD_PASSAGES,
@@ -27,6 +26,7 @@ from qa_bench.retriever.vectors import (
 )
 from qa_bench.stage import Shards
 from qa_bench.store import Passages
+from qa_bench.torch_tools import SEARCH_RATE, encoding_rate
 from qa_bench.types import QuestionSet, Run, Runtime, Step
 
 _PAIRS = 1 << 16

