@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from functools import lru_cache
-from itertools import islice
-from multiprocessing import get_context
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qa_bench.metric.ceiling import Seeker
+from qa_bench.processes import in_order
 from qa_bench.progress import progress
 from qa_bench.stage import digest, run_stage
 from qa_bench.stages.context import Context
@@ -34,30 +33,18 @@ def ceiling(questions: QuestionSet, passages: Folder, mode: str, context: Contex
 
     def build(folder: Path) -> dict[str, Any]:
         found = np.zeros(len(questions), dtype=np.float64)
-        answers = tuple(question.answers for question in questions)
         count = len(open_passages(passages.path))
-        tasks = iter(range(0, count, _PASSAGES))
-        workers = context.runtime.workers
-        # Not forked: a process with a JVM or threads of torch's in it must not be.
-        with (
-            progress(count, "ceiling", "passages", context.runtime) as bar,
-            ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-        ):
 
-            def submitted(several: int) -> Iterator[Future[tuple[int, set[int]]]]:
-                for first in islice(tasks, several):
-                    left = np.flatnonzero(found == 0).tolist()
-                    asked = (passages.path, first, left, answers, questions.match, mode)
-                    yield pool.submit(_found, *asked)
+        def tasks() -> Iterator[tuple[int, list[int]]]:
+            for first in range(0, count, _PASSAGES):
+                yield first, np.flatnonzero(found == 0).tolist()
 
-            running = set(submitted(workers))
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for task in done:
-                    size, answered = task.result()
-                    found[list(answered)] = 1
-                    bar.update(size)
-                running |= set(submitted(len(done)))
+        answers = tuple(question.answers for question in questions)
+        search = _Search(passages.path, answers, questions.match, mode)
+        with progress(count, "ceiling", "passages", context.runtime) as bar:
+            for size, answered in in_order(search, tasks(), context.runtime.workers):
+                found[list(answered)] = 1
+                bar.update(size)
         columns = {"qid": [question.qid for question in questions], "ceiling": found}
         write_columns(folder / CEILING_FILE, columns)
         return {"ceiling": float(found.mean())}
@@ -77,21 +64,23 @@ def ceiling(questions: QuestionSet, passages: Folder, mode: str, context: Contex
     )
 
 
-def _found(
-    folder: Path,
-    first: int,
-    left: list[int],
-    answers: tuple[tuple[str, ...], ...],
-    match: Match,
-    mode: str,
-) -> tuple[int, set[int]]:
-    """How many passages from row ``first`` on were searched, and the questions they answer."""
-    passages = open_passages(folder)
-    rows = np.arange(first, min(first + _PASSAGES, len(passages)))
-    texts, titles = list(passages.texts(rows)), list(passages.titles(rows))
-    return len(rows), _seeker(answers, match, mode).found(texts, titles, left)
+@dataclass(frozen=True)
+class _Search:
+    """What a process does: it looks for the answers in some passages."""
 
+    folder: Path
+    answers: tuple[tuple[str, ...], ...]
+    match: Match
+    mode: str
 
-@lru_cache(maxsize=1)
-def _seeker(answers: tuple[tuple[str, ...], ...], match: Match, mode: str) -> Seeker:
-    return Seeker(answers, match, mode)
+    @cached_property
+    def _seeker(self) -> Seeker:
+        return Seeker(self.answers, self.match, self.mode)
+
+    def __call__(self, task: tuple[int, list[int]]) -> tuple[int, set[int]]:
+        """How many passages from a row on were searched, and which questions they answer."""
+        first, left = task
+        passages = open_passages(self.folder)
+        rows = np.arange(first, min(first + _PASSAGES, len(passages)))
+        texts, titles = list(passages.texts(rows)), list(passages.titles(rows))
+        return len(rows), self._seeker.found(texts, titles, left)

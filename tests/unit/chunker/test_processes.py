@@ -81,7 +81,7 @@ def test_few_articles_are_read_ahead() -> None:
     [
         ("data", DataError, "file:7: it is bad"),
         ("bug", ZeroDivisionError, "it divides"),
-        ("killed", UserError, "a process that chunks ended early, by signal 9; is memory short"),
+        ("killed", UserError, "a process that helped ended early, by signal 9; is memory short"),
     ],
 )
 def test_what_goes_wrong_there_is_told_here(title: str, kind: type, message: str) -> None:

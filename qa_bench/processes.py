@@ -6,6 +6,7 @@ script that called. They end when this process does, however it ends: their conn
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import traceback
@@ -21,7 +22,7 @@ _Batch = TypeVar("_Batch")
 _Result = TypeVar("_Result")
 _START = (
     "import sys; sys.path[:] = sys.argv[2:]; "
-    "from qa_bench.corpus.wikipedia_processes import serve; serve(int(sys.argv[1]))"
+    "from qa_bench.processes import serve; serve(int(sys.argv[1]))"
 )
 
 
@@ -63,6 +64,7 @@ class _Process:
                 [sys.executable, "-c", _START, str(theirs.fileno()), *sys.path],
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C is for this process
+                env={**os.environ, "TOKENIZERS_PARALLELISM": "false"},  # the cores are taken
             )
         self.send(function)
 
@@ -87,7 +89,7 @@ class _Process:
         status = self._process.wait()
         why = f"by signal {-status}; is memory short?" if status < 0 else f"with status {status}"
         return UserError(
-            f"a process that extracts ended early, {why} (runtime.threads=1 does without)"
+            f"a process that helped ended early, {why} (runtime.threads=1 does without)"
         )
 
     def __enter__(self) -> _Process:
