@@ -158,7 +158,7 @@ def change(settings: dict[str, str]) -> None:
 
     module: Any = encoder
     if "tokens" in settings:
-        module._CPU_TOKENS = int(settings["tokens"])
+        module.CPU_TOKENS = int(settings["tokens"])
     if settings.get("linear") == "own":
         module._quicken = lambda model: None
     if settings.get("linear") == "plain":
@@ -178,7 +178,7 @@ def _padded_batches(self: Any, lengths: np.ndarray) -> Any:
 
     order = np.argsort(-lengths, kind="stable")
     while len(order):
-        size = max(1, encoder._CPU_TOKENS // int(lengths[order[0]]))
+        size = max(1, encoder.CPU_TOKENS // int(lengths[order[0]]))
         yield order[:size]
         order = order[size:]
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from qa_bench.errors import DataError, UserError
-from qa_bench.retriever import dense, encoder, models
+from qa_bench import models
+from qa_bench.retriever import dense, encoder
 from qa_bench.retriever.dense import Dense
 from qa_bench.retriever.vectors import Vectors
 from qa_bench.store import Passages
@@ -271,7 +272,7 @@ def test_a_pair_is_two_segments(minilm: Callable[..., Dense]):
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    folder = str(models._folder(MINILM))
+    folder = str(models.model_folder(MINILM))
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModel.from_pretrained(folder).eval()
     titles, texts = ["Mars", ""], ["the fourth planet", "a passage"]
@@ -298,7 +299,7 @@ def test_texts_are_cut_to_max_length(minilm: Callable[..., Dense]):
 def test_vectors_are_those_of_sentence_transformers(whole: np.ndarray):
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(models._folder(MINILM)), device="cpu")
+    model = SentenceTransformer(str(models.model_folder(MINILM)), device="cpu")
     expected = model.encode(TEXTS, normalize_embeddings=True, show_progress_bar=False)
     assert whole.dtype == np.float32
     assert whole.shape == (len(TEXTS), 384)
@@ -392,7 +393,7 @@ def test_a_model_with_a_broken_weight(tmp_path: Path):
     from safetensors.torch import load_file, save_file
 
     folder = tmp_path / "model"
-    shutil.copytree(str(models._folder(MINILM)), folder)
+    shutil.copytree(str(models.model_folder(MINILM)), folder)
     weights = load_file(folder / "model.safetensors")
     name = next(name for name in weights if name.endswith("layer.5.output.LayerNorm.bias"))
     weights[name] = torch.full_like(weights[name], torch.nan)
