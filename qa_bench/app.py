@@ -232,7 +232,7 @@ def _labels(config: Any) -> tuple[dict[str, str], str]:
         return choices, str(config.system)
     given = config.run if config.run is not None else config.predictions
     base = choices["retriever"] if given is None else Path(given).name.split(".")[0]
-    base = "+".join([base, *(choices[group] for group in _AROUND if config.get(group))])
+    base = "+".join([base, *(choices[group] for group in _AROUND if "_target_" in config[group])])
     changes = [
         re.sub(r"^[\w/]+@", "", override).removeprefix("retriever.")
         for override in (word.lstrip("+~") for word in hydra_config.overrides.task)

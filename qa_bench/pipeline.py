@@ -150,8 +150,8 @@ class Line:
         return replace(self.questions, questions=questions, beside=search.beside)
 
     def _chosen(self, group: str) -> Part[Any] | None:
-        """The part of a group of which none need be chosen."""
-        return self._part(group) if self._config.get(group) is not None else None
+        """The part of a group that has a choice without any: ``none``."""
+        return self._part(group) if "_target_" in self._config[group] else None
 
     @cached_property
     def reranker(self) -> Part[Any] | None:

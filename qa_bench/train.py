@@ -88,7 +88,7 @@ def _reader(config: Any, base: str | None) -> Part[Any]:
     """
     from omegaconf import OmegaConf
 
-    if config.get("reader") is None:
+    if "_target_" not in config.reader:
         raise UserError("train needs reader=<one of `qa-bench list reader`>, such as extractive")
     node: Any = OmegaConf.create(OmegaConf.to_container(config.reader, resolve=True))
     if "model" in node:

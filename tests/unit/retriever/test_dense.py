@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qa_bench.errors import DataError, UserError
 from qa_bench import models
+from qa_bench.errors import DataError, UserError
 from qa_bench.retriever import dense, encoder
 from qa_bench.retriever.dense import Dense
 from qa_bench.retriever.vectors import Vectors
