@@ -205,15 +205,15 @@ class Metric(Protocol):
 
 
 PARTS: dict[str, Any] = {
-    "expander": Expander,
-    "lm": LanguageModel,
     "dataset": Dataset,
     "corpus": Corpus,
     "chunker": Chunker,
+    "expander": Expander,
     "retriever": Retriever | Composite,
     "fusion": Fusion,
     "reranker": Reranker,
     "reader": Reader,
+    "lm": LanguageModel,
     "metric": Metric,
 }
 """The Protocol of each ``conf/`` group that holds parts."""

@@ -133,7 +133,10 @@ def test_what_cannot_be_made_is_told_in_one_line(settings: dict[str, Any], messa
 
 
 def test_every_group_of_parts_has_a_protocol():
-    assert list(PARTS) == ["dataset", "corpus", "chunker", "retriever", "fusion", "metric"]
+    assert list(PARTS) == [
+        "dataset", "corpus", "chunker", "expander", "retriever", "fusion", "reranker", "reader",
+        "lm", "metric",
+    ]  # fmt: skip
     assert isinstance(Words(), PARTS["chunker"])
     assert not isinstance(Words(), PARTS["retriever"])
     assert isinstance(ReciprocalRank(), PARTS["fusion"])

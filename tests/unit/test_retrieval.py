@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from omegaconf import OmegaConf
 
@@ -79,7 +80,10 @@ class Over(Plain):
 
     def search(self, *arguments: Any, **parts: Indexed) -> Run:
         assert list(parts) == ["base"]
-        return Run(super().search(*arguments).table[::2])
+        """Every second of the base's hits."""
+        table = super().search(*arguments).table[::2]
+        ranks = pa.array((table["rank"].to_numpy() + 1) // 2, pa.int32())
+        return Run(table.set_column(1, "rank", ranks))
 
 
 @dataclass
