@@ -32,8 +32,8 @@ RUNS = {"dpr": (0.9, 0.4), "lucene": (1.2, 0.75)}
 def search(work: Path, data: Path, most: int) -> list[str]:
     """Make the runs that are not there yet; the sets' names."""
     from qa_bench.retriever.bm25 import Bm25
-    from qa_bench.store import open_passages, read_run, write_run
-    from qa_bench.types import QuestionSet, Runtime
+    from qa_bench.store import open_passages, read_run, rows_of, write_run
+    from qa_bench.types import QuestionSet, Run, Runtime
 
     sets = []
     for name in common.SETS:
@@ -59,8 +59,12 @@ def search(work: Path, data: Path, most: int) -> list[str]:
                 write_run(path, run)
                 seconds = time.perf_counter() - start
                 print(f"  searched {stem} {label}: {len(run)} hits, {seconds:.1f} s", flush=True)
-            # It may have been kept by older code: ours reads what today's writes.
-            write_run(work / f"{stem}.{label}.today.parquet", read_run(path, encoded=True))
+            # It may have been kept by older code: ours reads what a search of today's writes.
+            run = read_run(path)
+            if "row" not in run.table.column_names:
+                rows = rows_of(run, open_passages(line.passages.path)).astype(np.int32)
+                run = Run(run.table.append_column("row", pa.array(rows)))
+            write_run(work / f"{stem}.{label}.today.parquet", run)
     (work / "passages").write_text(str(line.passages.path))
     return sets
 

@@ -29,7 +29,7 @@ from qa_bench.pipeline import Line
 from qa_bench.progress import progress
 from qa_bench.stage import digest, run_stage
 from qa_bench.stages.search import RUN_FILE
-from qa_bench.store import Passages, check_covered, open_passages, read_run
+from qa_bench.store import Passages, open_passages, read_run, rows_of
 from qa_bench.text import dpr_tokens, nfd, straight_apostrophes
 from qa_bench.types import Folder, Passage, Question, QuestionSet
 
@@ -104,8 +104,7 @@ class _Miner:
         self._golds, self._runtime = golds, line.context.runtime
         self._passages = open_passages(line.run_passages.path)
         run = read_run(line.run.path / RUN_FILE)
-        self._rows = self._passages.rows(run.table.column("pid").combine_chunks())
-        check_covered(run, self._rows, line.system)
+        self._rows = rows_of(run, self._passages, line.system)
         self._scores = run.table.column("score").to_numpy()
         self._hits = run.slices()
         self._words = lru_cache(maxsize=10_000)(self._words_of)  # neighbours ask of one article

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from qa_bench.store import Passages, check_covered
+from qa_bench.store import Passages, rows_of
 from qa_bench.types import QuestionSet, Run
 
 
@@ -43,8 +43,7 @@ class Ranked:
         slices = sorted((places[qid], hits) for qid, hits in run.slices().items())
         kept = [np.arange(hits.start, min(hits.stop, hits.start + depth)) for _, hits in slices]
         at = np.concatenate([np.zeros(0, np.int64), *kept])
-        rows = passages.rows(run.table.column("pid").combine_chunks())
-        check_covered(run, rows, "run")
+        rows = rows_of(run, passages)
         return cls(
             questions,
             np.repeat([place for place, _ in slices], [len(hits) for hits in kept]).astype(

@@ -95,9 +95,10 @@ class Run:
     """Ranked hits for all questions of a set.
 
     ``table`` has one row a hit, questions in the set's order, ranks ascending from 1:
-    ``qid`` (string), ``rank`` (int32), ``pid`` (string), ``score`` (float32). Between a file and a
-    fusion the strings stay dictionary-encoded, nowhere else. A question without hits has no row; it
-    still counts in every metric.
+    ``qid`` (string), ``rank`` (int32), ``pid`` (string), ``score`` (float32), and ``row`` (int32),
+    the passage's place in the corpus, unless the run came from elsewhere: nobody then looks the pid
+    up. Between a file and a fusion the strings stay dictionary-encoded, nowhere else. A question
+    without hits has no row; it still counts in every metric.
     """
 
     table: pa.Table
@@ -114,7 +115,7 @@ class Run:
         import pyarrow as pa
 
         flat = pa.array([pid for ranked in pids for pid in ranked], pa.string())
-        return cls._built(qids, [len(ranked) for ranked in pids], flat, scores)
+        return cls._built(qids, [len(ranked) for ranked in pids], {"pid": flat}, scores)
 
     @classmethod
     def of_rows(
@@ -129,13 +130,19 @@ class Run:
         ``pids`` looks all rows up at once, see ``Passages.pids``.
         """
         import numpy as np
+        import pyarrow as pa
 
         flat = np.concatenate(rows) if rows else np.array([], dtype=np.int64)
-        return cls._built(qids, [len(ranked) for ranked in rows], pids(flat), scores)
+        columns = {"pid": pids(flat), "row": pa.array(flat.astype(np.int32))}
+        return cls._built(qids, [len(ranked) for ranked in rows], columns, scores)
 
     @classmethod
     def _built(
-        cls, qids: Sequence[str], counts: list[int], pids: pa.Array, scores: Sequence[Any]
+        cls,
+        qids: Sequence[str],
+        counts: list[int],
+        passages: Mapping[str, pa.Array],
+        scores: Sequence[Any],
     ) -> Run:
         import numpy as np
         import pyarrow as pa
@@ -149,8 +156,9 @@ class Run:
                 {
                     "qid": pa.array(list(qids), pa.string()).take(pa.array(owners)),
                     "rank": pa.array(ranks.astype(np.int32)),
-                    "pid": pids,
+                    "pid": passages["pid"],
                     "score": pa.array(values.astype(np.float32)),
+                    **passages,
                 }
             )
         )

@@ -14,7 +14,7 @@ import pyarrow as pa
 from qa_bench.errors import DataError
 from qa_bench.formats.lines import parse_json, read_lines, read_whole
 from qa_bench.formats.qa import suffix_of
-from qa_bench.store import Passages
+from qa_bench.store import Passages, rows_of
 from qa_bench.text import straight_apostrophes
 from qa_bench.types import Passage, QuestionSet, Run
 
@@ -216,7 +216,7 @@ def write_dpr_json(
     tests: Callable[[tuple[str, ...]], Callable[..., bool]],
 ) -> int:
     """DPR's retrieval JSON, ``has_answer`` on every context; return how many questions."""
-    rows = passages.rows(run.table.column("pid").combine_chunks())
+    rows = rows_of(run, passages)
     scores = _digits(run.table.column("score").combine_chunks())
     slices = run.slices()
 

@@ -2,8 +2,8 @@
 
 A question has few hits, a run has many: some questions at a time are sorted, as 64-bit numbers that
 hold the question, what it is sorted by, and the place it came from or the passage. That fits the
-caches, which one sort over all hits does not, and threads share the work. Ids are looked up once
-each, runs hold them dictionary-encoded. A corpus has fewer than 2^31 passages.
+caches, which one sort over all hits does not, and threads share the work. A corpus has fewer than
+2^31 passages.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from qa_bench.errors import UserError
-from qa_bench.store import Passages, check_covered, read_run
+from qa_bench.store import Passages, read_run, rows_of
 from qa_bench.types import Run
 
 _AT_ONCE = 1 << 14
@@ -72,7 +71,7 @@ class Hits:
         known = {qid: place for place, qid in enumerate(qids)}
 
         def part(name: str) -> _Part:
-            return _Part.of(name, read_run(files[name], encoded=True), known, passages)
+            return _Part.of(name, read_run(files[name], lean=True), known, passages)
 
         with ThreadPoolExecutor() as pool:
             return cls._union(list(pool.map(part, files)), qids, passages)
@@ -172,6 +171,7 @@ class Hits:
                     "rank": _counting(counts) + np.int32(1),
                     "pid": _pids(passages, rows),
                     "score": scores,
+                    "row": rows.astype(np.int32),
                 }
             )
         )
@@ -223,10 +223,7 @@ class _Part:
 
     @classmethod
     def of(cls, name: str, run: Run, places: Mapping[str, int], passages: Passages) -> _Part:
-        pids = run.table.column("pid").combine_chunks().dictionary_encode()
-        of_pid = pa.array(_rows(passages, pids.dictionary).astype(np.int32))
-        rows = of_pid.take(pids.indices).to_numpy()
-        check_covered(run, rows, f"the run of {name}")
+        rows = rows_of(run, passages, f"the run of {name}")
         ranks = run.table.column("rank").to_numpy()
         scores = run.table.column("score").to_numpy()
         # Ranks count from 1 in every question: quicker than to compare the qids of all hits.
@@ -300,43 +297,6 @@ def _counting(counts: np.ndarray) -> np.ndarray:
     result = np.arange(counts.sum(), dtype=np.int32)
     result -= np.repeat((counts.cumsum() - counts).astype(np.int32), counts)
     return result
-
-
-def _rows(passages: Passages, pids: pa.Array) -> np.ndarray:
-    """The row of each pid, -1 for one the corpus lacks.
-
-    Most corpora number their passages from 1; a number is read an order of magnitude quicker than a
-    string is looked up.
-    """
-    numbers = _numbers(pids, len(passages))
-    if numbers is not None and _numbered(passages):
-        return numbers - 1
-    return passages.rows(pids)
-
-
-def _numbers(pids: pa.Array, largest: int) -> np.ndarray | None:
-    """The pids as whole numbers from 1 to ``largest``, None where one is not the plain writing."""
-    if not len(pids) or not pc.all(pc.ascii_is_decimal(pids)).as_py():
-        return None
-    try:
-        numbers = pc.cast(pids, pa.int64()).to_numpy()
-    except pa.ArrowInvalid:  # too large a number
-        return None
-    if numbers.min() < 1 or numbers.max() > largest:
-        return None
-    # Leading zeros make the writing longer than it need be, and nothing makes it shorter.
-    bounds = 10 ** np.arange(1, len(str(largest)))
-    digits = len(numbers) + sum(int(np.count_nonzero(numbers >= bound)) for bound in bounds)
-    return numbers if digits == pc.sum(pc.binary_length(pids)).as_py() else None
-
-
-@lru_cache(maxsize=4)
-def _numbered(passages: Passages) -> bool:
-    """Whether the pids are "1", "2", … in corpus order."""
-    return all(
-        pids.equals(pc.cast(pa.array(np.arange(start + 1, start + 1 + len(pids))), pa.string()))
-        for start, pids, _, _ in passages.batches()
-    )
 
 
 def _pids(passages: Passages, rows: np.ndarray) -> pa.DictionaryArray:

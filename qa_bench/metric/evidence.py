@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from qa_bench.metric.matching import answer_test, get_mode
-from qa_bench.store import Passages, check_covered
+from qa_bench.store import Passages, rows_of
 from qa_bench.types import QuestionSet, Run
 
 
@@ -43,9 +43,7 @@ class Evidence:
         """
         if self.run is None or self.passages is None:
             return None
-        rows = self.passages.rows(self.run.table.column("pid").combine_chunks())
-        check_covered(self.run, rows, self.source)
-        return rows
+        return rows_of(self.run, self.passages, self.source)
 
     @cached_property
     def first_ranks(self) -> np.ndarray | None:

@@ -214,7 +214,7 @@ def test_no_term_no_hit(indexed: Subject) -> None:
 def test_nothing_found_at_all(indexed: Subject) -> None:
     run = indexed.run("xylophone")
     assert len(run) == 0
-    assert run.table.column_names == ["qid", "rank", "pid", "score"]
+    assert run.table.column_names == ["qid", "rank", "pid", "score", "row"]
 
 
 @dense

@@ -18,11 +18,11 @@ from qa_bench.errors import DataError, UserError
 from qa_bench.store import (
     RUN_SCHEMA,
     Passages,
-    check_covered,
     describe_passages,
     open_passages,
     read_columns,
     read_run,
+    rows_of,
     write_columns,
     write_passages,
     write_run,
@@ -191,7 +191,7 @@ def test_an_empty_run_is_kept(tmp_path: Path):
     write_run(path, Run.of(["q1"], [[]], [[]]))
     assert read_run(path).table.schema.equals(RUN_SCHEMA)
     assert len(read_run(path)) == 0
-    write_run(path, read_run(path, encoded=True))
+    write_run(path, read_run(path, lean=True))
     assert len(read_run(path)) == 0
 
 
@@ -205,7 +205,7 @@ CODES = [pa.dictionary(pa.int32(), pa.string())] * 2
 def test_a_run_with_encoded_ids_is_kept(tmp_path: Path):
     path = tmp_path / "run.parquet"
     write_run(path, RUN)
-    run = read_run(path, encoded=True)
+    run = read_run(path, lean=True)
     assert encoded(run) == CODES
     assert run.table.cast(RUN_SCHEMA).equals(RUN.table)
     write_run(path, run)
@@ -251,7 +251,7 @@ def test_runs_of_older_folders_are_read(tmp_path: Path):
     path = tmp_path / "run.parquet"
     pq.write_table(RUN.table, path, compression="zstd", row_group_size=1)
     assert read_run(path).table.equals(RUN.table)
-    run = read_run(path, encoded=True)
+    run = read_run(path, lean=True)
     assert encoded(run) == CODES
     assert run.table.cast(RUN_SCHEMA).equals(RUN.table)
 
@@ -276,11 +276,34 @@ def test_columns_are_kept(tmp_path: Path):
     assert read_columns(path) == {"qid": ["q1", "q2"], "mrr": [0.5, 0.0], "rank": [2, 0]}
 
 
-def test_a_run_of_another_corpus_is_refused():
-    check_covered(RUN, np.array([4, 0, 2]), "run")
-    with pytest.raises(UserError) as caught:
-        check_covered(RUN, np.array([4, -1, -1]), "run")
-    assert str(caught.value) == (
-        "run: 2 of 3 hits name passages that the corpus lacks, first 'a': "
-        "is it another corpus, or another chunker?"
-    )
+def test_a_run_knows_its_rows(tmp_path: Path, passages: Passages):
+    rows = [np.array([22, 0]), np.array([], dtype=np.int64), np.array([7])]
+    run = Run.of_rows(["q1", "q2", "q3"], rows, [[3, 2], [], [1]], passages.pids)
+    assert run.table.column("pid").to_pylist() == ["p22", "p0", "p7"]
+    path = tmp_path / "run.parquet"
+    write_run(path, run)
+    assert read_run(path).table.equals(run.table)
+    lean = read_run(path, lean=True)
+    assert lean.table.column_names == ["qid", "rank", "score", "row"]
+    foreign = Run(run.table.drop_columns("row"))
+    for one in (run, lean, foreign):
+        found = rows_of(one, passages)
+        assert (found.tolist(), found.dtype) == ([22, 0, 7], np.int64)
+
+
+def test_a_run_of_another_corpus_is_refused(passages: Passages):
+    def pids(rows: np.ndarray) -> pa.Array:
+        return pa.array([f"p{row}" for row in rows])
+
+    run = Run.of_rows(["q"], [np.array([2, 23, 24])], [[3, 2, 1]], pids)
+    for some, first in (
+        (run, "p23"),
+        (Run(run.table.drop_columns("row")), "p23"),
+        (Run(run.table.drop_columns("pid")), "23"),
+    ):
+        with pytest.raises(UserError) as caught:
+            rows_of(some, passages)
+        assert str(caught.value) == (
+            f"run: 2 of 3 hits name passages that the corpus lacks, first '{first}': "
+            "is it another corpus, or another chunker?"
+        )

@@ -42,8 +42,9 @@ def test_the_ranking(numbered: Passages):
     hits = Hits.of({"bm25": run_of(BM25), "dense": run_of(DENSE)}, QIDS, numbered)
     run = hits.ranked(np.array([1.0, 3.0, -2.0, 3.0, 0.0]), 3, QIDS, numbered)
     assert ranking(run) == {"q1": [("2", 3.0), ("30", 3.0), ("1", 1.0)], "q3": [("4", 0.0)]}
-    assert run.table.schema.names == ["qid", "rank", "pid", "score"]
-    plain = run.table.cast(RUN_SCHEMA)
+    assert run.table.schema.names == ["qid", "rank", "pid", "score", "row"]
+    assert run.table.column("row").to_pylist() == [1, 29, 0, 3]
+    plain = run.table.drop_columns("row").cast(RUN_SCHEMA)
     assert plain.equals(run_of(ranking(run)).table)
 
 
@@ -85,7 +86,7 @@ def test_nothing_found(numbered: Passages, runs: dict, qids: list[str]):
     assert hits.starts.tolist() == hits.counts.tolist() == []
     run = hits.ranked(np.zeros(0), 10, qids, numbered)
     assert len(run) == 0
-    assert run.table.column_names == ["qid", "rank", "pid", "score"]
+    assert run.table.column_names == ["qid", "rank", "pid", "score", "row"]
 
 
 def test_one_part_empty(numbered: Passages):
@@ -126,7 +127,7 @@ def test_runs_as_they_are_read(corpus: str, tmp_path: Path, request: pytest.Fixt
     for name, run in plain.items():
         write_run(tmp_path / name, run)
     pq.write_table(plain["bm25"].table, tmp_path / "bm25", row_group_size=1)  # ids in pieces
-    read = {name: read_run(tmp_path / name, encoded=True) for name in plain}
+    read = {name: read_run(tmp_path / name, lean=True) for name in plain}
     one, other = (Hits.of(runs, QIDS, passages) for runs in (plain, read))
     for mine, its in ((one.ranks, other.ranks), (one.scores, other.scores)):
         assert list(mine) == list(its)
@@ -162,15 +163,6 @@ def test_ranks_that_leave_one_out(numbered: Passages, ranks: list[int]):
     odd = Run(table.set_column(1, "rank", pa.array(ranks, pa.int32())))
     with pytest.raises(UserError, match=r"run of a: ranks of 'q1' must be 1, 2, 3, …"):
         Hits.of({"a": odd}, QIDS, numbered)
-
-
-@pytest.mark.parametrize("pid", ["0x989680", "010000000", "010000001", "99999999999999999999", ""])
-def test_only_the_plain_writing_of_a_number_is_one(pid: str):
-    """Hexadecimal 10,000,000 is as long as its decimal."""
-    plain = ["10000000", "9", "10", "1"]
-    assert module._numbers(pa.array(plain), 10_000_000).tolist() == [10_000_000, 9, 10, 1]
-    assert module._numbers(pa.array([*plain, pid]), 10_000_000) is None
-    assert module._numbers(pa.array(plain), 9_999_999) is None
 
 
 def test_a_passage_twice(numbered: Passages):
