@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from qa_bench.dataset.limit import checked, limited
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.beir import inside, qrels_file, read_qrels, read_queries
 from qa_bench.types import Qrels, Question, QuestionSet
@@ -42,16 +43,14 @@ class BeirSplit:
             name: what tables call the set.
             split: which judgements, ``qrels/<split>.tsv``.
             path: the folder.
-            limit: read only the first so many questions.
+            limit: at most so many questions, spread evenly over the set.
             about: for people.
 
         Raises:
             UserError: a limit below 1.
         """
-        if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise UserError(f"dataset.limit must be a whole number >= 1, got '{limit}'")
         self.name, self.split = name, split
-        self._path, self._limit = path, limit
+        self._path, self._limit = path, checked(limit)
 
     def questions(self) -> QuestionSet:
         """The questions in the order of queries.jsonl.
@@ -79,12 +78,10 @@ class BeirSplit:
             raise DataError(f"judges query '{lacking}', which {queries} lacks", judgements)
         return self._cut(questions, qrels)
 
-    def _cut(self, questions: list[Question], qrels: Qrels) -> QuestionSet:
+    def _cut(self, whole: list[Question], qrels: Qrels) -> QuestionSet:
         """The set with its remark, limited if asked."""
-        remarks = []
-        if self._limit is not None and self._limit < len(questions):
-            remarks.append(f"only the first {self._limit} of {len(questions)} questions")
-            questions = questions[: self._limit]
+        questions, cut = limited(whole, self._limit)
+        remarks = [cut] if cut else []
         qrels = {question.qid: qrels[question.qid] for question in questions}
         if hopeless := sum(max(grades.values()) < 1 for grades in qrels.values()):
             remarks.append(f"{hopeless} questions have no relevant passage and count 0")
@@ -92,6 +89,4 @@ class BeirSplit:
         if remark:
             log.warning("WARNING: %s (%s)", remark, self._path)
         digest = judged_digest(questions, qrels)
-        return QuestionSet(
-            self.name, self.split, "qrels", tuple(questions), digest, None, remark, qrels
-        )
+        return QuestionSet(self.name, self.split, "qrels", questions, digest, None, remark, qrels)

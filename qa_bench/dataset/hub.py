@@ -47,7 +47,7 @@ class HubQuestions(QuestionFile):
                 the column ``answers`` or ``answer``.
             folder: where it is noted what files a split is made of.
             dpr_apostrophes: replace curly apostrophes in questions, as DPR does.
-            limit: read only the first so many questions.
+            limit: at most so many questions, spread evenly over the set.
             about: for people.
 
         Raises:

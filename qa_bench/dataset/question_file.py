@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from qa_bench.dataset.limit import checked, limited
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.sources import Wanted, get_or_explain, source, wanted
 from qa_bench.formats.qa import READERS, read_questions
@@ -56,7 +57,7 @@ class QuestionFile:
                 as published; ``source``, the entry of ``fetch/sources.yaml`` it is downloaded
                 from, or ``url``, where people find it; a split may have its own ``folder``.
             dpr_apostrophes: replace curly apostrophes in questions, as DPR does.
-            limit: read only the first so many questions.
+            limit: at most so many questions, spread evenly over the set.
             about: sources, licence and citation, for people.
 
         Raises:
@@ -64,12 +65,10 @@ class QuestionFile:
         """
         if match not in ("string", "regex"):
             raise UserError(f"dataset.match '{match}' is unknown: use string or regex")
-        if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise UserError(f"dataset.limit must be a whole number >= 1, got '{limit}'")
         self.name, self.match, self.split = name, match, split
         self._path, self._folder = path, folder
         self._splits = splits or {}
-        self._dpr_apostrophes, self._limit = dpr_apostrophes, limit
+        self._dpr_apostrophes, self._limit = dpr_apostrophes, checked(limit)
 
     def _published(self) -> Mapping[str, Any]:
         if self._path is None and self._splits and self.split not in self._splits:
@@ -167,10 +166,9 @@ class QuestionFile:
             raise DataError("holds no question", self._where())
         whole = tuple(questions)
         official, remark = self._compare(published, whole)
-        if self._limit is not None and self._limit < len(whole):
-            limited = f"only the first {self._limit} of {len(whole)} questions"
-            remark = f"{remark}; {limited}" if remark else limited
-            whole, official = whole[: self._limit], False
+        whole, cut = limited(whole, self._limit)
+        if cut:
+            remark, official = f"{remark}; {cut}" if remark else cut, False
         if remark:
             remark = f"{self.name} {self.split}: {remark}"
             log.warning("WARNING: %s (%s)", remark, self._where())

@@ -198,8 +198,8 @@ def test_a_limit_makes_another_set(tmp_path: Path, log):
     assert [question.text for question in limited] == ["who’s first", "who is second"]
     assert limited.published is False
     assert limited.digest != DIGEST
-    assert limited.remark == "set test: only the first 2 of 3 questions"
-    warned_once(log, tmp_path / "set-test.qa.csv", "only the first 2 of 3 questions")
+    assert limited.remark == "set test: only 2 of 3 questions, spread evenly"
+    warned_once(log, tmp_path / "set-test.qa.csv", "only 2 of 3 questions, spread evenly")
     for limit in (3, 4):
         assert dataset(tmp_path, limit=limit).questions().published is True
 
