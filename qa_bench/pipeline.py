@@ -213,6 +213,7 @@ class Line:
             else None,
             depth=searched,
             source="run" if ours else str(self._config.run),
+            read=self.reader.made.depth if self.reader else None,
         )
 
     @cached_property
@@ -288,6 +289,7 @@ class Line:
             "questions_per_s": round(len(self.questions) / seconds, 1) if seconds else 0.0,
             **(self.retrieval.kept_of_base(self.depth) if self.expander is None else {}),
             **self._seconds_a_question(),
+            **self._tokens_a_question(),
         }
 
     def _seconds_a_question(self) -> dict[str, float]:
@@ -301,6 +303,12 @@ class Line:
             for name, folder in stages.items()
             if folder is not None
         }
+
+    def _tokens_a_question(self) -> dict[str, float]:
+        """That a language model read and wrote, where the reader counts them."""
+        counts = self.answers.manifest["counts"] if self.answers else {}
+        tokens = [counts[name] for name in ("prompt_tokens", "completion_tokens") if name in counts]
+        return {"read_tokens": round(sum(tokens) / len(self.questions), 1)} if tokens else {}
 
     def _notes(self, counts: dict[str, Any], used_corpus: bool) -> list[str]:
         notes = [self.questions.remark] if self.questions.remark else []

@@ -24,6 +24,7 @@ class Evidence:
         predictions: answer by qid, if questions were answered.
         searched: how deep the run was asked to go, where that is known.
         source: what to call the run in an error.
+        read: how many passages of a question the reader looked at, where a reader did.
     """
 
     questions: QuestionSet
@@ -33,6 +34,7 @@ class Evidence:
     predictions: dict[str, str] | None = None
     searched: int | None = None
     source: str = "run"
+    read: int | None = None
 
     @cached_property
     def _rows(self) -> np.ndarray | None:

@@ -32,8 +32,8 @@ class Record:
         published_corpus: whether the corpus is the published one.
         passages_key: key of the passages; tells corpora of one name apart.
         values: mean by metric, fractions.
-        costs: passages, index_mb, build_s, search_s, questions_per_s, rerank_s and read_s (seconds
-            a question), where known.
+        costs: passages, index_mb, build_s, search_s, questions_per_s, and a question's rerank_s,
+            read_s and read_tokens, where known.
         notes: what a reader of the table must know.
         published_as: the systems of ``published.csv`` this one repeats.
         version: version of qa_bench.

@@ -42,6 +42,7 @@ COSTS: dict[str, tuple[str, Callable[[Known], float | None]]] = {
     "questions_per_s": ("questions/s", _rate),
     "rerank_s": ("rerank s/question", _mean),
     "read_s": ("read s/question", _mean),
+    "read_tokens": ("tokens/question", _mean),
     "exact_percent": ("% of exact hits", _mean),
 }
 """Cost columns: headers, and how a row's sets make one figure. Those no record has are left
@@ -58,7 +59,13 @@ Row = tuple[str, str, str]
 def header(metric: str) -> str:
     """A metric's column header: "Top-20" for answer_recall@20, "EM" for em."""
     name, _, k = metric.partition("@")
-    headers = {"answer_recall": f"Top-{k}", "word_recall": f"{k} words", "ceiling": "ceiling"}
+    headers = {
+        "answer_recall": f"Top-{k}",
+        "word_recall": f"{k} words",
+        "ceiling": "ceiling",
+        "retrieved_not_read": "retrieved, not read",
+        "read_not_retrieved": "read, not retrieved",
+    }
     return headers.get(name) or metric.upper()
 
 

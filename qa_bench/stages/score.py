@@ -36,6 +36,7 @@ def score(
     predictions: dict[str, str] | None = None,
     depth: int | None = None,
     source: str = "run",
+    read: int | None = None,
 ) -> Folder:
     """Per-question values of every metric that applies to what is given.
 
@@ -56,6 +57,7 @@ def score(
             predictions,
             depth,
             source,
+            read,
         )
         columns: dict[str, Any] = {"qid": [question.qid for question in questions]}
         if questions.qrels is None:
@@ -99,6 +101,7 @@ def score(
             "match": questions.match,
             "mode": mode,
             "depth": depth,
+            **({"read": read} if read is not None else {}),
             "metrics": {label: metric.config for label, metric in metrics.items()},
         },
         inputs=inputs,

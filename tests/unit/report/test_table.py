@@ -66,12 +66,9 @@ def cost_rows(*records: Record) -> list[list[str]]:
 
 
 def test_headers():
-    assert [header(metric) for metric in ("answer_recall@20", "em", "f1", "mrr")] == [
-        "Top-20",
-        "EM",
-        "F1",
-        "MRR",
-    ]
+    assert [
+        header(metric) for metric in ("answer_recall@20", "em", "f1", "mrr", "retrieved_not_read")
+    ] == ["Top-20", "EM", "F1", "MRR", "retrieved, not read"]
 
 
 def test_csv_holds_fractions_signatures_counts_and_costs():
