@@ -42,6 +42,11 @@ class Bm25:
 
     search_only = frozenset({"k1", "b"})
     depends = ("pyserini",)
+    term_vectors = False
+    """Whether the index keeps each passage's terms, which feedback reads."""
+    bytes_per_passage = _BYTES_PER_PASSAGE
+    search_effort = 1.0
+    """How many times as long as plain BM25's a search takes."""
 
     def __init__(
         self,
@@ -83,6 +88,7 @@ class Bm25:
         arguments.threads, arguments.quiet = runtime.workers, True
         arguments.memoryBuffer = max(16, runtime.heap_mb // 4)
         arguments.stemmer, arguments.keepStopwords = self._stemmer, self._keep_stopwords
+        arguments.storeDocvectors = self.term_vectors
         bar = progress(len(passages), "index", "passages", runtime)
         offer = piped_documents(passages, source, runtime.workers)
         with bar, java_errors(runtime.java_heap), offer:
@@ -140,8 +146,9 @@ class Bm25:
         """From measured rates; searching is taken to grow with the passages, and with the hits."""
         heap = f"{runtime.java_heap} heap"
         seconds = questions * (passages / _SEARCHED_PER_S + depth / _HITS_PER_S)
+        seconds *= self.search_effort
         return [
-            Step("index", passages * _BYTES_PER_PASSAGE, passages / _INDEXED_PER_S, heap),
+            Step("index", passages * self.bytes_per_passage, passages / _INDEXED_PER_S, heap),
             Step("search", 0, seconds, heap),
         ]
 

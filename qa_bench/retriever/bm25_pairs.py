@@ -10,7 +10,7 @@ import json
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow.compute as pc
@@ -25,6 +25,17 @@ _AHEAD = 8
 """Queries a thread that are made before they are asked, and all that is held at once."""
 
 
+class Feedback(Protocol):
+    """Takes the first hits of a question for relevant."""
+
+    docs: int
+    """How many hits it looks at."""
+
+    def reranker(self, autoclass: Any, analyzer: Any) -> Any:
+        """Anserini's ``Reranker``, which leaves the new query's terms in the context."""
+        ...
+
+
 def score_pairs(
     autoclass: Any,
     opened: Any,
@@ -33,6 +44,7 @@ def score_pairs(
     asked: np.ndarray,
     rows: np.ndarray,
     runtime: Runtime,
+    feedback: Feedback | None = None,
 ) -> np.ndarray:
     """The score of every pair, float32 of shape (pairs,); see ``PairScorer``.
 
@@ -44,11 +56,13 @@ def score_pairs(
         asked: each pair's place in ``questions``, ascending.
         rows: each pair's passage.
         runtime: threads and progress.
+        feedback: what makes another query of each question's first hits; None: the question's words
+            are searched as they are.
 
     Raises:
         UserError: the index lacks a passage.
     """
-    lucene = _Lucene(autoclass, opened)
+    lucene = _Lucene(autoclass, opened, feedback)
     blank = _blank(passages) if lucene.count < len(passages) else np.zeros(0, dtype=np.int64)
     scores = np.zeros(len(rows), dtype=np.float32)
     bounds = np.searchsorted(asked, np.arange(len(questions) + 1))
@@ -94,10 +108,11 @@ class _Lucene:
 
     In pyjnius all objects of a class share their methods, and a method keeps the object it was last
     looked up on. So only ``answer`` may run in threads: it calls methods of two objects, each the
-    only one of its class. Everything else belongs to the one thread that made this.
+    only one of its class. Everything else belongs to the one thread that made this; feedback calls
+    those two there as well, on the same objects.
     """
 
-    def __init__(self, autoclass: Any, opened: Any) -> None:
+    def __init__(self, autoclass: Any, opened: Any, feedback: Feedback | None) -> None:
         from jnius import cast, find_javaclass
 
         reader = cast("org.apache.lucene.index.IndexReader", opened.reader)
@@ -126,6 +141,21 @@ class _Lucene:
         doc = self._mapper.configOverride(find_javaclass("org.apache.lucene.search.FieldDoc"))
         doc.setIgnorals(ignored.forIgnoredProperties("doc", "shardIndex", "fields"))
         doc.setFormat(array)
+        self._reranker: Any = None
+        if feedback:
+            self._docs = feedback.docs
+            self._reranker = feedback.reranker(autoclass, self._analyzer)
+            self._best = autoclass("org.apache.lucene.search.Sort")(
+                autoclass("org.apache.lucene.search.SortField").FIELD_SCORE, by_id
+            )
+            self._arguments = autoclass("io.anserini.search.SearchCollection$Args")()
+            self._arguments.hits = 1  # those of the new query, which nobody looks at
+            self._context = autoclass("io.anserini.rerank.RerankerContext")
+            self._tokens = autoclass("io.anserini.analysis.AnalyzerUtils").analyze
+            self._scored = autoclass("io.anserini.search.ScoredDocs").fromTopDocs
+            self._term = autoclass("org.apache.lucene.index.Term")
+            self._term_query = autoclass("org.apache.lucene.search.TermQuery")
+            self._boosted = autoclass("org.apache.lucene.search.BoostQuery")
 
     def query(self, text: str, rows: np.ndarray) -> Any:
         """The passages at ``rows``, whether they hold a word of ``text`` or not."""
@@ -134,9 +164,28 @@ class _Lucene:
         refs = self._space.splitAsStream(ids).map(self._bytes_ref).toList()
         passages = self._passages("id", refs)
         words = self._words.buildQuery("contents", self._analyzer, text)
+        if self._reranker:
+            words = self._fed_back(words, text)
         builder = self._builder()
         builder.add(passages, self._filter)
         builder.add(words, self._should)
+        return builder.build()
+
+    def _fed_back(self, words: Any, text: str) -> Any:
+        """The query that feedback makes of the best passages for ``words``."""
+        found = self._scored(
+            self._searcher.search(words, self._docs, self._best, True), self._searcher
+        )
+        tokens = self._tokens(self._analyzer, text)
+        context = self._context(
+            self._searcher, None, words, None, text, tokens, None, self._arguments
+        )
+        self._reranker.rerank(found, context)
+        weights = json.loads(self._mapper.writeValueAsString(context.feedbackTerms))
+        builder = self._builder()
+        for term, weight in weights.items():
+            word = self._term_query(self._term("contents", term))
+            builder.add(self._boosted(word, weight), self._should)
         return builder.build()
 
     def answer(self, query: Any, count: int) -> str:

@@ -118,6 +118,7 @@ def test_settings_change_the_identity(part: Make) -> None:
         ("chunker", "words", "chunker.size=50"),
         ("chunker", "words", "chunker.tail=wrap"),
         ("retriever", "bm25", "retriever.k1=1.2"),
+        ("retriever", "bm25_rm3", "retriever.feedback.docs=5"),
         ("retriever", "minilm", "retriever.passage.title=none"),
         ("retriever", "minilm", "retriever.question.prompt=x"),
         ("retriever", "faiss", "retriever.factory=SQ8"),
