@@ -147,8 +147,13 @@ def checked_name(source: Source) -> str:
 
 
 @contextmanager
-def told_in_one_line(source: Source) -> Iterator[None]:
-    """Tell what went wrong while loading a model in one line."""
+def told_in_one_line(source: Source, group: str | None) -> Iterator[None]:
+    """Tell what went wrong while loading a model in one line.
+
+    Args:
+        source: the model.
+        group: where ``trust_remote_code`` is a setting; None where no model's own code is run.
+    """
     try:
         yield
     except UserError:
@@ -156,10 +161,12 @@ def told_in_one_line(source: Source) -> Iterator[None]:
     except (ImportError, OSError, ValueError, RuntimeError, KeyError, AttributeError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         if "trust_remote_code" in str(error):
-            raise UserError(
-                f"model {source.model} runs code of its own: read it on the hub, then set "
-                "retriever.trust_remote_code=true"
-            ) from error
+            remedy = (
+                f"read it on the hub, then set {group}.trust_remote_code=true"
+                if group
+                else "that is not done here, choose another model"
+            )
+            raise UserError(f"model {source.model} runs code of its own: {remedy}") from error
         raise UserError(
             f"model {source.model}: {type(error).__name__}: {' '.join(lines)[:300]}"
         ) from error

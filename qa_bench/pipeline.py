@@ -123,6 +123,8 @@ class Line:
         """The run, and the seconds of searching; with an expander, of all its searches."""
         if self.expander is None:
             return self.retrieval.run(self.depth), self.retrieval.seconds(self.depth)
+        if getattr(self.expander.made, "averages", False):
+            self._need_averages()  # before it asks a language model
         node = self._config.retriever
         searches = {
             label: Retrieval(self, node, "retriever", self._asked_with(search))
@@ -141,13 +143,17 @@ class Line:
 
     def _asked_with(self, search: Any) -> QuestionSet:
         """The questions with a search's texts; its passages beside them."""
-        if search.beside and not self.retrieval.averages():
-            raise UserError(
-                "this expander averages vectors: choose a bi-encoder, such as retriever=minilm"
-            )
+        if search.beside:
+            self._need_averages()
         pairs = zip(self.questions, search.texts, strict=True)
         questions = tuple(question._replace(text=text) for question, text in pairs)
         return replace(self.questions, questions=questions, beside=search.beside)
+
+    def _need_averages(self) -> None:
+        if not self.retrieval.averages():
+            raise UserError(
+                "this expander averages vectors: choose a bi-encoder, such as retriever=minilm"
+            )
 
     def _chosen(self, group: str) -> Part[Any] | None:
         """The part of a group that has a choice without any: ``none``."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.pipeline import Line
-from qa_bench.protocols import Composite, Planned
+from qa_bench.protocols import Composite, Planned, PlannedHits
 from qa_bench.retrieval import Retrieval
 from qa_bench.types import Runtime, Step
 
@@ -18,7 +18,7 @@ _TEXT_PER_BYTE = {".xz": 3.8, ".gz": 2.8, ".bz2": 3.5}
 _BYTES_PER_PASSAGE = 640
 _CHUNK_PER_S = 60_000
 _SCORE_HITS_PER_S = 370_000
-_HIT_BYTES = 6
+_HIT_BYTES, _RERANKED_HIT_BYTES, _ANSWER_BYTES = 6, 13, 60
 _FUSE_HITS_PER_S = 3e6
 _COMPLETE_HITS_PER_S = 7e5
 
@@ -33,12 +33,16 @@ def plan(line: Line) -> str:
     text = passages * _BYTES_PER_PASSAGE
     questions = len(line.questions)
     depth = line.depth
+    after, hits = _after_search(line, questions)
     steps = [
         Step("chunk", text, passages / _CHUNK_PER_S, "0.3 GB"),
         *_steps(line.retrieval, passages, questions, depth, line.context.runtime),
-        Step("score", questions * 40, questions * depth / _SCORE_HITS_PER_S, "0.3 GB"),
+        *after,
+        Step("score", questions * 40, questions * hits / _SCORE_HITS_PER_S, "0.3 GB"),
     ]
     total = sum(step.disk for step in steps)
+    known = [step.seconds for step in steps if step.seconds is not None]
+    at_least = "> " if len(known) < len(steps) else ""
     free = shutil.disk_usage(_existing(line.context.cache)).free
     wide = max(len(step.name) for step in steps)
     rows = [f"{'stage':{wide}}{'disk':>10}{'time':>10}  memory"]
@@ -48,14 +52,15 @@ def plan(line: Line) -> str:
             f"{line.corpus.made.name}: about {passages:,.0f} passages; {line.questions.name}: "
             f"{questions:,} questions; depth {depth}",
             *rows,
-            _row(Step("all", total, sum(step.seconds for step in steps), _free(free, total)), wide),
+            _row(Step("all", total, sum(known), _free(free, total)), wide, at_least),
             "Rates are those of two cores, or guessed for a GPU; what is finished costs nothing.",
         ]
     )
 
 
-def _row(step: Step, wide: int) -> str:
-    return f"{step.name:{wide}}{_size(step.disk):>10}{_time(step.seconds):>10}  {step.memory}"
+def _row(step: Step, wide: int, at_least: str = "") -> str:
+    time = "not known" if step.seconds is None else at_least + _time(step.seconds)
+    return f"{step.name:{wide}}{_size(step.disk):>10}{time:>10}  {step.memory}"
 
 
 def _free(free: float, total: float) -> str:
@@ -91,7 +96,29 @@ def _foretold(
 ) -> list[Step]:
     if isinstance(made, Planned):
         return made.plan(passages, questions, depth, runtime)
-    return [Step("index", 0, 0, "unknown"), Step("search", 0, 0, "unknown")]
+    return [Step("index", 0, None, "not known"), Step("search", 0, None, "not known")]
+
+
+def _after_search(line: Line, questions: int) -> tuple[list[Step], int]:
+    """Reranking and reading, where they are chosen, and how many hits a question are left."""
+    steps, hits, runtime = [], line.depth, line.context.runtime
+    if line.reranker is not None:
+        made = line.reranker.made
+        looked_at = min(hits, made.depth)
+        hits = min(looked_at, made.keep or looked_at)
+        step = _on_hits("rerank", made, questions, looked_at, runtime)
+        steps.append(step._replace(disk=step.disk + questions * hits * _RERANKED_HIT_BYTES))
+    if line.reader is not None:
+        made = line.reader.made
+        step = _on_hits("read", made, questions, min(hits, made.depth), runtime)
+        steps.append(step._replace(disk=step.disk + questions * _ANSWER_BYTES))
+    return steps, hits
+
+
+def _on_hits(name: str, made: Any, questions: int, hits: int, runtime: Runtime) -> Step:
+    if isinstance(made, PlannedHits):
+        return made.plan(questions, hits, runtime)
+    return Step(name, 0, None, "not known")
 
 
 def _run_bytes(questions: int, depth: int) -> float:

@@ -17,18 +17,18 @@ have ``wanted()``: the official files it misses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from qa_bench.expander.searches import Expander
-from qa_bench.lm.replies import LanguageModel
 from qa_bench.types import Article, Passage, QuestionSet, Run, Runtime, Step
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from qa_bench.expander.searches import Search
     from qa_bench.fusion.hits import Hits
+    from qa_bench.lm.replies import Reply
     from qa_bench.metric.evidence import Evidence
     from qa_bench.ranked import Ranked
     from qa_bench.store import Passages
@@ -67,6 +67,48 @@ class Chunker(Protocol):
 
     def chunk(self, articles: Iterable[Article]) -> Iterator[list[Passage]]:
         """The passages of each article in turn, without pids; an empty list where it has none."""
+        ...
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """Replies to prompts."""
+
+    def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
+        """One reply a prompt, in order; one with an ``error`` where there is none to be had.
+
+        Where replies are drawn (``temperature`` above 0), a prompt that stands there n times gets
+        n draws.
+
+        Raises:
+            UserError: no prompt at all could be replied to.
+        """
+        ...
+
+
+@runtime_checkable
+class PlannedPrompts(Protocol):
+    """A language model that foretells what it will take."""
+
+    def plan(self, prompts: int, tokens: float, runtime: Runtime) -> Step:
+        """The step of replying to so many prompts of so many tokens each."""
+        ...
+
+
+@runtime_checkable
+class Expander(Protocol):
+    """Makes searches of questions.
+
+    One that puts passages beside questions has ``averages = True``: it is refused before it asks
+    anything where the retriever cannot search with them.
+    """
+
+    def expand(self, questions: QuestionSet, runtime: Runtime) -> dict[str, Search]:
+        """The searches by label; the runs of several are fused.
+
+        Raises:
+            UserError: a question could not be expanded. What was, need not be asked again.
+        """
         ...
 
 
@@ -192,6 +234,15 @@ class Reader(Protocol):
 
         One that asks others may return ``lm.replies.Answers``: with the questions that failed.
         """
+        ...
+
+
+@runtime_checkable
+class PlannedHits(Protocol):
+    """A reranker or reader that foretells what it will take."""
+
+    def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
+        """The step of looking at so many hits of each question, what it writes left out."""
         ...
 
 

@@ -227,11 +227,14 @@ class Runtime:
 
 
 class Step(NamedTuple):
-    """What a stage will take, by ``qa-bench plan``: disk in bytes, time in seconds."""
+    """What a stage will take, by ``qa-bench plan``: disk in bytes, time in seconds.
+
+    None for a time that is not known.
+    """
 
     name: str
     disk: float
-    seconds: float
+    seconds: float | None
     memory: str
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from qa_bench.errors import UserError
 from qa_bench.expander.searches import Search, checked_model, checked_prompt, replies_to
 from qa_bench.lm.prompts import filled
-from qa_bench.lm.replies import LanguageModel
+from qa_bench.protocols import LanguageModel
 from qa_bench.types import QuestionSet, Runtime
 
 

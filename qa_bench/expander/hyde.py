@@ -17,12 +17,14 @@ from qa_bench.expander.searches import (
     replies_to,
 )
 from qa_bench.lm.prompts import filled
-from qa_bench.lm.replies import LanguageModel
+from qa_bench.protocols import LanguageModel
 from qa_bench.types import QuestionSet, Runtime
 
 
 class Hyde:
     """One search, with the generated passages beside the question."""
+
+    averages = True
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from qa_bench.expander.searches import (
     replies_to,
 )
 from qa_bench.lm.prompts import filled
-from qa_bench.lm.replies import LanguageModel
+from qa_bench.protocols import LanguageModel
 from qa_bench.types import QuestionSet, Runtime
 
 _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):]|[-*•])\s+")

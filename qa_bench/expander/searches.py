@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 from qa_bench.errors import UserError
-from qa_bench.lm.replies import LanguageModel
+from qa_bench.protocols import LanguageModel
 from qa_bench.types import QuestionSet, Runtime
 
 
@@ -21,19 +21,6 @@ class Search(NamedTuple):
 
     texts: tuple[str, ...]
     beside: tuple[tuple[str, ...], ...] = ()
-
-
-@runtime_checkable
-class Expander(Protocol):
-    """Makes searches of questions."""
-
-    def expand(self, questions: QuestionSet, runtime: Runtime) -> dict[str, Search]:
-        """The searches by label; the runs of several are fused.
-
-        Raises:
-            UserError: a question could not be expanded. What was, need not be asked again.
-        """
-        ...
 
 
 def replies_to(

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
+from qa_bench.estimates import model_step
 from qa_bench.lm.cache import kept_or_asked
 from qa_bench.lm.decoding import written
 from qa_bench.lm.replies import Reply, Request
 from qa_bench.lm.weights import Weights
-from qa_bench.types import Runtime
+from qa_bench.types import Runtime, Step
 
 
 class Local:
@@ -72,10 +73,22 @@ class Local:
         self._temperature, self._top_p, self._seed = temperature, top_p, seed
         self._stop = [text for text in stop or () if text]
         self._cache = Path(cache) if cache else None
+        self._about = dict(about or {})
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
         return {"lm": self._weights.identity()}
+
+    def plan(self, prompts: int, tokens: float, runtime: Runtime) -> Step:
+        """From ``about.parameters``, with the longest replies there can be."""
+        return model_step(
+            "generate",
+            self._about,
+            self._weights.precision,
+            prompts * tokens,
+            runtime,
+            written=prompts * self._max_tokens,
+        )
 
     def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
         """See ``LanguageModel``.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
-
-from qa_bench.types import Runtime
+from collections.abc import Iterable
+from typing import NamedTuple
 
 
 class Reply(NamedTuple):
@@ -29,22 +27,6 @@ class Request(NamedTuple):
 
     prompt: str
     draw: int = 0
-
-
-@runtime_checkable
-class LanguageModel(Protocol):
-    """Replies to prompts."""
-
-    def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
-        """One reply a prompt, in order; one with an ``error`` where there is none to be had.
-
-        Where replies are drawn (``temperature`` above 0), a prompt that stands there n times gets
-        n draws.
-
-        Raises:
-            UserError: no prompt at all could be replied to.
-        """
-        ...
 
 
 class Answers(list[str]):

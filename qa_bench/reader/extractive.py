@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step
 from qa_bench.models import Source
 from qa_bench.progress import progress
 from qa_bench.ranked import Ranked
 from qa_bench.reader.aggregation import AGGREGATIONS
 from qa_bench.reader.extractive_layout import Layout, Shape, Window, characters
 from qa_bench.reader.spans import Spans, best_spans, log_total, merged
-from qa_bench.types import Runtime
+from qa_bench.types import Runtime, Step
 
 if TYPE_CHECKING:
     from qa_bench.reader.extractive_examples import Lesson
@@ -122,6 +123,7 @@ class Extractive:
         self._longest, self._full_words = max_answer_tokens, bool(full_words)
         hashes = tuple(sorted(dict(sha256 or {}).items()))
         self._source = Source(model, revision, architecture, precision=precision, sha256=hashes)
+        self._about = dict(about or {})
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
@@ -134,6 +136,11 @@ class Extractive:
         from qa_bench.reader.training import train
 
         return train(self._source, self._shape, lessons, settings, folder, runtime)
+
+    def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
+        """From ``about.parameters``; a passage is one sequence."""
+        tokens = questions * hits * (PASSAGE_TOKENS + QUESTION_TOKENS)
+        return model_step("read", self._about, self._source.precision, tokens, runtime)
 
     def read(self, ranked: Ranked, runtime: Runtime) -> list[str]:
         """The answer of every question; empty where no passage has text.

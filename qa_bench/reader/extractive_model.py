@@ -46,7 +46,7 @@ def load_tokenizer(source: Source) -> Any:
     """
     from transformers import AutoTokenizer
 
-    with quiet(), told_in_one_line(source):
+    with quiet(), told_in_one_line(source, None):
         return AutoTokenizer.from_pretrained(checked_name(source), revision=revision_of(source))
 
 
@@ -58,7 +58,7 @@ def load_reader(source: Source) -> Any:
     """
     import transformers
 
-    with quiet(), told_in_one_line(source):
+    with quiet(), told_in_one_line(source, None):
         name, revision = checked_name(source), revision_of(source)
         config = transformers.AutoConfig.from_pretrained(name, revision=revision)
         told_by_model = config.architectures or ["AutoModelForQuestionAnswering"]

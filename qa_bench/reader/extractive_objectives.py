@@ -99,7 +99,7 @@ class Spans:
         """Any encoder of transformers with a head for question answering."""
         import transformers
 
-        with quiet(), told_in_one_line(source):
+        with quiet(), told_in_one_line(source, None):
             named: dict[str, Any] = {"revision": revision_of(source)}
             kind = transformers.AutoModelForQuestionAnswering
             return kind.from_pretrained(checked_name(source), **named)
@@ -145,7 +145,7 @@ class Dpr:
         """A ``DPRReader``, around the weights of a BERT where the model is one."""
         import transformers
 
-        with quiet(), told_in_one_line(source):
+        with quiet(), told_in_one_line(source, None):
             name, named = checked_name(source), {"revision": revision_of(source)}
             config: Any = transformers.AutoConfig.from_pretrained(name, **named)
             if "DPRReader" in (config.architectures or []):

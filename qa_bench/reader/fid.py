@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
+from qa_bench.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
 from qa_bench.lm.decoding import batches, generated, padded, working
 from qa_bench.lm.prompts import filled
 from qa_bench.lm.replies import Answers
@@ -18,7 +19,7 @@ from qa_bench.lm.weights import Weights
 from qa_bench.progress import progress
 from qa_bench.ranked import Ranked
 from qa_bench.torch_tools import devices
-from qa_bench.types import Runtime
+from qa_bench.types import Runtime, Step
 
 if TYPE_CHECKING:
     import torch
@@ -74,10 +75,23 @@ class FusionInDecoder:
             raise UserError("reader.passage needs {question} and {text} in it")
         self.depth = depth
         self._passage, self._max_length, self._max_tokens = passage, max_length, max_tokens
+        self._about = dict(about or {})
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
         return {"reader_model": self._weights.identity()}
+
+    def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
+        """From ``about.parameters``: half of them encode, an answer goes through all."""
+        each = min(self._max_length, PASSAGE_TOKENS + QUESTION_TOKENS + text_tokens(self._passage))
+        return model_step(
+            "read",
+            self._about,
+            self._weights.precision,
+            questions * hits * each / 2,
+            runtime,
+            written=questions * self._max_tokens,
+        )
 
     def read(self, ranked: Ranked, runtime: Runtime) -> Answers:
         """See ``Reader``; a question without hits has no answer.

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from qa_bench.errors import UserError
+from qa_bench.estimates import asking_step, prompt_tokens
 from qa_bench.lm.prompts import Passages, filled
-from qa_bench.lm.replies import Answers, LanguageModel, tokens
+from qa_bench.lm.replies import Answers, tokens
+from qa_bench.protocols import LanguageModel
 from qa_bench.ranked import Ranked
-from qa_bench.types import Runtime
+from qa_bench.types import Runtime, Step
 
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _LABEL = re.compile(
@@ -74,6 +76,11 @@ class Generative:
         """Identity of the language model, where it can be told."""
         told: dict[str, str] = getattr(self._lm, "sources", dict)()
         return told
+
+    def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
+        """A prompt a question."""
+        tokens_each = prompt_tokens(self._prompt, hits, self._passages.words)
+        return asking_step("read", self._lm, questions, tokens_each, runtime)
 
     def read(self, ranked: Ranked, runtime: Runtime) -> Answers:
         """See ``Reader``; the questions the model could not be asked are marked as failed.

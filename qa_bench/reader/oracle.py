@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from qa_bench.errors import UserError
 from qa_bench.metric.matching import answer_test, get_mode
 from qa_bench.ranked import Ranked
 from qa_bench.text import nfd
-from qa_bench.types import Runtime
+from qa_bench.types import Runtime, Step
+
+_PASSAGES_PER_S = 10_000
+"""Measured on passages of 100 words."""
 
 
 class Oracle:
@@ -23,14 +27,23 @@ class Oracle:
     def __init__(
         self, depth: int = 100, mode: str = "dpr", about: Mapping[str, Any] | None = None
     ) -> None:
-        """Keep the settings.
+        """Check the settings.
 
         Args:
             depth: passages a question it looks at.
             mode: whose rules say that a passage holds an answer, see ``has_answer``.
             about: for people.
+
+        Raises:
+            UserError: a setting is out of range.
         """
+        if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
+            raise UserError(f"reader.depth: a whole number >= 1, got '{depth}'")
         self.depth, self._mode = depth, mode
+
+    def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
+        """At the measured rate."""
+        return Step("read", 0, questions * hits / _PASSAGES_PER_S, "0.3 GB")
 
     def read(self, ranked: Ranked, runtime: Runtime) -> list[str]:
         """A gold answer, or nothing."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
 from qa_bench.progress import progress
 from qa_bench.ranked import Ranked
 from qa_bench.reranker.hits import (
@@ -19,7 +20,7 @@ from qa_bench.reranker.hits import (
     source_of,
 )
 from qa_bench.reranker.scorer import Template, loaded_scorer
-from qa_bench.types import Runtime
+from qa_bench.types import Runtime, Step
 
 
 class CrossEncoder:
@@ -91,10 +92,24 @@ class CrossEncoder:
                 raise UserError(f"reranker.{name}: a whole number >= 0, got '{whole}'")
         self._label, self._activation, self._overlap = label, activation, overlap
         self._threshold, self._interpolate = threshold, interpolate
+        self._about = dict(about or {})
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
         return {"reranker_model": self._source.identity()}
+
+    def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
+        """From ``about.parameters``."""
+        pair = PASSAGE_TOKENS + QUESTION_TOKENS + self._said()
+        tokens = questions * hits * min(pair, self._source.max_length or pair)
+        return model_step("rerank", self._about, self._source.precision, tokens, runtime)
+
+    def _said(self) -> float:
+        """Tokens of the template's own text."""
+        asked = self._template
+        if asked is None:
+            return 0
+        return text_tokens(asked.question, asked.passage, *asked.between, *asked.after)
 
     def rerank(self, ranked: Ranked, runtime: Runtime) -> np.ndarray:
         """The new score of every hit, float32 (hits,); -inf for one under the threshold.

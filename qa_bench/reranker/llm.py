@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.estimates import asking_step, prompt_tokens
 from qa_bench.lm.prompts import Passages, filled
-from qa_bench.lm.replies import LanguageModel, Reply
+from qa_bench.lm.replies import Reply
+from qa_bench.protocols import LanguageModel
 from qa_bench.ranked import Ranked
-from qa_bench.types import Runtime
+from qa_bench.types import Runtime, Step
 
 
 class ListwiseReranker:
@@ -81,6 +83,12 @@ class ListwiseReranker:
         """Identity of the language model, where it can be told."""
         told: dict[str, str] = getattr(self._lm, "sources", dict)()
         return told
+
+    def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
+        """A prompt a window."""
+        tokens = prompt_tokens(self._prompt, min(hits, self._window), self._passages.words)
+        prompts = questions * len(list(self._windows(hits)))
+        return asking_step("rerank", self._lm, prompts, tokens, runtime)
 
     def rerank(self, ranked: Ranked, runtime: Runtime) -> np.ndarray:
         """See ``Reranker``.

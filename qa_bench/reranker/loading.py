@@ -91,7 +91,7 @@ def _need_head(source: Source, config: Any, endings: Sequence[str], wanted: str)
 
 @contextmanager
 def _told(source: Source) -> Iterator[None]:
-    """Quietly; what goes wrong in one line, with the settings' names of this group.
+    """Quietly; what goes wrong in one line.
 
     Weights that a checkpoint lacks are an error: transformers makes them up, and only says so.
     """
@@ -99,13 +99,11 @@ def _told(source: Source) -> Iterator[None]:
     logger = logging.getLogger("transformers.modeling_utils")
     before = logger.level, logger.propagate
     try:
-        with quiet(), told_in_one_line(source):
+        with quiet(), told_in_one_line(source, "reranker"):
             logger.addHandler(reports)
             logger.setLevel(logging.WARNING)
             logger.propagate = False
             yield
-    except UserError as error:
-        raise UserError(str(error).replace("retriever.", "reranker.")) from error
     finally:
         logger.removeHandler(reports)
         logger.setLevel(before[0])

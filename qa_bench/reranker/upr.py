@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
 from qa_bench.models import Source
 from qa_bench.progress import progress
 from qa_bench.ranked import Ranked
@@ -22,7 +23,7 @@ from qa_bench.reranker.hits import (
 )
 from qa_bench.reranker.loading import decoder_start, language_model
 from qa_bench.reranker.pairs import tokenised
-from qa_bench.types import Runtime
+from qa_bench.types import Runtime, Step
 
 
 class UPR:
@@ -84,10 +85,17 @@ class UPR:
         self._source = source_of(model, revision, max_length, precision, trust_remote_code, sha256)
         self._title = "none" if title is None else str(title)
         self._before, self._after, self._end_token = before or "", after or "", bool(end_token)
+        self._about = dict(about or {})
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
         return {"reranker_model": self._source.identity()}
+
+    def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
+        """From ``about.parameters``, as if all read all; the two halves of a T5 take less."""
+        row = PASSAGE_TOKENS + QUESTION_TOKENS + text_tokens(self._before, self._after)
+        tokens = questions * hits * min(row, self._source.max_length or row)
+        return model_step("rerank", self._about, self._source.precision, tokens, runtime)
 
     def rerank(self, ranked: Ranked, runtime: Runtime) -> np.ndarray:
         """The mean log probability of every hit's question, float32 (hits,); natural logarithm.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_memory, token_rate
 from qa_bench.models import Source, Text
 from qa_bench.progress import progress
 from qa_bench.retriever.encoder import loaded_encoder
@@ -26,14 +27,12 @@ from qa_bench.retriever.vectors import (
 )
 from qa_bench.stage import Shards
 from qa_bench.store import Passages
-from qa_bench.torch_tools import SEARCH_RATE, encoding_rate
+from qa_bench.torch_tools import SEARCH_RATE
 from qa_bench.types import QuestionSet, Run, Runtime, Step
 
 _PAIRS = 1 << 16
 """Pairs a thread scores at once."""
 
-_PASSAGE_TOKENS, _QUESTION_TOKENS, _EMBEDDED_WORDS = 141, 14, 30_522
-"""Of 100 words with their title, of a question (both measured), and of BERT's vocabulary."""
 _POOLINGS = ("mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens")
 
 
@@ -245,15 +244,13 @@ class Dense:
         given = int(self._about["dimension"])
         dimension = self._truncate_dim or given
         parameters = float(self._about["parameters"])
-        multiplied = max(parameters - _EMBEDDED_WORDS * given, parameters / 4)
-        rate = encoding_rate(runtime) / (2 * multiplied)
+        rate = token_rate(parameters, given, runtime)
         vectors = passages * bytes_per_vector(dimension, self._dtype)
-        weights = parameters * (4 if self._passage.precision == "fp32" else 2)
-        memory = f"{weights / 1e9 + 1:.1f} GB"
-        seconds = questions * _QUESTION_TOKENS / rate
+        memory = model_memory(parameters, self._passage.precision)
+        seconds = questions * QUESTION_TOKENS / rate
         seconds += 2 * questions * passages * dimension / SEARCH_RATE
         return [
-            Step("encode", vectors, passages * _PASSAGE_TOKENS / rate, memory),
+            Step("encode", vectors, passages * PASSAGE_TOKENS / rate, memory),
             Step("search", 0, seconds, memory),
         ]
 

@@ -18,7 +18,7 @@ from qa_bench.models import (
 
 def loaded_model(source: Source) -> Any:
     """The model on the CPU, in evaluation mode."""
-    with quiet(), told_in_one_line(source):
+    with quiet(), told_in_one_line(source, "retriever"):
         name = checked_name(source)
         model = _class_model(name, source) if source.architecture else _sentence_model(name, source)
     return model.eval()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench_helpers import SAMPLE_NQ, error_line, stage_folders
 
 from qa_bench.errors import UserError
 from qa_bench.lm.openai_server import OpenAIServer
@@ -439,3 +440,17 @@ def test_a_failure_is_logged_without_the_key(
     replies = model(key_from="THE_KEY").generate(["good", "bad"], QUIET)
     assert replies[1].error == "status 422: no: Bearer …"
     assert KEY not in caplog.text
+
+
+def test_passages_beside_words_are_refused_before_the_model_is_asked(
+    cli: Any, server: Server, tmp_path: Path
+) -> None:
+    done = cli(
+        "search", *SAMPLE_NQ, "dataset.limit=2", "retriever=bm25", "expander=hyde",
+        f"expander.lm.url={server.url}", "expander.lm.model=m", "expander.lm.timeout_s=1",
+    )  # fmt: skip
+    assert error_line(done) == (
+        "this expander averages vectors: choose a bi-encoder, such as retriever=minilm"
+    )
+    assert server.bodies == []
+    assert stage_folders(tmp_path, "chunk") == []

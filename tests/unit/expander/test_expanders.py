@@ -11,8 +11,9 @@ from qa_bench.errors import UserError
 from qa_bench.expander.gar import Gar
 from qa_bench.expander.hyde import Hyde
 from qa_bench.expander.multi_query import MultiQuery
-from qa_bench.expander.searches import Expander, Search
+from qa_bench.expander.searches import Search
 from qa_bench.lm.replies import Reply
+from qa_bench.protocols import Expander
 from qa_bench.types import QuestionSet, Runtime
 
 QUIET = Runtime(progress=False)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from qa_bench.errors import UserError
 from qa_bench.metric.em import ExactMatch
 from qa_bench.metric.evidence import Evidence
 from qa_bench.ranked import Ranked
@@ -33,3 +34,9 @@ def test_a_gold_answer_where_a_passage_has_one(
         predictions=dict(zip(["q1", "q2"], told, strict=True)),
     )
     assert ExactMatch().score(evidence)["em"].tolist() == (evidence.first_ranks > 0).tolist()
+
+
+@pytest.mark.parametrize("depth", [0, -1, 1.5, True, "ten", None])
+def test_a_depth_that_is_none(depth: object):
+    with pytest.raises(UserError, match=rf"^reader\.depth: a whole number >= 1, got '{depth}'$"):
+        Oracle(depth=depth)  # type: ignore[arg-type]
