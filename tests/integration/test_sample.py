@@ -33,6 +33,7 @@ ARTICLES = {row["title"]: row["text"] for row in read_jsonl(SAMPLE / "articles.j
 
 
 SYSTEMS = ("bm25", "minilm", "hybrid_rrf", "hybrid_linear")
+READER = "redundancy"
 
 
 def table_rows(folder: Path, name: str = "sample") -> list[dict[str, str]]:
@@ -40,13 +41,13 @@ def table_rows(folder: Path, name: str = "sample") -> list[dict[str, str]]:
 
 
 def told(folder: Path, system: str = "bm25") -> list[dict[str, Any]]:
-    """The JSON lines of one system."""
+    """The JSON lines of one retriever's system."""
     lines = map(json.loads, (folder / "stdout.txt").read_text().splitlines())
-    return [line for line in lines if line["system"] == system]
+    return [line for line in lines if line["system"] == f"{system}+{READER}"]
 
 
 def per_question(folder: Path, dataset: str) -> list[dict[str, str]]:
-    return read_csv(only((folder / "results" / "sample").glob(f"{dataset}-sample--bm25--*.csv")))
+    return read_csv(only((folder / "results" / "sample").glob(f"{dataset}-sample--bm25+*.csv")))
 
 
 def test_articles() -> None:
@@ -103,6 +104,19 @@ def test_figures_of_bm25(sample_run: Path) -> None:
 
 
 @pytest.mark.java
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_answers_are_read(system: str, sample_run: Path) -> None:
+    """By a reader without a model: some are right, most are not."""
+    for line in told(sample_run, system):
+        assert round(line["em"] * 36, 9).is_integer()
+        assert 0.05 < line["em"] < 0.4
+        if line["dataset"] == "curatedtrec":
+            assert "f1" not in line
+        else:
+            assert line["em"] <= line["f1"] < 0.4
+
+
+@pytest.mark.java
 def test_hybrids_find_more_than_their_parts(sample_run: Path) -> None:
     """Over the five sets together, as in every paper."""
     means = {
@@ -115,7 +129,7 @@ def test_hybrids_find_more_than_their_parts(sample_run: Path) -> None:
 @pytest.mark.java
 def test_csv(sample_run: Path) -> None:
     rows = table_rows(sample_run)
-    assert [row["system"] for row in rows] == sorted(SYSTEMS)
+    assert [row["system"] for row in rows] == [f"{system}+{READER}" for system in sorted(SYSTEMS)]
     row = rows[0]
     assert row["corpus"] == "sample/dpr_w100"
     for line in told(sample_run):
@@ -141,13 +155,13 @@ def test_markdown(sample_run: Path) -> None:
     head, _, row = [line for line in lines if line.startswith("|")][:3]
     headers = [cell.strip() for cell in head.strip("|").split("|")]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert len(headers) == len(cells) == 1 + 5 * 5
-    assert headers[:6] == [
+    assert len(headers) == len(cells) == 1 + 5 * 7 - 1  # patterns have no F1
+    assert headers[:8] == [
         "system", "nq-sample Top-1", "nq-sample Top-5", "nq-sample Top-20", "nq-sample Top-100",
-        "nq-sample MRR",
+        "nq-sample MRR", "nq-sample EM", "nq-sample F1",
     ]  # fmt: skip
     shown = dict(zip(headers, cells, strict=True))
-    assert shown["system"] == "bm25"
+    assert shown["system"] == f"bm25+{READER}"
     assert shown["nq-sample Top-20"] == "91.67"
     assert shown["squad-sample Top-20"] == "77.78"
     assert not any("[" in cell for cell in cells), "a published figure beside the sample's"
@@ -208,6 +222,7 @@ def test_repeated_elsewhere(sample_run: Path, tmp_path: Path) -> None:
         ("search", 20),
         ("complete", 5),
         ("fuse", 10),
+        ("read", 20),
         ("score", 20),
     ):
         here, there = (stage_folders(folder, stage) for folder in (tmp_path, sample_run))
@@ -228,7 +243,7 @@ def test_second_run_reuses(sample_run: Path, copied: Callable[[Path], Path]) -> 
     table = (folder / "results" / "sample.csv").read_bytes()
     done = good("run", "experiment=sample", cwd=folder)
     assert "building" not in done.stderr
-    for stage in ("chunk", "index", "search", "complete", "fuse", "score"):
+    for stage in ("chunk", "index", "search", "complete", "fuse", "read", "score"):
         assert re.search(rf"^{stage}: reusing ", done.stderr, re.MULTILINE)
     assert bytes_of(folder / "data", skip=("multirun.yaml",)) == kept
     assert (folder / "results" / "sample.csv").read_bytes() == table
