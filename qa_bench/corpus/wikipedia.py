@@ -98,27 +98,20 @@ class WikipediaDump(FileCorpus):
             return pieces
         return sorted(pieces, key=lambda path: int(starts[path][1]))
 
-    def articles(
-        self, after: tuple[Path, int] | None = None
-    ) -> Iterator[tuple[Article, Path, int]]:
+    def articles(self) -> Iterator[tuple[Article, Path, int]]:
         """(article, file, the line on which its page ends), streaming.
-
-        Args:
-            after: file and line of the last article that is not wanted any more: files before it
-                are not read, pages before it not extracted.
 
         Raises:
             DataError: ``on_error`` is "stop" and something cannot be read; the first such thing.
         """
-        for entry, path in self.entries(after):
+        for entry, path in self.entries():
             yield Article(entry.id, entry.title, entry.text), path, entry.line
 
-    def entries(self, after: tuple[Path, int] | None = None) -> Iterator[tuple[Entry, Path]]:
+    def entries(self) -> Iterator[tuple[Entry, Path]]:
         """As ``articles``, with each page's revision."""
         self._counts = Counter()
         start, size = time.perf_counter(), 0
         files = self.files()
-        first = files.index(after[0]) if after else 0
         workers = self._processes or len(os.sched_getaffinity(0))
         if sum(path.stat().st_size for path in files) < _WORTH_PROCESSES:
             workers = 1
@@ -126,9 +119,8 @@ class WikipediaDump(FileCorpus):
 
         def batches() -> Iterator[list[RawPage | Bad]]:
             nonlocal size
-            for path in files[first:]:
-                line = after[1] if after and path == after[0] else 0
-                for batch, read in _batches(read_pages(path, workers), line):
+            for path in files:
+                for batch, read in _batches(read_pages(path, workers)):
                     size += read
                     places.append(path)
                     yield batch
@@ -176,15 +168,11 @@ def _check(setting: str, value: str, known: tuple[str, ...]) -> None:
         raise UserError(f"corpus.{setting} must be one of {', '.join(known)}, got '{value}'")
 
 
-def _batches(
-    pages: Iterator[RawPage | Bad], after: int
-) -> Iterator[tuple[list[RawPage | Bad], int]]:
-    """Pages that end after a line, some at a time, and how many bytes of XML they are."""
+def _batches(pages: Iterator[RawPage | Bad]) -> Iterator[tuple[list[RawPage | Bad], int]]:
+    """Pages, some at a time, and how many bytes of XML they are."""
     batch: list[RawPage | Bad] = []
     size = 0
     for page in pages:
-        if page.line <= after:
-            continue
         batch.append(page)
         size += len(page.xml) if isinstance(page, RawPage) else 0
         if size >= _BATCH_BYTES or len(batch) >= _BATCH_PAGES:

@@ -170,21 +170,6 @@ def test_several_pieces_on_several_processes(processes: int, tmp_path: Path) -> 
     assert corpus.counts() == one.counts() == {"pages": 600}
 
 
-@pytest.mark.usefixtures("in_processes")
-@pytest.mark.parametrize("processes", [1, 2])
-def test_going_on_after_an_article(processes: int, path: Path, tmp_path: Path) -> None:
-    """Files before it are not even opened."""
-    other = tmp_path / "a-second.xml"
-    other.write_bytes(dump(page(30, "Z", "z"), page(31, "Y", "y")))
-    corpus = WikipediaDump("own", [str(path), str(other)], processes=processes)
-    found = list(corpus.articles())
-    for place in range(len(found)):
-        after = found[place][1:]
-        assert list(corpus.articles(after=after)) == found[place + 1 :]
-    path.write_bytes(b"no dump any more")
-    assert list(corpus.articles(after=found[3][1:])) == found[4:]
-
-
 def test_pieces_are_in_the_order_of_their_pages(tmp_path: Path) -> None:
     starts = (10, 30303, 1_000_000)
     for number, start in zip((1, 2, 10), starts, strict=True):
