@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
+# The tests of a file share what is dear, so they stay together; a process takes up to 3 GB.
+JOBS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help bench sample test lint format typecheck table2 nq triviaqa webq curatedtrec squad \
@@ -25,7 +27,7 @@ sample: $(READY) ## the same
 	$(BIN)/qa-bench run experiment=sample $(ARGS)
 
 test: $(READY) ## all tests (QA_BENCH_SHARED names a folder with real data, else those skip)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(JOBS) $(ARGS)
 
 lint: $(READY) ## ruff: style and format
 	$(BIN)/ruff check .

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import forks
+
 from qa_bench.paths import SAMPLE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,7 +36,7 @@ def python(*words: str, cwd: Path, env: dict[str, str] | None = None, timeout: f
 
 
 def qa(*words: str, cwd: Path, env: dict[str, str] | None = None, timeout: float = 120) -> Done:
-    return python("-m", "qa_bench", *words, cwd=cwd, env=env, timeout=timeout)
+    return forks.run(*words, cwd=cwd, env=env, timeout=timeout)
 
 
 def good(*words: str, cwd: Path, env: dict[str, str] | None = None) -> Done:

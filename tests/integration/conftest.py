@@ -7,16 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bench_helpers import SAMPLE_NQ, good
+from bench_helpers import SAMPLE_NQ
 
 
 @pytest.fixture(scope="session")
-def nq_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def nq_run(run_once: Callable[..., Path]) -> Path:
     """A folder in which BM25 has run on the sample's NQ questions; read it, never write."""
-    folder = tmp_path_factory.mktemp("nq")
-    done = good("run", *SAMPLE_NQ, "--json", cwd=folder)
-    (folder / "stdout.txt").write_text(done.stdout)
-    return folder
+    return run_once("nq", "run", *SAMPLE_NQ, "--json")
 
 
 @pytest.fixture

@@ -5,9 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import shlex
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,62 +12,6 @@ import pytest
 from bench_helpers import SAMPLE_NQ, all_complete, error_line, good, qa, stage_folders
 
 Files = dict[str, bytes | str]
-Command = Callable[..., subprocess.CompletedProcess[str]]
-
-FORKER = """
-import json, os, sys, traceback
-import hydra.main, omegaconf, pyarrow.parquet, qa_bench.pipeline
-from qa_bench.cli import main
-
-for line in sys.stdin:
-    asked = json.loads(line)
-    if child := os.fork():
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-        continue
-    os.chdir(asked["cwd"])
-    for stream, name in ((1, "stdout"), (2, "stderr")):
-        os.dup2(os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
-    status = 1
-    try:
-        status = main(asked["words"])
-    except SystemExit as leaving:
-        status = leaving.code
-    except BaseException:
-        traceback.print_exc()
-    sys.stdout.flush()
-    os._exit(status)
-"""
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[subprocess.Popen[str]]:
-    """A process that has imported what a command needs, and starts one in no time."""
-    words = [sys.executable, "-c", FORKER]
-    with subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
-
-
-@pytest.fixture
-def command(forker: subprocess.Popen[str], tmp_path_factory: pytest.TempPathFactory) -> Command:
-    """``qa``, a third of a second quicker: each command still is a process of its own."""
-    files = {name: tmp_path_factory.mktemp("told") / name for name in ("stdout", "stderr")}
-
-    def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        assert forker.stdin is not None
-        assert forker.stdout is not None
-        asked = {"words": words, "cwd": str(cwd), **{n: str(p) for n, p in files.items()}}
-        forker.stdin.write(json.dumps(asked) + "\n")
-        forker.stdin.flush()
-        status = int(forker.stdout.readline())
-        told = {name: path.read_text() for name, path in files.items()}
-        return subprocess.CompletedProcess(["qa-bench", *words], status, **told)
-
-    return run
-
 
 ARTICLE = '{"id": "1", "title": "Mars", "text": "Mars is the fourth planet from the Sun."}\n'
 OTHER = '{"id": "2", "title": "Venus", "text": "Venus is the second planet from the Sun."}\n'
@@ -341,52 +282,42 @@ RUNS = [
 
 
 @pytest.mark.parametrize(("words", "told", "files"), COMMANDS)
-def test_command(
-    words: str, told: tuple[str, ...], files: Files, tmp_path: Path, command: Command
-) -> None:
+def test_command(words: str, told: tuple[str, ...], files: Files, tmp_path: Path) -> None:
     write(tmp_path, files)
-    message = error_line(command(*shlex.split(words), cwd=tmp_path))
+    message = error_line(qa(*shlex.split(words), cwd=tmp_path))
     assert all(fragment in message for fragment in told), message
     assert all_complete(tmp_path)
     assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize(("words", "told", "files"), CORPORA)
-def test_corpus(
-    words: str, told: tuple[str, ...], files: Files, tmp_path: Path, command: Command
-) -> None:
+def test_corpus(words: str, told: tuple[str, ...], files: Files, tmp_path: Path) -> None:
     write(tmp_path, files)
-    message = error_line(command(*shlex.split(words), cwd=tmp_path))
+    message = error_line(qa(*shlex.split(words), cwd=tmp_path))
     assert all(fragment in message for fragment in told), message
     assert stage_folders(tmp_path, "chunk") == []
 
 
 @pytest.mark.parametrize(("words", "told", "files"), QUESTIONS)
-def test_questions(
-    words: str, told: tuple[str, ...], files: Files, tmp_path: Path, command: Command
-) -> None:
+def test_questions(words: str, told: tuple[str, ...], files: Files, tmp_path: Path) -> None:
     write(tmp_path, {"a.jsonl": ARTICLE, **files})
-    message = error_line(command(*shlex.split(words), cwd=tmp_path))
+    message = error_line(qa(*shlex.split(words), cwd=tmp_path))
     assert all(fragment in message for fragment in told), message
 
 
 @pytest.mark.parametrize(("words", "told", "files"), PREDICTIONS)
-def test_predictions(
-    words: str, told: tuple[str, ...], files: Files, tmp_path: Path, command: Command
-) -> None:
+def test_predictions(words: str, told: tuple[str, ...], files: Files, tmp_path: Path) -> None:
     write(tmp_path, {"q.jsonl": QUESTION, **files})
-    message = error_line(command(*shlex.split(words), cwd=tmp_path))
+    message = error_line(qa(*shlex.split(words), cwd=tmp_path))
     assert all(fragment in message for fragment in told), message
     assert stage_folders(tmp_path, "score") == []
     assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize(("words", "told", "files"), RUNS)
-def test_run_file(
-    words: str, told: tuple[str, ...], files: Files, tmp_path: Path, command: Command
-) -> None:
+def test_run_file(words: str, told: tuple[str, ...], files: Files, tmp_path: Path) -> None:
     write(tmp_path, files)
-    message = error_line(command(*shlex.split(words), cwd=tmp_path))
+    message = error_line(qa(*shlex.split(words), cwd=tmp_path))
     assert all(fragment in message for fragment in told), message
     assert stage_folders(tmp_path, "import") == []
     assert not (tmp_path / "results").exists()
@@ -423,10 +354,10 @@ LATE = [
 @pytest.mark.java
 @pytest.mark.parametrize(("words", "told", "files"), LATE)
 def test_setting_of_a_late_stage(
-    words: str, told: tuple[str, ...], files: Files, nq_cache: Path, command: Command
+    words: str, told: tuple[str, ...], files: Files, nq_cache: Path
 ) -> None:
     write(nq_cache, files)
-    message = error_line(command(*shlex.split(words), *SAMPLE_NQ, cwd=nq_cache))
+    message = error_line(qa(*shlex.split(words), *SAMPLE_NQ, cwd=nq_cache))
     assert all(fragment in message for fragment in told), message
     assert all_complete(nq_cache)
     assert not (nq_cache / "results").exists()
@@ -453,12 +384,10 @@ def test_java_heap(heap: str, tmp_path: Path) -> None:
     ],
     ids=["syntax", "list", "no target", "target", "missing value", "setting", "defaults"],
 )
-def test_yaml_of_the_users(
-    text: str, told: tuple[str, ...], tmp_path: Path, command: Command
-) -> None:
+def test_yaml_of_the_users(text: str, told: tuple[str, ...], tmp_path: Path) -> None:
     write(tmp_path, {"mine/retriever/mine.yaml": text})
     words = ("index", "--config-dir=mine", "retriever=mine", "corpus=sample")
-    message = error_line(command(*words, cwd=tmp_path))
+    message = error_line(qa(*words, cwd=tmp_path))
     assert all(fragment in message for fragment in told), message
     assert stage_folders(tmp_path, "index") == []
 

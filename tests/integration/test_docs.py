@@ -27,6 +27,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
+import forks
 import pytest
 import yaml
 
@@ -174,11 +175,11 @@ def run(block: Block, exports: str, folder: Path, where: str) -> str:
     else:
         assert block.language == "bash", f"{where}: cannot run {block.language!r}"
         command = ["bash", "-euo", "pipefail", "-c", exports + block.text]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    folders = (forks.script(), Path(sys.executable).parent, os.environ["PATH"])
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": os.pathsep.join(map(str, folders))},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
