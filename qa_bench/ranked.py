@@ -49,7 +49,7 @@ class Ranked:
             np.repeat([place for place, _ in slices], [len(hits) for hits in kept]).astype(
                 np.int64
             ),
-            rows[at],
+            rows[at].astype(np.int64),
             run.table.column("score").to_numpy()[at],
             passages.texts(rows[at]),
             passages.titles(rows[at]),

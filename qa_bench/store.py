@@ -283,17 +283,17 @@ def write_columns(path: Path, columns: dict[str, Any]) -> None:
 
 
 def rows_of(run: Run, passages: Passages, source: str = "run") -> np.ndarray:
-    """The row of every hit's passage in the corpus; int64 (hits,).
+    """The row of every hit's passage in the corpus; int32 or int64 (hits,).
 
     Raises:
         UserError: the run names passages the corpus lacks; the message names the first.
     """
     if _ROW.name in run.table.column_names:
-        rows: np.ndarray = run.table.column(_ROW.name).to_numpy().astype(np.int64)
+        rows: np.ndarray = run.table.column(_ROW.name).combine_chunks().to_numpy()
     else:
         rows = passages.rows(run.table.column("pid").combine_chunks())
-    missing = np.flatnonzero((rows < 0) | (rows >= len(passages)))
-    if len(missing):
+    if len(rows) and (rows.min() < 0 or rows.max() >= len(passages)):
+        missing = np.flatnonzero((rows < 0) | (rows >= len(passages)))
         first = run.table.slice(int(missing[0]), 1).to_pylist()[0]
         raise UserError(
             f"{source}: {len(missing)} of {len(run)} hits name passages that the corpus lacks, "
