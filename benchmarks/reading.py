@@ -1,7 +1,7 @@
 """Reading: real questions and passages, ours against transformers question by question.
 
     QA_BENCH_SHARED=<folder> python benchmarks/reading.py [--pairs 3] [--questions 20] [--depth 30]
-                                                          [--model FOLDER] [--threads N]
+                                    [--model FOLDER] [--draft bf16|none] [--threads N]
 
 transformers 5 has no question answering pipeline any more. The other side is the loop of its course
 ("Question answering in the pipeline"), which does what the pipeline did: a question and a passage
@@ -9,10 +9,11 @@ at a time through the tokenizer and the model, the best span from the logits. A 
 the model all passages of a question at once, padded.
 
 Of a question's passages the span with the largest logit answers (``aggregation: drqa``); the
-answers must be the same. Each run in a fresh process, on the CPU, in float32, with 100-word
-passages. The clock runs from texts to answers, tokenising included; imports, loading and a first
-question are told apart. Without ``--model``, MiniLM gets a head of random weights: what it answers
-is nonsense, what it takes is not.
+answers must be the same. Each run in a fresh process, on the CPU, with 100-word passages, in
+float32; ours reads all in bfloat16 first and the promising ones again (``reader.draft``), unless
+``--draft none``: that pays where the processor multiplies bfloat16. The clock runs from texts to
+answers, tokenising included; imports, loading and a first question are told apart. Without a
+``--model`` MiniLM gets a head of random weights: what it answers is nonsense, what it takes is not.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def timed(load: Callable[[], Callable[[Inputs], list[str]]], inputs: str) -> Any
     }  # fmt: skip
 
 
-def read_ours(inputs: str, model: str, threads: str) -> Any:
+def read_ours(inputs: str, model: str, threads: str, draft: str) -> Any:
     """Our side, in a process of its own."""
 
     def load() -> Callable[[Inputs], list[str]]:
@@ -89,7 +90,7 @@ def read_ours(inputs: str, model: str, threads: str) -> Any:
         runtime = Runtime(threads=int(threads), device="cpu", progress=False)
         reader = Extractive(
             model=model, aggregation="drqa", max_length=LENGTH, max_answer_tokens=LONGEST,
-            full_words=False,
+            full_words=False, draft=None if draft == "none" else draft,
         )  # fmt: skip
 
         def read(given: Inputs) -> list[str]:
@@ -160,6 +161,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=20)
     parser.add_argument("--depth", type=int, default=30)
     parser.add_argument("--model", help="a folder with a question answering model")
+    parser.add_argument("--draft", choices=["bf16", "none"], default="bf16", help="of ours")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -195,7 +197,8 @@ def main() -> None:
         )
         return float(told["read"])
 
-    measured = common.pairs(arguments.pairs, lambda: side("ours"), lambda: side("one by one"))
+    sides = (lambda: side("ours", arguments.draft), lambda: side("one by one"))
+    measured = common.pairs(arguments.pairs, *sides)
     padded = side("a question's passages at once", arguments.depth)
     for name in ("one by one", "a question's passages at once"):
         pairs = zip(answers["ours"], answers[name], strict=True)

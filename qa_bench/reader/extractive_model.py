@@ -206,9 +206,9 @@ class ReaderModel:
         ]
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def loaded_reader(source: Source, identity: str, runtime: Runtime) -> ReaderModel:
-    """``ReaderModel(source, runtime)``; the last is kept, for the next set of questions.
+    """``ReaderModel(source, runtime)``; the last two are kept (one for a draft), for the next set.
 
     ``identity`` tells a folder's content from what it held before.
     """

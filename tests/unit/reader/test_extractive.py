@@ -14,6 +14,7 @@ from extractive_models import SMALL, dpr_reader, encoder, pointer, ranked
 from qa_bench.errors import UserError
 from qa_bench.protocols import Reader
 from qa_bench.reader.extractive import Extractive
+from qa_bench.reader.extractive_model import ReaderModel
 from qa_bench.types import Runtime
 
 RUNTIME = Runtime(threads=2, device="cpu", progress=False)
@@ -180,6 +181,38 @@ def test_parts_of_a_run_give_the_same(
         assert one.read(ranked(QUESTIONS, HITS), RUNTIME) == whole
 
 
+@pytest.mark.parametrize("aggregation", ["drqa", "multi_passage_bert"])
+@pytest.mark.parametrize("draft", ["bf16", "fp16"])
+def test_a_draft_gives_the_same_answers(
+    draft: str, aggregation: str, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passages that it puts far behind are not read again; with any margin, all are."""
+    rng = np.random.default_rng(0)
+    words = ["louis", "was", "the", "king", "of", "france", "anna", "ruled", "long", "river"]
+    hits = [[("", " ".join(rng.choice(words, 12))) for _ in range(20)] for _ in QUESTIONS]
+    asked = ranked(QUESTIONS, hits)
+    whole = reader(models["pointer"], aggregation=aggregation).read(asked, RUNTIME)
+    read: list[tuple[str | None, int]] = []
+    plain = ReaderModel.read
+
+    def counting(self: ReaderModel, windows: Any) -> Any:
+        read.append((str(next(self._replicas[0].parameters()).dtype), len(windows)))
+        return plain(self, windows)
+
+    monkeypatch.setattr(ReaderModel, "read", counting)
+    drafted = reader(models["pointer"], aggregation=aggregation, draft=draft)
+    assert drafted.read(asked, RUNTIME) == whole
+    kinds = {"bf16": "torch.bfloat16", "fp16": "torch.float16"}
+    [(first, all_windows), (second, again)] = read
+    assert (first, second) == (kinds[draft], "torch.float32")
+    assert all_windows == 60
+    assert 3 <= again < 30
+    monkeypatch.setattr("qa_bench.reader.extractive._MARGIN", 2)
+    read.clear()
+    assert drafted.read(asked, RUNTIME) == whole
+    assert [count for _, count in read] == [60, 60]
+
+
 def test_long_passages_are_read_to_their_end(models: dict[str, Path]) -> None:
     """Windows of one passage: the answer is the best span of any of them."""
     text = " ".join(["louis was the king of france"] * 30 + ["anna ruled"])
@@ -286,6 +319,9 @@ def test_no_such_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"depth": 0}, "reader.depth"),
         ({"max_answer_tokens": 1.5}, "reader.max_answer_tokens"),
         ({"title": "pair"}, "reader.title"),
+        ({"draft": "int8"}, "reader.draft: null, bf16, fp16"),
+        ({"draft": "bf16", "aggregation": "gar"}, "reader.draft: only for .* got 'gar'"),
+        ({"draft": "bf16", "aggregation": "dpr"}, "reader.draft: only for .* got 'dpr'"),
     ],
 )
 def test_settings_out_of_range(settings: dict[str, Any], told: str) -> None:
