@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from qa_bench.metric.evidence import Evidence
-from qa_bench.metric.matching import exact_match
 
 
 class ExactMatch:
@@ -22,12 +21,5 @@ class ExactMatch:
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``em``: 0 or 1 a question."""
-        given = evidence.predictions
-        if given is None or evidence.questions.qrels is not None:
-            return {}
-        questions = evidence.questions
-        right = [
-            qid in given and exact_match(given[qid], answers, questions.match, evidence.mode)
-            for qid, _, answers in questions
-        ]
-        return {"em": np.array(right, dtype=np.float64)}
+        right = evidence.right
+        return {} if right is None else {"em": right.astype(np.float64)}

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from qa_bench.metric.matching import answer_test, get_mode
+from qa_bench.metric.matching import answer_test, exact_match, get_mode
 from qa_bench.store import Passages, rows_of
 from qa_bench.types import QuestionSet, Run
 
@@ -76,6 +76,23 @@ class Evidence:
                     ranks[number] = place - hits.start + 1
                     break
         return ranks
+
+    @cached_property
+    def right(self) -> np.ndarray | None:
+        """Whether the prediction is exactly an answer; bool (questions,), no where there is none.
+
+        None where there are no predictions, or no answer to compare them with.
+        """
+        given, questions = self.predictions, self.questions
+        if given is None or questions.qrels is not None:
+            return None
+        return np.array(
+            [
+                qid in given and exact_match(given[qid], answers, questions.match, self.mode)
+                for qid, _, answers in questions
+            ],
+            dtype=bool,
+        )
 
     @cached_property
     def ranked(self) -> dict[str, list[str]] | None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from qa_bench.metric.em import ExactMatch
 from qa_bench.metric.evidence import Evidence
 
 
@@ -20,14 +19,13 @@ class Reading:
 
     def __init__(self, about: Mapping[str, Any] | None = None) -> None:
         """No settings."""
-        self._right = ExactMatch()
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``retrieved_not_read`` and ``read_not_retrieved``: 0 or 1 a question."""
-        first, right = evidence.first_ranks, self._right.score(evidence)
-        if first is None or evidence.read is None or not right:
+        first, read = evidence.first_ranks, evidence.right
+        if first is None or read is None or evidence.read is None:
             return {}
-        retrieved, read = (first > 0) & (first <= evidence.read), right["em"] > 0
+        retrieved = (first > 0) & (first <= evidence.read)
         return {
             "retrieved_not_read": (retrieved & ~read).astype(np.float64),
             "read_not_retrieved": (read & ~retrieved).astype(np.float64),

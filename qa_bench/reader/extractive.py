@@ -243,7 +243,7 @@ class Extractive:
                 raise UserError(
                     f"model {self._source.model} gives no numbers for question '{qid}' and the "
                     f"passage '{hit.text[:40]}': is it whole, and does its precision suit it "
-                    "(reader.precision=fp32)?"
+                    "(reader.precision=fp32 reader.draft=null)?"
                 )
             hit.found[place] = logits
             update(int(len(hit.found) == len(hit.windows)))
