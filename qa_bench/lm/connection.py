@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import re
+import socket
 import ssl
 import threading
 import time
@@ -55,15 +56,17 @@ class Address:
 class Connection:
     """One connection, opened when needed and kept; of one thread."""
 
-    def __init__(self, address: Address, timeout_s: float) -> None:
+    def __init__(self, address: Address, timeout_s: float, stopped: threading.Event) -> None:
         """Open nothing yet.
 
         Args:
             address: where to.
             timeout_s: for a whole exchange, in seconds.
+            stopped: once set, and ``close`` called, nothing is opened or waited for any more.
         """
-        self._address, self._timeout = address, timeout_s
+        self._address, self._timeout, self._stopped = address, timeout_s, stopped
         self._open: http.client.HTTPConnection | None = None
+        self._socket: socket.socket | None = None
 
     def post(self, place: str, body: bytes, headers: dict[str, str]) -> tuple[int, Any, bytes]:
         """Status, headers and body of the answer.
@@ -88,10 +91,10 @@ class Connection:
         whole, response = False, None
         try:
             connection = self._connected()
-            socket: Any = connection.sock
-            if socket is None:
+            opened = self._socket
+            if opened is None:
                 raise ConnectionError("closed by another thread")
-            socket.settimeout(self._timeout)
+            opened.settimeout(self._timeout)
             connection.request("POST", self._target(place), body, headers)
             response = connection.getresponse()
             pieces, size = [], 0
@@ -99,7 +102,7 @@ class Connection:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise TimeoutError
-                socket.settimeout(left)  # so that one who drips cannot hold us for ever
+                opened.settimeout(left)  # so that one who drips cannot hold us for ever
                 piece = response.read1(_BLOCK)
                 if not piece:
                     break
@@ -133,7 +136,10 @@ class Connection:
             made = http.client.HTTPConnection(host, port, timeout=wait)
         made.connect()
         made.auto_open = 0  # one that another thread closed stays closed
-        self._open = made
+        self._open, self._socket = made, made.sock
+        if self._stopped.is_set():  # after it stands where close() finds it: one of both sees it
+            self.close()
+            raise ConnectionError("closed by another thread")
         return made
 
     def _target(self, place: str) -> str:
@@ -146,12 +152,12 @@ class Connection:
     def close(self) -> None:
         """Close it; what waits on it, in whatever thread, ends with an OSError."""
         connection, self._open = self._open, None
-        if connection is None:
-            return
-        if (socket := connection.sock) is not None:
+        opened, self._socket = self._socket, None
+        if opened is not None:
             with contextlib.suppress(OSError):
-                socket.shutdown(2)
-        connection.close()
+                opened.shutdown(socket.SHUT_RDWR)
+        if connection is not None:
+            connection.close()
 
 
 class Pace:

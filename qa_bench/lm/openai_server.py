@@ -154,7 +154,6 @@ class OpenAIServer:
         finally:
             asking.stop()
             pool.shutdown(cancel_futures=True)
-            asking.stop()  # those that were just opening
 
     def _key(self) -> str | None:
         if self._key_from is None:
@@ -244,7 +243,8 @@ class _Asking:
     def _connection(self) -> Connection:
         """This thread's."""
         if not hasattr(self._own, "connection"):
-            connection = Connection(self._server._address, self._server._timeout)
+            timeout, stopped = self._server._timeout, self._pace.stopped
+            connection = Connection(self._server._address, timeout, stopped)
             with self._lock:
                 self._connections.append(connection)
             self._own.connection = connection

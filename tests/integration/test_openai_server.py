@@ -17,6 +17,7 @@ import pytest
 from bench_helpers import SAMPLE_NQ, error_line, stage_folders
 
 from qa_bench.errors import UserError
+from qa_bench.lm.connection import Address, Connection
 from qa_bench.lm.openai_server import OpenAIServer
 from qa_bench.types import Runtime
 
@@ -306,6 +307,18 @@ def test_interrupted_at_once(server: Server, model: Any, tmp_path: Path) -> None
     assert time.monotonic() - began < 4
     assert model(cache=cache).generate(["quick"], QUIET)[0].text == "QUICK"
     assert server.asked["quick"] == 1
+
+
+def test_stopped_while_it_opens(server: Server) -> None:
+    """Nobody closes what was opened too late to be closed with the others."""
+    server.fault = lambda prompt, n: "stall"
+    stopped = threading.Event()
+    connection = Connection(Address(server.url), 30, stopped)
+    stopped.set()
+    connection.close()
+    with pytest.raises(OSError, match="closed"):
+        connection.post("/completions", b'{"prompt": "slow"}', {})
+    assert not server.bodies
 
 
 def test_saturated_with_1000_questions(server: Server, model: Any, tmp_path: Path) -> None:

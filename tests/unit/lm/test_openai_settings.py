@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from email.utils import formatdate
+from threading import Event
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     address = Address("http://host.example.org:81/v1/")
     assert address.proxy is not None
     assert address.proxy.hostname == "proxy.example.org"
-    assert Connection(address, 1)._target("/x") == "http://host.example.org:81/v1/x"
+    assert Connection(address, 1, Event())._target("/x") == "http://host.example.org:81/v1/x"
     direct = Address("http://127.0.0.1:81/v1")
     assert direct.proxy is None
-    assert Connection(direct, 1)._target("/x") == "/v1/x"
+    assert Connection(direct, 1, Event())._target("/x") == "/v1/x"
