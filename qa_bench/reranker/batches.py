@@ -18,7 +18,6 @@ from qa_bench.torch_tools import (
     GPU_TOKENS,
     devices,
     one_thread_each,
-    onednn,
     quicken,
     worker_threads,
 )
@@ -39,19 +38,18 @@ class Rows(Protocol):
 class Batches:
     """A model on every device. It scores for one caller at a time."""
 
-    def __init__(self, model: Any, name: str, precision: str, runtime: Runtime) -> None:
+    def __init__(self, model: Any, name: str, runtime: Runtime) -> None:
         """Put copies of the model on the devices.
 
         Args:
             model: a torch module; takes features, returns scores (rows,).
             name: what it is called.
-            precision: of its weights.
             runtime: devices and batch size.
         """
         self._name, self._runtime = name, runtime
         self._devices = devices(runtime)
         self._on_cpu = self._devices[0].type == "cpu"
-        if self._on_cpu and precision == "fp32" and onednn():
+        if self._on_cpu:
             quicken(model)
         every = list(dict.fromkeys(self._devices))
         replicas = {device: model if len(every) == 1 else copy.deepcopy(model) for device in every}

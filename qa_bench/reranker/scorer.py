@@ -72,7 +72,7 @@ class Scorer:
             self._question, self._passage = template.question, template.passage
             self._limit = source.max_length
             module = _answer_scores(model, self._tokenizer, template)
-        self._batches = Batches(module, source.model, source.precision, runtime)
+        self._batches = Batches(module, source.model, runtime)
 
     def rows(
         self,

@@ -209,7 +209,7 @@ def loaded_likelihood(
     tokenizer, model = language_model(source, gguf_file)
     two_parts = bool(model.config.is_encoder_decoder)
     module = _encoder_decoder(model) if two_parts else _decoder(model)
-    return tokenizer, Batches(module, source.model, source.precision, runtime), two_parts
+    return tokenizer, Batches(module, source.model, runtime), two_parts
 
 
 def _decoder(model: Any) -> Any:

@@ -23,7 +23,6 @@ from qa_bench.torch_tools import (
     GPU_TOKENS,
     devices,
     one_thread_each,
-    onednn,
     quicken,
     worker_threads,
 )
@@ -65,7 +64,7 @@ class Encoder:
         self._devices = devices(runtime)
         self._on_cpu = self._devices[0].type == "cpu"
         model = loaded_model(source)
-        if self._on_cpu and source.precision == "fp32" and onednn():
+        if self._on_cpu:
             quicken(model)
         self._preprocess: Callable[..., dict[str, Any]] = model.preprocess
         every = list(dict.fromkeys(self._devices))
