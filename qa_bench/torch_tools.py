@@ -116,17 +116,17 @@ def quick_linear(x: torch.Tensor, weight: torch.Tensor, bias: Any = None) -> tor
     return torch.nn.functional.linear(x, weight, bias)
 
 
-CPU_TOKENS, GPU_TOKENS = 1024, 65_536
-"""Tokens a batch. On a CPU larger ones leave the caches: more memory, and slower from 4096 on."""
-
-
-def quicken(model: Any) -> None:
+def quicken(model: Any, tokens: int) -> None:
     """Let a model's linear layers, on a CPU, use oneDNN's product, weights laid out for it before.
 
-    float32 values are the same to about 1e-6, and do not depend on how many texts a batch has. In
-    bfloat16 a GELU that follows (the ``intermediate_act_fn`` of layers of BERT's kind) is part of
-    the product. The plain weights stay where they are, in the mapped file: a model's own code may
-    look at them.
+    A GELU that follows (the ``intermediate_act_fn`` of layers of BERT's kind) is part of the
+    product. float32 values are the same to about 1e-6, and do not depend on how many texts a batch
+    has. The plain weights stay where they are, in the mapped file: a model's own code may look at
+    them.
+
+    Args:
+        model: a torch module.
+        tokens: rows that a product usually has; any other number is right too.
     """
     import torch
 
@@ -136,7 +136,7 @@ def quicken(model: Any) -> None:
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():
         dtypes.add(torch.bfloat16)
     laid_out = {
-        layer: torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), CPU_TOKENS)
+        layer: torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), tokens)
         for layer in model.modules()
         if type(layer) is torch.nn.Linear and layer.weight.dtype in dtypes
     }
@@ -144,11 +144,7 @@ def quicken(model: Any) -> None:
         layer.forward = partial(_linear, weight, layer.bias, "none")  # type: ignore[method-assign]
     for layer in model.modules():
         dense, after = getattr(layer, "dense", None), getattr(layer, "intermediate_act_fn", None)
-        if (
-            dense in laid_out
-            and dense.weight.dtype == torch.bfloat16
-            and type(after).__name__ == "GELUActivation"
-        ):
+        if dense in laid_out and type(after).__name__ == "GELUActivation":
             layer.forward = partial(_linear, laid_out[dense], dense.bias, "gelu")
 
 

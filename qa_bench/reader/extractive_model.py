@@ -2,13 +2,11 @@
 
 Sequences of about the same number of tokens are read together, whichever questions they are of.
 Each is padded to the next multiple of ``_STEP``, so that a logit does not depend on its neighbours.
-On a CPU every core reads batches of its own.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,11 +15,9 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.models import Source, checked_name, quiet, revision_of, told_in_one_line, torch_dtype
 from qa_bench.reader.extractive_layout import Window
-from qa_bench.torch_tools import devices, one_thread_each, quicken, worker_threads
+from qa_bench.replicas import Replicas
 from qa_bench.types import Runtime
 
-CPU_TOKENS, GPU_TOKENS = 2048, 65_536
-"""Tokens a batch. On a CPU larger ones leave the caches."""
 _STEP = 16
 """Tokens. torch's attention on a CPU takes up to twice the time where a length is no multiple: what
 is left over of a vector's width is then taken number by number."""
@@ -124,100 +120,51 @@ class ReaderModel:
         Raises:
             UserError: see ``load_reader``.
         """
-        self._name, self._runtime = source.model, runtime
-        self._devices = devices(runtime)
-        self._on_cpu = self._devices[0].type == "cpu"
         model = load_reader(source)
         self.tokenizer = load_tokenizer(source)
         self.limit, self.types = most_tokens(model), takes_types(model)
         self._padding = self.tokenizer.pad_token_id or 0
-        if self._on_cpu:
-            quicken(model)
-        every = list(dict.fromkeys(self._devices))
-        replicas = {device: model if len(every) == 1 else copy.deepcopy(model) for device in every}
-        self._replicas = [replicas[device].to(device) for device in self._devices]
+        self._replicas = Replicas(model, source.model, runtime)
 
-    def read(
-        self, windows: Sequence[Window], update: Callable[[int], Any] = int
-    ) -> Iterator[tuple[int, Logits]]:
+    def read(self, windows: Sequence[Window]) -> Iterator[tuple[int, Logits]]:
         """(its place, its logits) for every window, the longest first.
 
         Args:
             windows: what is read; memory grows with them.
-            update: told how many more are done.
 
         Raises:
             UserError: a GPU's memory is too small.
         """
-        batches = list(self._batches(np.array([len(window.ids) for window in windows])))
-        free = list(range(len(self._devices)))
+        lengths = np.array([len(window.ids) for window in windows], dtype=np.int64)
+        lengths = np.minimum(-(-lengths // _STEP) * _STEP, self.limit)
 
-        def run(batch: np.ndarray) -> list[Logits]:
-            worker = free.pop()
-            try:
-                return self._forward([windows[place] for place in batch], worker)
-            finally:
-                free.append(worker)
+        def forward(places: np.ndarray, model: Any, device: Any) -> list[Logits]:
+            return self._logits([windows[one] for one in places], lengths[places[0]], model, device)
 
-        with (
-            one_thread_each(self._on_cpu),
-            worker_threads(len(self._devices), one_each=self._on_cpu) as pool,
-        ):
-            for batch, found in zip(batches, pool.map(run, batches), strict=True):
-                yield from zip(batch.tolist(), found, strict=True)
-                update(len(batch))
+        for places, found in self._replicas.run(lengths, forward):
+            yield from zip(places.tolist(), found, strict=True)
 
-    def _batches(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
-        """Places of windows of the same padded length, the longest first."""
-        padded = self._padded(lengths)
-        order = np.argsort(-padded, kind="stable")
-        for group in np.split(order, np.flatnonzero(np.diff(padded[order])) + 1):
-            if not len(group):
-                continue
-            tokens = CPU_TOKENS if self._on_cpu else GPU_TOKENS
-            size = self._runtime.batch_size or max(1, tokens // int(padded[group[0]]))
-            for first in range(0, len(group), size):
-                yield group[first : first + size]
-
-    def _padded(self, length: Any) -> Any:
-        return np.minimum(-(-length // _STEP) * _STEP, self.limit)
-
-    def _features(self, windows: list[Window]) -> dict[str, np.ndarray]:
-        """What the model is given; int64 of shape (windows, tokens)."""
-        shape = len(windows), int(self._padded(len(windows[0].ids)))
-        given = {
-            "input_ids": np.full(shape, self._padding, np.int64),
-            "attention_mask": np.zeros(shape, np.int64),
-        }
-        if windows[0].types is not None:
-            given["token_type_ids"] = np.zeros(shape, np.int64)
-        for row, window in enumerate(windows):
-            given["input_ids"][row, : len(window.ids)] = window.ids
-            given["attention_mask"][row, : len(window.ids)] = 1
-            if window.types is not None:
-                given["token_type_ids"][row, : len(window.ids)] = window.types
-        return given
-
-    def _forward(self, windows: list[Window], worker: int) -> list[Logits]:
+    def _logits(self, windows: list[Window], length: int, model: Any, device: Any) -> list[Logits]:
         import torch
 
-        device = self._devices[worker]
-        try:
-            given = {
-                name: torch.from_numpy(value).to(device)
-                for name, value in self._features(windows).items()
-            }
-            with torch.inference_mode():
-                found = self._replicas[worker](**given, return_dict=True)
-                starts = found.start_logits.float().cpu().numpy()
-                ends = found.end_logits.float().cpu().numpy()
-                told = getattr(found, "relevance_logits", None)
-                relevance = None if told is None else told.float().cpu().numpy()
-        except torch.cuda.OutOfMemoryError as error:
-            raise UserError(
-                f"model {self._name}: {device} has too little memory for {len(windows)} passages "
-                f"of {len(windows[0].ids)} tokens at once: set runtime.batch_size"
-            ) from error
+        given = {
+            "input_ids": np.full((len(windows), length), self._padding, np.int64),
+            "attention_mask": np.zeros((len(windows), length), np.int64),
+        }
+        if windows[0].types is not None:
+            given["token_type_ids"] = np.zeros((len(windows), length), np.int64)
+        for row, window in enumerate(windows):
+            filled = slice(0, len(window.ids))
+            given["input_ids"][row, filled] = window.ids
+            given["attention_mask"][row, filled] = 1
+            if window.types is not None:
+                given["token_type_ids"][row, filled] = window.types
+        there = {name: torch.from_numpy(value).to(device) for name, value in given.items()}
+        found = model(**there, return_dict=True)
+        starts = found.start_logits.float().cpu().numpy()
+        ends = found.end_logits.float().cpu().numpy()
+        told = getattr(found, "relevance_logits", None)
+        relevance = None if told is None else told.float().cpu().numpy()
         return [
             Logits(
                 starts[row, window.at : window.at + window.size],

@@ -11,9 +11,10 @@ import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.models import Source
-from qa_bench.reranker.batches import Batches
+from qa_bench.replicas import Replicas
 from qa_bench.reranker.loading import cross_encoder, decoder_start, language_model
 from qa_bench.reranker.pairs import Frame, Framed, Whole, frame_of, tokenised
+from qa_bench.reranker.rows import scored
 from qa_bench.types import Runtime
 
 
@@ -72,7 +73,7 @@ class Scorer:
             self._question, self._passage = template.question, template.passage
             self._limit = source.max_length
             module = _answer_scores(model, self._tokenizer, template)
-        self._batches = Batches(module, source.model, runtime)
+        self._replicas = Replicas(module, source.model, runtime)
 
     def rows(
         self,
@@ -101,7 +102,7 @@ class Scorer:
 
     def scores(self, rows: Framed | Whole, update: Callable[[int], Any] = int) -> np.ndarray:
         """The score of every row; float32 (rows,)."""
-        return self._batches.scores(rows, update)
+        return scored(self._replicas, rows, update)
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from qa_bench.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text
 from qa_bench.models import Source
 from qa_bench.progress import progress
 from qa_bench.ranked import Ranked
-from qa_bench.reranker.batches import Batches
+from qa_bench.replicas import Replicas
 from qa_bench.reranker.hits import (
     check_depths,
     check_number,
@@ -23,6 +23,7 @@ from qa_bench.reranker.hits import (
 )
 from qa_bench.reranker.loading import decoder_start, language_model
 from qa_bench.reranker.pairs import tokenised
+from qa_bench.reranker.rows import scored
 from qa_bench.types import Runtime, Step
 
 
@@ -106,7 +107,7 @@ class UPR:
         """
         if not len(ranked):
             return np.zeros(0, dtype=np.float32)
-        tokenizer, batches, two_parts = loaded_likelihood(self._source, self._gguf_file, runtime)
+        tokenizer, replicas, two_parts = loaded_likelihood(self._source, self._gguf_file, runtime)
         places, asked = np.unique(ranked.asked, return_inverse=True)
         passages, which = distinct_passages(ranked, self._title)
         rows = _Rows(
@@ -119,7 +120,7 @@ class UPR:
         )
         bar = progress(len(ranked), "rerank", "passages", runtime)
         with bar:
-            found = batches.scores(rows, bar.update)
+            found = scored(replicas, rows, bar.update)
         return finished(found, ranked, self._source.model, interpolate=self._interpolate)
 
     def _prompts(
@@ -204,12 +205,12 @@ class _Rows:
 @lru_cache(maxsize=1)
 def loaded_likelihood(
     source: Source, gguf_file: str | None, runtime: Runtime
-) -> tuple[Any, Batches, bool]:
+) -> tuple[Any, Replicas, bool]:
     """Tokenizer, model on all devices, and whether it has an encoder; the last one is kept."""
     tokenizer, model = language_model(source, gguf_file)
     two_parts = bool(model.config.is_encoder_decoder)
     module = _encoder_decoder(model) if two_parts else _decoder(model)
-    return tokenizer, Batches(module, source.model, runtime), two_parts
+    return tokenizer, Replicas(module, source.model, runtime), two_parts
 
 
 def _decoder(model: Any) -> Any:

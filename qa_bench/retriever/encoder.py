@@ -1,35 +1,23 @@
 """Texts to vectors: a sentence-transformers or transformers encoder, its cores or GPUs kept busy.
 
-Texts of the same number of tokens are encoded together, so that nothing is padded and a vector does
-not depend on its neighbours. On a CPU every core runs batches of its own; another thread tokenises
-what comes next meanwhile.
+Texts of the same number of tokens are encoded together, so that nothing is padded. Another thread
+tokenises what comes next meanwhile.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.models import Source, Text
+from qa_bench.replicas import Replicas
 from qa_bench.retriever.sentence_model import loaded_model
-from qa_bench.torch_tools import (
-    CPU_TOKENS,
-    GPU_TOKENS,
-    devices,
-    one_thread_each,
-    quicken,
-    worker_threads,
-)
+from qa_bench.torch_tools import worker_threads
 from qa_bench.types import Runtime
-
-if TYPE_CHECKING:
-    pass
 
 _TOKENISED_AT_ONCE = 256
 
@@ -59,17 +47,10 @@ class Encoder:
         Raises:
             UserError: there is no such model, it needs code of its own, or a hash is wrong.
         """
-        self._runtime = runtime
         self._model = source.model
-        self._devices = devices(runtime)
-        self._on_cpu = self._devices[0].type == "cpu"
         model = loaded_model(source)
-        if self._on_cpu:
-            quicken(model)
         self._preprocess: Callable[..., dict[str, Any]] = model.preprocess
-        every = list(dict.fromkeys(self._devices))
-        replicas = {device: model if len(every) == 1 else copy.deepcopy(model) for device in every}
-        self._replicas = [replicas[device].to(device) for device in self._devices]
+        self._replicas = Replicas(model, source.model, runtime)
 
     def encode(
         self,
@@ -89,11 +70,7 @@ class Encoder:
         Raises:
             UserError: a GPU's memory is too small, or the model takes no padded batches.
         """
-        with (
-            one_thread_each(self._on_cpu),
-            worker_threads(1) as ahead,
-            worker_threads(len(self._devices), one_each=self._on_cpu) as pool,
-        ):
+        with worker_threads(1) as ahead:
 
             def begun(window: Sequence[Text]) -> Iterator[_Tokenised]:
                 firsts = range(0, len(window), _TOKENISED_AT_ONCE)
@@ -101,7 +78,7 @@ class Encoder:
                 return ahead.map(partial(self._tokenised, prompt=prompt), pieces)
 
             for pieces in _one_ahead(map(begun, windows)):
-                yield self._window(list(pieces), pool, update)
+                yield self._window(list(pieces), update)
 
     def _tokenised(self, texts: Sequence[Text], prompt: str) -> _Tokenised:
         import torch
@@ -119,60 +96,27 @@ class Encoder:
         kept = zip(stacked, there.numpy(), strict=True)
         return _Tokenised(names, [one[:, here] for one, here in kept], batch)
 
-    def _window(
-        self,
-        pieces: list[_Tokenised],
-        pool: ThreadPoolExecutor,
-        update: Callable[[int], Any],
-    ) -> np.ndarray:
-        rows = [row for piece in pieces for row in piece.rows]
-        batches = list(self._batches(np.array([row.shape[1] for row in rows], dtype=np.int64)))
-        free = list(range(len(self._devices)))
-
-        def run(batch: np.ndarray) -> np.ndarray:
-            worker = free.pop()
-            try:
-                return self._forward(pieces[0], [rows[place] for place in batch], worker)
-            finally:
-                free.append(worker)
-
-        vectors = None
-        for batch, found in zip(batches, pool.map(run, batches), strict=True):
-            if vectors is None:
-                vectors = np.zeros((len(rows), found.shape[1]), dtype=np.float32)
-            vectors[batch] = found
-            update(len(batch))
-        return np.zeros((len(rows), 0), np.float32) if vectors is None else vectors
-
-    def _batches(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
-        """Places of texts of the same length, the longest first."""
-        order = np.argsort(-lengths, kind="stable")
-        for group in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
-            length = int(lengths[group[0]]) if len(group) else 0
-            if not length:
-                continue
-            tokens = CPU_TOKENS if self._on_cpu else GPU_TOKENS
-            size = self._runtime.batch_size or max(1, tokens // length)
-            for first in range(0, len(group), size):
-                yield group[first : first + size]
-
-    def _forward(self, like: _Tokenised, rows: list[np.ndarray], worker: int) -> np.ndarray:
+    def _window(self, pieces: list[_Tokenised], update: Callable[[int], Any]) -> np.ndarray:
         import torch
 
-        device = self._devices[worker]
-        try:
-            tokens = torch.from_numpy(np.stack(rows, 1)).to(device, torch.int64)
-            features = {**like.others, **dict(zip(like.names, tokens, strict=True))}
+        rows = [row for piece in pieces for row in piece.rows]
+
+        def forward(places: np.ndarray, model: Any, device: torch.device) -> np.ndarray:
+            stacked = np.stack([rows[place] for place in places], 1)
+            tokens = torch.from_numpy(stacked).to(device, torch.int64)
+            features = {**pieces[0].others, **dict(zip(pieces[0].names, tokens, strict=True))}
             features["attention_mask"] = torch.ones_like(features["input_ids"])
-            with torch.inference_mode():
-                vectors = self._replicas[worker](features)["sentence_embedding"]
-            result: np.ndarray = vectors.float().cpu().numpy()
-        except torch.cuda.OutOfMemoryError as error:
-            raise UserError(
-                f"model {self._model}: {device} has too little memory for {len(rows)} texts of "
-                f"{rows[0].shape[1]} tokens at once: set runtime.batch_size"
-            ) from error
-        return result
+            vectors: np.ndarray = model(features)["sentence_embedding"].float().cpu().numpy()
+            return vectors
+
+        vectors = None
+        lengths = np.array([row.shape[1] for row in rows], dtype=np.int64)
+        for places, found in self._replicas.run(lengths, forward):
+            if vectors is None:
+                vectors = np.zeros((len(rows), found.shape[1]), dtype=np.float32)
+            vectors[places] = found
+            update(len(places))
+        return np.zeros((len(rows), 0), np.float32) if vectors is None else vectors
 
 
 @lru_cache(maxsize=2)

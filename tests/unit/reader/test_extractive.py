@@ -196,7 +196,7 @@ def test_a_draft_gives_the_same_answers(
     plain = ReaderModel.read
 
     def counting(self: ReaderModel, windows: Any) -> Any:
-        read.append((str(next(self._replicas[0].parameters()).dtype), len(windows)))
+        read.append((str(next(self._replicas._copies[0].parameters()).dtype), len(windows)))
         return plain(self, windows)
 
     monkeypatch.setattr(ReaderModel, "read", counting)

@@ -140,7 +140,7 @@ class TestStub:
     def test_a_batch_has_so_many_tokens(self, stubbed: Callable[..., Encoder]) -> None:
         texts = ["x" * 98] * 25 + ["y" * 3000]
         found = next(stubbed(Stub()).encode([texts], "p:"))
-        assert found[:, 2].tolist() == [10] * 20 + [5] * 5 + [1]
+        assert found[:, 2].tolist() == [20] * 20 + [5] * 5 + [1]
 
     def test_progress_is_told_from_the_callers_thread(
         self, stubbed: Callable[..., Encoder]
