@@ -144,57 +144,28 @@ TRIALS: dict[str, list[str]] = {
     "torch's own linear (MKL)": ["linear=own"],
     "weights not laid out beforehand": ["linear=plain"],
     "one model, torch's threads": ["threads=1", "torch=all"],
-    "padded batches": ["batches=padded"],
-    **{f"{n} tokens a batch": [f"tokens={n}"] for n in (512, 2048, 4096, 8192)},
+    **{f"{n} tokens a batch": [f"tokens={n}"] for n in (512, 1024, 4096, 8192)},
     "precision bf16": ["precision=bf16"],
 }
 
 
 def change(settings: dict[str, str]) -> None:
-    """Change the encoder as a trial says."""
+    """Change what runs the encoder as a trial says."""
     import torch
 
-    from qa_bench.retriever import encoder
+    from qa_bench import replicas
 
-    module: Any = encoder
+    module: Any = replicas
     if "tokens" in settings:
-        module.CPU_TOKENS = int(settings["tokens"])
+        module._CPU_TOKENS = int(settings["tokens"])
     if settings.get("linear") == "own":
-        module._quicken = lambda model: None
+        module.quicken = lambda model, tokens: None
     if settings.get("linear") == "plain":
         torch.ops.mkldnn._reorder_linear_weight = lambda weight, tokens: weight
     if settings.get("torch") == "all":
         module.one_thread_each = lambda on_cpu: contextlib.nullcontext()
         threads = module.worker_threads
         module.worker_threads = lambda count, one_each=False: threads(count)
-    if settings.get("batches") == "padded":
-        module.Encoder._batches = _padded_batches
-        module.Encoder._forward = _padded_forward
-
-
-def _padded_batches(self: Any, lengths: np.ndarray) -> Any:
-    """Texts sorted by length, as many as give the tokens with the padding."""
-    from qa_bench.retriever import encoder
-
-    order = np.argsort(-lengths, kind="stable")
-    while len(order):
-        size = max(1, encoder.CPU_TOKENS // int(lengths[order[0]]))
-        yield order[:size]
-        order = order[size:]
-
-
-def _padded_forward(self: Any, like: Any, rows: list[np.ndarray], worker: int) -> np.ndarray:
-    import torch
-
-    tokens = torch.zeros(len(like.names), len(rows), rows[0].shape[1], dtype=torch.int64)
-    mask = torch.zeros_like(tokens[0])
-    for place, row in enumerate(rows):
-        tokens[:, place, : row.shape[1]] = torch.from_numpy(row)
-        mask[place, : row.shape[1]] = 1
-    features = {**like.others, **dict(zip(like.names, tokens, strict=True)), "attention_mask": mask}
-    with torch.inference_mode():
-        vectors: np.ndarray = self._replicas[worker](features)["sentence_embedding"].numpy()
-    return vectors
 
 
 def trials(arguments: argparse.Namespace, texts: Path, count: int) -> None:
