@@ -38,15 +38,18 @@ def train(line: Line, config: Any) -> str:
     given = _given(config)
     reader = _reader(config, given.pop("base"))
     data, articles, examples = (given.pop(name) for name in ("data", "articles", "examples"))
-    if data is None:
+    names = [data] if isinstance(data, str) else data
+    if not names:
         raise UserError(
             "train needs train.data=<SQuAD's JSON, a file of `qa-bench mine`, or JSON Lines>"
         )
     if examples is not None and (not isinstance(examples, int) or examples < 1):
         raise UserError(f"train.examples: a whole number >= 1, got '{examples}'")
     settings = _settings(given)
-    files = [Path(str(name)) for name in (data, articles) if name is not None]
-    for file in files:
+    files = {"data" if n == 0 else f"data.{n}": Path(str(name)) for n, name in enumerate(names)}
+    if articles is not None:
+        files["articles"] = Path(str(articles))
+    for file in files.values():
         if not file.is_file():
             raise UserError(f"{file}: no such file")
     folder = _train(line, reader, settings, files, examples)
@@ -100,17 +103,18 @@ def _reader(config: Any, base: str | None) -> Part[Any]:
 
 
 def _train(
-    line: Line, reader: Part[Any], settings: Settings, files: list[Path], examples: int | None
+    line: Line, reader: Part[Any], settings: Settings, files: dict[str, Path], examples: int | None
 ) -> Folder:
-    """The stage: a model trained on the lessons of a file."""
+    """The stage: a model trained on the lessons of ``files``, of which ``articles`` has none."""
     from qa_bench.reader.extractive_examples import lessons
 
     context = line.context
 
     def build(folder: Path) -> dict[str, Any]:
         counts: dict[str, int] = {}
-        articles = files[1] if len(files) > 1 else None
-        found = list(lessons(files[0], articles, settings.passages_without, counts))
+        paths = [path for name, path in files.items() if name != "articles"]
+        articles = files.get("articles")
+        found = list(lessons(paths, articles, settings.passages_without, counts))
         if examples is not None and examples < len(found):
             drawn = np.random.default_rng(settings.seed).choice(len(found), examples, replace=False)
             found = [found[place] for place in drawn.tolist()]
@@ -119,7 +123,7 @@ def _train(
     return run_stage(
         "train",
         version=VERSION,
-        slug=f"{files[0].name.partition('.')[0]}-{settings.objective}",
+        slug=f"{files['data'].name.partition('.')[0]}-{settings.objective}",
         config={
             "reader": _of_sequences(reader.config),
             "train": {
@@ -128,7 +132,7 @@ def _train(
             },
         },
         inputs={
-            **dict(zip(("data", "articles"), context.digests.of(files), strict=False)),
+            **dict(zip(files, context.digests.of(list(files.values())), strict=True)),
             **getattr(reader.made, "sources", dict)(),
         },
         build=build,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import lzma
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -57,12 +57,12 @@ class Lesson:
 
 
 def lessons(
-    path: Path, articles: Path | None, negatives: int, counts: dict[str, int]
+    paths: Iterable[Path], articles: Path | None, negatives: int, counts: dict[str, int]
 ) -> Iterator[Lesson]:
-    """The lessons of a file, in its order; a question whose answer is not found is left out.
+    """The lessons of files, in their order; a question whose answer is not found is left out.
 
     Args:
-        path: ``.json`` of SQuAD (v1.1) or a list of DPR's; ``.jsonl`` with ``question``,
+        paths: each ``.json`` of SQuAD (v1.1) or a list of DPR's; ``.jsonl`` with ``question``,
             ``answers``, ``article`` and the ``paragraph``'s number; plain or compressed.
         articles: for ``.jsonl``: JSON Lines with ``title`` and ``text``, whose paragraphs are
             parted by empty lines.
@@ -74,7 +74,7 @@ def lessons(
         UserError: ``articles`` is missing.
     """
     counts |= {"questions": 0, "without_answer": 0}
-    for lesson in _read(path, articles, negatives):
+    for lesson in chain.from_iterable(_read(path, articles, negatives) for path in paths):
         counts["questions"] += 1
         if lesson is None:
             counts["without_answer"] += 1

@@ -311,7 +311,7 @@ def written(path: Path, value: Any) -> Path:
 
 def read(path: Path, articles: Path | None = None, negatives: int = 2) -> tuple[list[Lesson], Any]:
     counts: dict[str, int] = {}
-    return list(lessons(path, articles, negatives, counts)), counts
+    return list(lessons([path], articles, negatives, counts)), counts
 
 
 def test_squad(tmp_path: Path) -> None:
@@ -383,7 +383,7 @@ def test_a_corrupt_file(suffix: str, tmp_path: Path) -> None:
 def test_real_squad_has_every_answer(shared: Path) -> None:
     data = shared / "data"
     found = lessons(
-        data / "squad/train.jsonl.gz", data / "squad_corpus/articles.jsonl.gz", 0, counts := {}
+        [data / "squad/train.jsonl.gz"], data / "squad_corpus/articles.jsonl.gz", 0, counts := {}
     )
     for _, one in zip(range(2000), found, strict=False):
         assert one.positive.text[slice(*one.spans[0])]
@@ -422,6 +422,11 @@ def test_the_verb_trains_once_and_the_reader_takes_it(cli: Cli, tmp_path: Path) 
     assert "reusing" in again.stderr, "what only chooses answers is not trained for"
     other = cli(*words, "++train.seed=1")
     assert "train.seed was 0, is 1" in other.stderr
+    two = cli(*words, f"++train.data=[{data},{data}]")
+    folder = two.stdout.split("reader.model=")[1].strip()
+    manifest = json.loads((tmp_path / folder).parent.joinpath("manifest.json").read_text())
+    assert manifest["counts"]["examples"] == 4
+    assert set(manifest["inputs"]) == {"data", "data.1", "reader_model"}
 
 
 @pytest.mark.parametrize(
