@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa_bench.retriever.kernels import above, keep, to_bfloat16
+from qa_bench.retriever.candidates import Candidates, half_squares, quick_scores
+from qa_bench.retriever.kernels import to_bfloat16
 from qa_bench.retriever.rounding import Bound
 from qa_bench.retriever.similarity import pair_scores, similarities, single
 from qa_bench.retriever.vectors import Vectors, unpacked
@@ -26,7 +27,6 @@ from qa_bench.torch_tools import (
     devices,
     full_sums,
     one_thread_each,
-    quick_linear,
     worker_threads,
 )
 from qa_bench.types import Runtime
@@ -43,8 +43,6 @@ _SAMPLE = 4096
 """Passages from all over the corpus that tell which scores are worth keeping."""
 _RANK = 16
 """Of the sample, so many at least must be above a bar: fewer, and chance sets it too high."""
-_SLACK = 3
-"""Candidates of a question beyond a width, in widths, at which all but a width are dropped."""
 _PART = 512
 """Questions whose candidates are scored in float64 at once by one thread."""
 _CANDIDATES = 1 << 22
@@ -96,7 +94,7 @@ def exact_search(
 
 def _candidates(
     vectors: Vectors, questions: np.ndarray, width: int, similarity: str, runtime: Runtime
-) -> tuple[list[_Kept], Bound]:
+) -> tuple[list[Candidates], Bound]:
     """Some ``width`` of the best passages of most questions by quick scores; the others' fewer."""
     import torch
 
@@ -110,7 +108,7 @@ def _candidates(
         on = {worker: [tile.to(worker) for tile in torch.split(asked, _TILE)] for worker in workers}
         bars = _first_bars(vectors, on[workers[0]], width, similarity, pool)
         tiles = [
-            _Kept(dict(zip(on, tile, strict=True)), bar, width)
+            Candidates(dict(zip(on, tile, strict=True)), bar, width)
             for *tile, bar in zip(*on.values(), bars, strict=True)
         ]
 
@@ -118,7 +116,7 @@ def _candidates(
             whole = torch.from_numpy(block).to(worker)
             passages, *lengths = _rounded(whole) if low else (whole, _longest(whole), 0.0)
             bound.see(*lengths)
-            half = _half(whole, similarity)
+            half = half_squares(whole, similarity)
             for tile in tiles:
                 tile.offer(worker, first, passages, half)
 
@@ -173,19 +171,6 @@ def _stream(
         stopped.set()  # or Ctrl-C would wait for the end of the corpus
 
 
-def _half(passages: torch.Tensor, similarity: str) -> torch.Tensor | None:
-    """What l2 takes from products: half the squared lengths; (passages,)."""
-    return (passages * passages).sum(1) / 2 if similarity == "l2" else None
-
-
-def _scores(
-    questions: torch.Tensor, passages: torch.Tensor, half: torch.Tensor | None
-) -> torch.Tensor:
-    """Quick scores, for l2 of the same order as minus the distances; (questions, passages)."""
-    scores = quick_linear(questions, passages)
-    return scores if half is None else scores.float() - half
-
-
 def _first_bars(
     vectors: Vectors,
     tiles: Sequence[torch.Tensor],
@@ -207,7 +192,7 @@ def _first_bars(
 
     def read(rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor | None]:
         passages = torch.from_numpy(vectors.at(rows)).to(tiles[0].device)
-        return passages.to(tiles[0].dtype), _half(passages, similarity)
+        return passages.to(tiles[0].dtype), half_squares(passages, similarity)
 
     def best(scores: torch.Tensor) -> torch.Tensor:
         return scores.topk(min(rank, scores.shape[1]), dim=1).values
@@ -216,95 +201,14 @@ def _first_bars(
     with torch.inference_mode():
         sample = list(pool.map(read, np.split(spread, range(_BLOCK, size, _BLOCK))))
         for tile in tiles:
-            parts = pool.map(lambda part, tile=tile: best(_scores(tile, *part)), sample)
+            parts = pool.map(lambda part, tile=tile: best(quick_scores(tile, *part)), sample)
             yield best(torch.cat(list(parts), 1))[:, -1:].float().cpu().numpy()
-
-
-class _Kept:
-    """The running candidates of a tile of questions, from all workers.
-
-    No row left out scores above ``bars``, which rise as better ones come.
-    """
-
-    def __init__(
-        self, questions: dict[torch.device, torch.Tensor], bars: np.ndarray, width: int
-    ) -> None:
-        self._questions, self._bars, self._width = questions, bars, width
-        self._counts = np.zeros(len(bars), dtype=np.int64)
-        # Taken at once: small pieces that stay would lie between the blocks' large ones that come
-        # and go, and the heap would grow with the corpus.
-        room = (len(bars), (1 + _SLACK) * width)
-        self._rows = np.zeros(room, dtype=np.int64)
-        self._scores = np.full(room, -np.inf, dtype=np.float32)
-        self._lock = threading.Lock()
-
-    def offer(
-        self, worker: torch.device, first: int, passages: torch.Tensor, half: torch.Tensor | None
-    ) -> None:
-        """Score a block and keep what is above the bars."""
-        import torch
-
-        scores = _scores(self._questions[worker], passages, half)
-        if worker.type == "cpu":
-            asked, rows, values = _above(scores, self._bars[:, 0])
-        else:
-            bars = torch.from_numpy(self._bars).to(scores)  # exact
-            places = torch.nonzero(scores > bars, as_tuple=True)
-            values = scores[places].float().cpu().numpy()
-            asked, rows = (place.cpu().numpy() for place in places)
-        rows += first
-        with self._lock:
-            done = 0
-            while done < len(asked):
-                left = (asked[done:], rows[done:], values[done:])
-                done += keep(*left, self._counts, self._rows, self._scores)
-                if done < len(asked):
-                    self._drop()
-
-    def _drop(self) -> None:
-        """Leave the best of the questions whose place is full."""
-        full = np.flatnonzero(self._counts == self._rows.shape[1])
-        rows, scores, bars = self.best(full)
-        self._rows[full, : self._width], self._scores[full, : self._width] = rows, scores
-        self._scores[full, self._width :] = -np.inf
-        self._counts[full], self._bars[full] = self._width, bars
-
-    def best(self, some: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of some questions, in any order: rows and scores, and the bars of what is left out.
-
-        Scores are -inf where there are fewer than ``width``; (questions, width), (questions, 1).
-        """
-        most = max(self._width, int(self._counts[some].max()))
-        rows, scores, bars = self._rows[some, :most], self._scores[some, :most], self._bars[some]
-        best = np.argpartition(scores, -self._width, axis=1)[:, -self._width :]
-        rows, scores = np.take_along_axis(rows, best, 1), np.take_along_axis(scores, best, 1)
-        cut = self._counts[some, None] > self._width
-        return rows, scores, np.where(cut, scores.min(1, keepdims=True), bars)
-
-
-def _above(scores: torch.Tensor, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Questions, columns and float32 scores of those above ``bars``, on a CPU.
-
-    Bfloat16 is compared as whole numbers of the same bits, which sort alike if not negative.
-    """
-    import torch
-
-    if scores.dtype != torch.bfloat16:
-        return above(scores.numpy(), bars)
-    bits, least = scores.view(torch.int16).numpy(), (bars.view(np.int32) >> 16).astype(np.int16)
-    if (least < 0).any():
-        several = (x ^ ((x >> 15) & 0x7FFF) for x in (bits, least))
-        asked, at, _ = above(*several)
-        found = bits[asked, at]
-    else:
-        asked, at, found = above(bits, least)
-    return asked, at, (found.astype(np.int32) << 16).view(np.float32)
 
 
 def _rescored(
     vectors: Vectors,
     questions: np.ndarray,
-    tiles: list[_Kept],
+    tiles: list[Candidates],
     bound: Bound,
     depth: int,
     similarity: str,
@@ -381,10 +285,10 @@ def _scanned(
         bound = copy(unseen)
         bound.see(_longest(passages), 0.0)
         lowest = torch.from_numpy(bound.lowest(floors)).float()[:, None].to(worker)
-        half = _half(passages, similarity)
+        half = half_squares(passages, similarity)
         for start in range(0, len(questions), _TILE):
             tile = slice(start, start + _TILE)
-            scores = _scores(asked[worker][tile], passages, half)
+            scores = quick_scores(asked[worker][tile], passages, half)
             maybe = ~(scores < lowest[tile])  # NaN may be anything
             places, at = (column.cpu().numpy() for column in torch.nonzero(maybe, as_tuple=True))
             for place in np.unique(places):

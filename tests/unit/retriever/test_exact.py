@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
-from qa_bench.retriever import exact
+from qa_bench.retriever import candidates, exact
 from qa_bench.retriever.exact import exact_search
 from qa_bench.retriever.rounding import Bound
 from qa_bench.retriever.similarity import similarities
@@ -83,7 +83,7 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return str(request.param)
 
 
-@pytest.fixture(params=[{}, {"_BLOCK": 7, "_TILE": 3, "_SAMPLE": 40, "_RANK": 4, "_SLACK": 1}])
+@pytest.fixture(params=[{}, {"_BLOCK": 7, "_TILE": 3, "_SAMPLE": 40, "_RANK": 4}])
 def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The usual sizes, and such that small data takes every branch."""
     for name, size in request.param.items():
@@ -91,6 +91,7 @@ def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     if request.param:
         monkeypatch.setattr(exact, "_CANDIDATES", 200)
         monkeypatch.setattr(exact, "_PART", 2)
+        monkeypatch.setattr(candidates, "_SLACK", 1)
 
 
 @pytest.fixture
@@ -245,8 +246,8 @@ def test_quick_scores_stay_within_their_bound(similarity: str):
             exact._rounded(passages) if low else (passages, exact._longest(passages), 0)
         )
         bound.see(*lengths)
-        half = exact._half(passages, similarity)
-        quick = exact._scores(questions.to(kind), rounded, half).double().numpy()
+        half = candidates.half_squares(passages, similarity)
+        quick = candidates.quick_scores(questions.to(kind), rounded, half).double().numpy()
         true = np.stack([similarities(passages.numpy(), q, similarity) for q in questions.numpy()])
         assert (true <= bound.highest(quick, slice(None))).all()
         lowest = bound.lowest(true.max(1).astype(np.float32).astype(np.float64))
@@ -272,7 +273,7 @@ def test_any_small_numbers(tmp_path_factory: pytest.TempPathFactory, data: st.Da
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact, "_BLOCK", data.draw(st.sampled_from([5, 64, 1024])))
         patch.setattr(exact, "_TILE", data.draw(st.sampled_from([2, 512])))
-        patch.setattr(exact, "_SLACK", data.draw(st.sampled_from([1, 6])))
+        patch.setattr(candidates, "_SLACK", data.draw(st.sampled_from([1, 6])))
         patch.setattr(exact, "_SAMPLE", data.draw(st.sampled_from([3, 50, 4096])))
         patch.setattr(exact, "_RANK", data.draw(st.sampled_from([1, 16])))
         low = data.draw(st.booleans())
