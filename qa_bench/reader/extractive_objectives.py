@@ -142,7 +142,7 @@ class Dpr:
     contrasts = True
 
     def model(self, source: Source) -> Any:
-        """A ``DPRReader``, around the weights of a BERT where the model is one."""
+        """A ``DPRReader``; around a BERT's weights, and its head's if it points at answers."""
         import transformers
 
         with quiet(), told_in_one_line(source, None):
@@ -151,24 +151,22 @@ class Dpr:
             if "DPRReader" in (config.architectures or []):
                 kind: Any = transformers.DPRReader
                 return kind.from_pretrained(name, **named)
-            encoder = transformers.AutoModel.from_pretrained(name, **named)
-            if not isinstance(encoder, transformers.BertModel):
+            if config.model_type != "bert":
                 raise UserError(
-                    f"train.objective=dpr makes a DPRReader, which is a BERT; {source.model} is a "
-                    f"{type(encoder).__name__}: take train.objective=spans"
+                    f"train.objective=dpr makes a DPRReader, which is a BERT; {source.model} is of "
+                    f"the kind '{config.model_type}': take train.objective=spans"
                 )
+            kind = transformers.BertForQuestionAnswering
+            bert, told = kind.from_pretrained(name, output_loading_info=True, **named)
             plain = {
                 key: value
                 for key, value in config.to_dict().items()
                 if key not in ("model_type", "architectures", "_name_or_path")
             }
             reader = transformers.DPRReader(transformers.DPRConfig(**plain, projection_dim=0))
-            weights = {
-                key: value
-                for key, value in encoder.state_dict().items()
-                if not key.startswith("pooler.")
-            }
-            reader.span_predictor.encoder.bert_model.load_state_dict(weights)
+            reader.span_predictor.encoder.bert_model.load_state_dict(bert.bert.state_dict())
+            if not any(key.startswith("qa_outputs.") for key in told["missing_keys"]):
+                reader.span_predictor.qa_outputs.load_state_dict(bert.qa_outputs.state_dict())
             return reader
 
     def items(self, layout: Layout, lessons: Sequence[Lesson], negatives: int) -> list[Item]:

@@ -20,7 +20,7 @@ from qa_bench.models import Source
 from qa_bench.reader.extractive import Extractive
 from qa_bench.reader.extractive_examples import Lesson, Text, lessons
 from qa_bench.reader.extractive_layout import Layout, Shape
-from qa_bench.reader.extractive_objectives import Dpr, Item, Spans, batch_of
+from qa_bench.reader.extractive_objectives import OBJECTIVES, Dpr, Item, Spans, batch_of
 from qa_bench.reader.training import Settings, train
 from qa_bench.types import Runtime
 
@@ -154,6 +154,21 @@ def test_a_reader_is_trained_further(tmp_path: Path) -> None:
         assert config["architectures"] == [kind]
 
 
+def test_dprs_reader_starts_from_what_points(tmp_path: Path) -> None:
+    """A base's encoder, and its head where it has one."""
+    from safetensors.torch import load_file
+
+    given = load_file(pointer(tmp_path / "pointer") / "model.safetensors")
+    made = OBJECTIVES["dpr"].model(Source(str(tmp_path / "pointer"))).state_dict()
+    head = made["span_predictor.qa_outputs.weight"]
+    assert head.equal(given["qa_outputs.weight"])
+    name = "embeddings.word_embeddings.weight"
+    assert made[f"span_predictor.encoder.bert_model.{name}"].equal(given[f"bert.{name}"])
+    encoder(tmp_path / "encoder")
+    made = OBJECTIVES["dpr"].model(Source(str(tmp_path / "encoder"))).state_dict()
+    assert not made["span_predictor.qa_outputs.weight"].equal(head)
+
+
 # Losses
 
 
@@ -251,7 +266,7 @@ def test_dpr_is_a_bert(tmp_path: Path) -> None:
     config = DistilBertConfig(vocab_size=200, dim=32, n_layers=1, n_heads=4, hidden_dim=48)
     DistilBertModel(config).save_pretrained(tmp_path / "base")
     tokenizer().save_pretrained(tmp_path / "base")
-    with pytest.raises(UserError, match="DistilBertModel: take train"):
+    with pytest.raises(UserError, match="'distilbert': take train"):
         trained(tmp_path / "base", tmp_path / "out", objective="dpr")
 
 
