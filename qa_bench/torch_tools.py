@@ -119,10 +119,9 @@ def quick_linear(x: torch.Tensor, weight: torch.Tensor, bias: Any = None) -> tor
 def quicken(model: Any, tokens: int) -> None:
     """Let a model's linear layers, on a CPU, use oneDNN's product, weights laid out for it before.
 
-    A GELU that follows (the ``intermediate_act_fn`` of layers of BERT's kind) is part of the
-    product. float32 values are the same to about 1e-6, and do not depend on how many texts a batch
-    has. The plain weights stay where they are, in the mapped file: a model's own code may look at
-    them.
+    The GELU that follows in ``BertIntermediate`` and its like is part of the product. float32
+    values are the same to about 1e-6, and do not depend on how many texts a batch has. The plain
+    weights stay where they are, in the mapped file: a model's own code may look at them.
 
     Args:
         model: a torch module.
@@ -143,6 +142,8 @@ def quicken(model: Any, tokens: int) -> None:
     for layer, weight in laid_out.items():
         layer.forward = partial(_linear, weight, layer.bias, "none")  # type: ignore[method-assign]
     for layer in model.modules():
+        if not type(layer).__name__.endswith("Intermediate"):
+            continue
         dense, after = getattr(layer, "dense", None), getattr(layer, "intermediate_act_fn", None)
         if dense in laid_out and type(after).__name__ == "GELUActivation":
             layer.forward = partial(_linear, laid_out[dense], dense.bias, "gelu")
