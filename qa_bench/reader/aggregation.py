@@ -7,6 +7,7 @@ passage that ranks higher, then to the span that comes first.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -84,10 +85,23 @@ def log_probabilities(spans: Spans, weight: np.ndarray) -> np.ndarray:
     return result
 
 
-AGGREGATIONS: dict[str, Callable[[Spans], int]] = {
-    "dpr": dpr,
-    "multi_passage_bert": multi_passage_bert,
-    "drqa": drqa,
-    "gar": gar,
+class Aggregation(NamedTuple):
+    """One of the ways.
+
+    Attributes:
+        choose: the place of the answer among a question's spans.
+        best: what is largest in the passage of the answer, ``relevance`` or ``span``; None where
+            several passages decide.
+    """
+
+    choose: Callable[[Spans], int]
+    best: str | None
+
+
+AGGREGATIONS = {
+    "dpr": Aggregation(dpr, "relevance"),
+    "multi_passage_bert": Aggregation(multi_passage_bert, "span"),
+    "drqa": Aggregation(drqa, "span"),
+    "gar": Aggregation(gar, None),
 }
 """Aggregations by the name that ``reader.aggregation`` has."""

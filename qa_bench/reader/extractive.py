@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 _SPANS = 10
 """Spans of a passage that can be chosen, as many as DPR's reader looks at."""
 _MARGIN = 0.05
-"""Of the range of a question's logits: a passage whose best span is so far behind in a draft cannot
-hold the answer. bfloat16 moved no best span of 600 passages by more than 0.013 of it (MiniLM)."""
+"""Of the range of a question's logits: a passage that is so far behind in a draft cannot hold the
+answer. bfloat16 moved no best span of 600 passages by more than 0.013 of it (MiniLM)."""
 _HITS_AT_ONCE = 4096
 """Passages whose windows are sorted by length together."""
 
@@ -122,17 +122,17 @@ class Extractive:
                 raise UserError(f"reader.{name}: {', '.join(allowed)}; got '{value}'")
         if draft not in (None, "bf16", "fp16"):
             raise UserError(f"reader.draft: null, bf16, fp16; got '{draft}'")
-        if draft and aggregation not in ("drqa", "multi_passage_bert"):
+        if draft and AGGREGATIONS[aggregation].best is None:
             raise UserError(
-                "reader.draft: only for aggregations that take the largest span of all, drqa and "
-                f"multi_passage_bert; got '{aggregation}'"
+                "reader.draft: not for an aggregation in which several passages decide "
+                f"({aggregation})"
             )
         for name, number in (("depth", depth), ("max_answer_tokens", max_answer_tokens)):
             if not isinstance(number, int) or isinstance(number, bool) or number < 1:
                 raise UserError(f"reader.{name}: a whole number >= 1, got '{number}'")
         self.depth = depth
         self._shape = Shape(title, max_length, stride, question_tokens)
-        self._choose = AGGREGATIONS[aggregation]
+        self._aggregation = AGGREGATIONS[aggregation]
         self._longest, self._full_words = max_answer_tokens, bool(full_words)
         hashes = tuple(sorted(dict(sha256 or {}).items()))
         self._source = Source(model, revision, architecture, precision=precision, sha256=hashes)
@@ -249,17 +249,28 @@ class Extractive:
             update(int(len(hit.found) == len(hit.windows)))
 
     def _best(self, hits: Sequence[_Hit]) -> list[_Hit]:
-        """Those of a question's hits whose best span comes near the best of all."""
+        """Those of a question's hits that may hold the answer, by what a draft says."""
         found = [list(hit.found.values()) for hit in hits]
         logits = list(chain.from_iterable(found))
-        reach = sum(
-            max(told.max() for told in side) - min(told.min() for told in side)
-            for side in ([one.start for one in logits], [one.end for one in logits])
-        )
-        strengths = [
-            max(best_spans(one.start, one.end, self._longest, 1)[2][0] for one in of_hit)
-            for of_hit in found
-        ]
+        if self._aggregation.best == "relevance":
+            told = [
+                [one.relevance for one in of_hit if one.relevance is not None] for of_hit in found
+            ]
+            if not all(told):
+                return list(hits)  # none is told; the aggregation says what that means
+            strengths = [max(of_hit) for of_hit in told]
+            reach = max(*strengths, 0.0) - min(
+                *strengths, 0.0
+            )  # rounding goes with the distance from 0
+        else:
+            strengths = [
+                max(best_spans(one.start, one.end, self._longest, 1)[2][0] for one in of_hit)
+                for of_hit in found
+            ]
+            reach = sum(
+                max(told.max() for told in side) - min(told.min() for told in side)
+                for side in ([one.start for one in logits], [one.end for one in logits])
+            )
         least = max(strengths) - _MARGIN * reach
         return [hit for hit, strength in zip(hits, strengths, strict=True) if strength >= least]
 
@@ -286,7 +297,7 @@ class Extractive:
             np.array(total),
             np.array(relevance) if relevance else None,
         )
-        return texts[self._choose(spans_of_all)]
+        return texts[self._aggregation.choose(spans_of_all)]
 
     def _text(self, hit: _Hit, first: int, last: int) -> str:
         start, end = characters(hit.encoding, first, last, self._full_words)

@@ -141,7 +141,7 @@ def train(
         with quiet():
             run.model.cpu().eval().save_pretrained(target)
             tokenizer.save_pretrained(target)
-    return {**run.size, "loss": round(loss, 4)}
+    return {"examples": len(lessons), **run.size, "loss": round(loss, 4)}
 
 
 def _drop(model: Any, share: float | None) -> None:
@@ -189,7 +189,6 @@ class _Run:
         self._steps = settings.epochs * self._an_epoch
         tokens = sum(len(window.ids) for item in items for window in item.windows)
         self.size = {
-            "examples": len(items),
             "sequences": sum(len(item.windows) for item in items),
             "tokens": tokens * settings.epochs,
             "steps": self._steps,
@@ -240,9 +239,9 @@ class _Run:
             seconds = time.perf_counter() - clock
         left = self.size["tokens"] * steps / self._steps
         log.info(
-            "train: %s examples, %s sequences; %s steps to go, %.1f million tokens at %s a second: "
+            "train: %s sequences; %s steps to go, %.1f million tokens at %s a second: "
             "about %.0f min",
-            *(f"{self.size[name]:,}" for name in ("examples", "sequences")),
+            f"{self.size['sequences']:,}",
             f"{steps:,}",
             left / 1e6,
             f"{tokens / seconds:,.0f}",

@@ -141,7 +141,7 @@ def test_the_cost_is_told_beforehand(tmp_path: Path, caplog: pytest.LogCaptureFi
     with caplog.at_level(logging.INFO):
         counts = trained(encoder(tmp_path / "base"), tmp_path / "out", epochs=1)
     [told] = [r.getMessage() for r in caplog.records if "a second" in r.getMessage()]
-    assert f"{counts['examples']} examples" in told
+    assert f"{counts['sequences']} sequences" in told
     assert f"{counts['steps']} steps to go" in told
     assert "min" in told
 
