@@ -1,7 +1,7 @@
 """The model of the extractive reader: loading it with its head, and its logits for sequences.
 
 Sequences of about the same number of tokens are read together, whichever questions they are of.
-Each is padded to the next multiple of ``_STEP``, so that a logit does not depend on its neighbours.
+Each is padded to a length of its own, so that a logit does not depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -14,13 +14,9 @@ import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.models import Source, checked_name, quiet, revision_of, told_in_one_line, torch_dtype
-from qa_bench.reader.extractive_layout import Window
+from qa_bench.reader.extractive_layout import Padding, Window
 from qa_bench.replicas import Replicas
 from qa_bench.types import Runtime
-
-_STEP = 16
-"""Tokens. torch's attention on a CPU takes up to twice the time where a length is no multiple: what
-is left over of a vector's width is then taken number by number."""
 
 
 class Logits(NamedTuple):
@@ -123,7 +119,7 @@ class ReaderModel:
         model = load_reader(source)
         self.tokenizer = load_tokenizer(source)
         self.limit, self.types = most_tokens(model), takes_types(model)
-        self._padding = self.tokenizer.pad_token_id or 0
+        self._padding = Padding(self.tokenizer.pad_token_id or 0, self.limit)
         self._replicas = Replicas(model, source.model, runtime)
 
     def read(self, windows: Sequence[Window]) -> Iterator[tuple[int, Logits]]:
@@ -136,29 +132,17 @@ class ReaderModel:
             UserError: a GPU's memory is too small.
         """
         lengths = np.array([len(window.ids) for window in windows], dtype=np.int64)
-        lengths = np.minimum(-(-lengths // _STEP) * _STEP, self.limit)
 
         def forward(places: np.ndarray, model: Any, device: Any) -> list[Logits]:
-            return self._logits([windows[one] for one in places], lengths[places[0]], model, device)
+            return self._logits([windows[place] for place in places], model, device)
 
-        for places, found in self._replicas.run(lengths, forward):
+        for places, found in self._replicas.run(self._padding.length(lengths), forward):
             yield from zip(places.tolist(), found, strict=True)
 
-    def _logits(self, windows: list[Window], length: int, model: Any, device: Any) -> list[Logits]:
+    def _logits(self, windows: list[Window], model: Any, device: Any) -> list[Logits]:
         import torch
 
-        given = {
-            "input_ids": np.full((len(windows), length), self._padding, np.int64),
-            "attention_mask": np.zeros((len(windows), length), np.int64),
-        }
-        if windows[0].types is not None:
-            given["token_type_ids"] = np.zeros((len(windows), length), np.int64)
-        for row, window in enumerate(windows):
-            filled = slice(0, len(window.ids))
-            given["input_ids"][row, filled] = window.ids
-            given["attention_mask"][row, filled] = 1
-            if window.types is not None:
-                given["token_type_ids"][row, filled] = window.types
+        given = self._padding.arrays(windows)
         there = {name: torch.from_numpy(value).to(device) for name, value in given.items()}
         found = model(**there, return_dict=True)
         starts = found.start_logits.float().cpu().numpy()

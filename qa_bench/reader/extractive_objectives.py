@@ -10,7 +10,7 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.models import Source, checked_name, quiet, revision_of, told_in_one_line
 from qa_bench.reader.extractive_examples import Lesson
-from qa_bench.reader.extractive_layout import Layout, Window, tokens_of
+from qa_bench.reader.extractive_layout import Layout, Padding, Window, tokens_of
 
 
 class Item(NamedTuple):
@@ -61,22 +61,11 @@ class Objective(Protocol):
         ...
 
 
-def batch_of(items: Sequence[Item], pad: int, device: Any) -> Batch:
+def batch_of(items: Sequence[Item], padding: Padding, device: Any) -> Batch:
     """Items as tensors, shorter sequences padded."""
     import torch
 
-    windows = [window for item in items for window in item.windows]
-    longest = max(len(window.ids) for window in windows)
-    ids = np.full((len(windows), longest), pad, dtype=np.int64)
-    there, types = np.zeros_like(ids), np.zeros_like(ids)
-    for row, window in enumerate(windows):
-        ids[row, : len(window.ids)] = window.ids
-        there[row, : len(window.ids)] = 1
-        if window.types is not None:
-            types[row, : len(window.ids)] = window.types
-    arrays = {"input_ids": ids, "attention_mask": there}
-    if windows[0].types is not None:
-        arrays["token_type_ids"] = types
+    arrays = padding.arrays([window for item in items for window in item.windows])
     sizes = np.array([len(item.windows) for item in items])
     return Batch(
         {name: torch.from_numpy(array).to(device) for name, array in arrays.items()},

@@ -22,7 +22,7 @@ from qa_bench.errors import UserError
 from qa_bench.models import Source, quiet
 from qa_bench.progress import progress
 from qa_bench.reader.extractive_examples import Lesson
-from qa_bench.reader.extractive_layout import Layout, Shape
+from qa_bench.reader.extractive_layout import Layout, Padding, Shape
 from qa_bench.reader.extractive_model import load_tokenizer, most_tokens, takes_types
 from qa_bench.reader.extractive_objectives import OBJECTIVES, Item, Objective, batch_of
 from qa_bench.stage import Shards
@@ -132,9 +132,10 @@ def train(
         _drop(model, settings.dropout)
         if device.type == "cpu":
             model.set_attn_implementation("eager")  # with dropout, twice as fast there as sdpa
-        layout = Layout(tokenizer, shape, most_tokens(model), takes_types(model))
+        padding = Padding(tokenizer.pad_token_id or 0, most_tokens(model))
+        layout = Layout(tokenizer, shape, padding.most, takes_types(model))
         items = _items(layout, objective, lessons, settings)
-        run = _Run(model.to(device), items, objective, settings, tokenizer.pad_token_id or 0)
+        run = _Run(model.to(device), items, objective, settings, padding)
         loss = run.all_steps(Shards(folder, "checkpoint", ".safetensors"), runtime)
         target = folder / MODEL_FOLDER
         shutil.rmtree(target, ignore_errors=True)
@@ -180,10 +181,15 @@ class _Run:
     """A model on its way through all steps."""
 
     def __init__(
-        self, model: Any, items: list[Item], objective: Objective, settings: Settings, pad: int
+        self,
+        model: Any,
+        items: list[Item],
+        objective: Objective,
+        settings: Settings,
+        padding: Padding,
     ) -> None:
         self.model, self._items, self._objective = model, items, objective
-        self._settings, self._pad = settings, pad
+        self._settings, self._padding = settings, padding
         self._lengths = np.array([max(len(w.ids) for w in item.windows) for item in items])
         self._an_epoch = -(-len(items) // settings.batch)
         self._steps = settings.epochs * self._an_epoch
@@ -266,7 +272,7 @@ class _Run:
         import torch
 
         device = next(self.model.parameters()).device
-        batch = batch_of(items, self._pad, device)
+        batch = batch_of(items, self._padding, device)
         bf16 = self._settings.precision == "bf16"
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
             found = self.model(**batch.given, return_dict=True)
@@ -332,4 +338,4 @@ class _Run:
 def _adamw(groups: list[dict[str, Any]]) -> Any:
     import torch
 
-    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.999), eps=1e-8)
+    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.999), eps=1e-8, fused=True)

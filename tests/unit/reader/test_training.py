@@ -19,7 +19,7 @@ from qa_bench.errors import DataError, UserError
 from qa_bench.models import Source
 from qa_bench.reader.extractive import Extractive
 from qa_bench.reader.extractive_examples import Lesson, Text, lessons
-from qa_bench.reader.extractive_layout import Layout, Shape
+from qa_bench.reader.extractive_layout import Layout, Padding, Shape
 from qa_bench.reader.extractive_objectives import OBJECTIVES, Dpr, Item, Spans, batch_of
 from qa_bench.reader.training import Settings, train
 from qa_bench.types import Runtime
@@ -181,7 +181,7 @@ def test_dprs_loss_is_its_formula(tmp_path: Path) -> None:
     ids = [window(np.arange(3), np.zeros(0, int), np.arange(5, 5 + n))[0] for n in (9, 4, 7)]
     spans = [np.array([[6, 7], [9, 9]]), np.array([[5, 5]])]
     items = [Item(ids, spans[0]), Item(ids, spans[1])]
-    batch = batch_of(items, 0, torch.device("cpu"))
+    batch = batch_of(items, Padding(0, 128), torch.device("cpu"))
     shape = tuple(batch.given["input_ids"].shape)
     starts, ends = (random.normal(size=shape).astype(np.float32) for _ in range(2))
     relevance = random.normal(size=shape[0]).astype(np.float32)
@@ -213,7 +213,7 @@ def test_spans_loss_is_transformers_own(tmp_path: Path) -> None:
     model = AutoModelForQuestionAnswering.from_pretrained(folder).eval()
     layout = Layout(_tokenizer(tmp_path), SHAPE, 128, types=True)
     items = Spans().items(layout, LESSONS[:1], 0)
-    batch = batch_of(items, 0, torch.device("cpu"))
+    batch = batch_of(items, Padding(0, len(items[0].windows[0].ids)), torch.device("cpu"))
     with torch.inference_mode():
         found = model(
             **batch.given,
