@@ -38,8 +38,8 @@ def train(line: Line, config: Any) -> str:
     given = _given(config)
     reader = _reader(config, given.pop("base"))
     data, articles, examples = (given.pop(name) for name in ("data", "articles", "examples"))
-    names = [data] if isinstance(data, str) else data
-    if not names:
+    names = data if isinstance(data, list) else [data]
+    if not names or None in names:
         raise UserError(
             "train needs train.data=<SQuAD's JSON, a file of `qa-bench mine`, or JSON Lines>"
         )

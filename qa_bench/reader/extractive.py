@@ -251,26 +251,12 @@ class Extractive:
     def _best(self, hits: Sequence[_Hit]) -> list[_Hit]:
         """Those of a question's hits that may hold the answer, by what a draft says."""
         found = [list(hit.found.values()) for hit in hits]
-        logits = list(chain.from_iterable(found))
-        if self._aggregation.best == "relevance":
-            told = [
-                [one.relevance for one in of_hit if one.relevance is not None] for of_hit in found
-            ]
-            if not all(told):
-                return list(hits)  # none is told; the aggregation says what that means
-            strengths = [max(of_hit) for of_hit in told]
-            reach = max(*strengths, 0.0) - min(
-                *strengths, 0.0
-            )  # rounding goes with the distance from 0
+        if self._aggregation.best == "span":
+            strengths, reach = _by_spans(found, self._longest)
+        elif any(one.relevance is None for one in found[0]):
+            return list(hits)  # the aggregation says what is wrong with that
         else:
-            strengths = [
-                max(best_spans(one.start, one.end, self._longest, 1)[2][0] for one in of_hit)
-                for of_hit in found
-            ]
-            reach = sum(
-                max(told.max() for told in side) - min(told.min() for told in side)
-                for side in ([one.start for one in logits], [one.end for one in logits])
-            )
+            strengths, reach = _by_relevance(found)
         least = max(strengths) - _MARGIN * reach
         return [hit for hit, strength in zip(hits, strengths, strict=True) if strength >= least]
 
@@ -302,6 +288,26 @@ class Extractive:
     def _text(self, hit: _Hit, first: int, last: int) -> str:
         start, end = characters(hit.encoding, first, last, self._full_words)
         return hit.text[start:end].strip()
+
+
+def _by_spans(found: list[list[Logits]], longest: int) -> tuple[list[float], float]:
+    """The logit of each hit's best span, and the range of a question's."""
+    strengths = [
+        max(float(best_spans(one.start, one.end, longest, 1)[2][0]) for one in of_hit)
+        for of_hit in found
+    ]
+    logits = list(chain.from_iterable(found))
+    reach = sum(
+        max(float(told.max()) for told in side) - min(float(told.min()) for told in side)
+        for side in ([one.start for one in logits], [one.end for one in logits])
+    )
+    return strengths, reach
+
+
+def _by_relevance(found: list[list[Logits]]) -> tuple[list[float], float]:
+    """The relevance of each hit, and its range from 0: rounding goes with the distance from it."""
+    strengths = [max(one.relevance or 0.0 for one in of_hit) for of_hit in found]
+    return strengths, max(*strengths, 0.0) - min(*strengths, 0.0)
 
 
 def _by_question(hits: Sequence[_Hit]) -> dict[int, list[_Hit]]:

@@ -1,7 +1,7 @@
 """The model of the extractive reader: loading it with its head, and its logits for sequences.
 
 Sequences of about the same number of tokens are read together, whichever questions they are of.
-Each is padded to a length of its own, so that a logit does not depend on its neighbours.
+What each is padded to is its own affair, so that a logit does not depend on its neighbours.
 """
 
 from __future__ import annotations
