@@ -212,14 +212,13 @@ class _Run:
     def all_steps(self, shards: Shards, runtime: Runtime) -> float:
         """Go on from the last checkpoint to the end; the mean loss of the last tenth of steps."""
         notes = shards.finished()
-        losses: list[float] = []
+        losses: list[float] = notes[-1]["losses"] if notes else []
+        self.model.train()
+        self._tell_cost(self._steps - len(losses))
         if notes:
-            losses = notes[-1]["losses"]
             self._resume(shards.data(len(notes) - 1), notes[-1]["step"])
             log.info("train: going on after step %d of %d", notes[-1]["step"], self._steps)
         number = len(notes)
-        self.model.train()
-        self._tell_cost(self._steps - len(losses))
         with progress(self._steps, "train", "steps", runtime) as bar:
             bar.update(len(losses))
             for step in range(len(losses), self._steps):
@@ -235,14 +234,14 @@ class _Run:
         return float(np.mean(losses[-max(1, self._steps // 10) :]))
 
     def _tell_cost(self, steps: int) -> None:
-        """Say what is to come, by the time that a step takes now."""
+        """Say what is to come, by the time that a step at a rate of 0 takes now."""
         batch = self._batch(0)
         tokens = sum(len(window.ids) for item in batch for window in item.windows)
         for _ in range(2):  # the first is slower
             clock = time.perf_counter()
-            self._loss(batch).backward()
-            self.model.zero_grad()
+            self._learn(self._loss(batch), 0.0)
             seconds = time.perf_counter() - clock
+        self._optimizer.state.clear()
         left = self.size["tokens"] * steps / self._steps
         log.info(
             "train: %s sequences; %s steps to go, %.1f million tokens at %s a second: "
@@ -289,13 +288,18 @@ class _Run:
                 f"the loss of step {step + 1} is {value}: set a lower train.learning_rate, or "
                 "train.precision=fp32"
             )
+        self._learn(loss, self._settings.learning_rate * self._slope(step))
+        return value
+
+    def _learn(self, loss: Any, rate: float) -> None:
+        import torch
+
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP)
         for group in self._optimizer.param_groups:
-            group["lr"] = self._settings.learning_rate * self._slope(step)
+            group["lr"] = rate
         self._optimizer.step()
         self._optimizer.zero_grad()
-        return value
 
     def _slope(self, step: int) -> float:
         """The part of the peak learning rate; (step + 1) / rising steps, then down to 0."""
@@ -327,7 +331,7 @@ class _Run:
                 weight.copy_(tensors[f"weight.{name}"])
                 if f"exp_avg.{name}" in tensors:
                     self._optimizer.state[weight] = {
-                        "step": torch.tensor(float(step)),
+                        "step": torch.tensor(float(step), device=weight.device),
                         **{
                             kind: tensors[f"{kind}.{name}"].to(weight.device)
                             for kind in ("exp_avg", "exp_avg_sq")
