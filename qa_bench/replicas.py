@@ -62,18 +62,26 @@ class Replicas:
         import torch
 
         free = list(range(len(self._devices)))
+        failed: list[BaseException] = []
 
         def one(batch: np.ndarray) -> Result:
+            if failed:
+                raise failed[0]
             worker = free.pop()
             device = self._devices[worker]
             try:
                 with torch.inference_mode():
                     return forward(batch, self._copies[worker], device)
             except torch.cuda.OutOfMemoryError as error:
-                raise UserError(
+                told = UserError(
                     f"model {self._name}: {device} has too little memory for {len(batch)} texts "
                     f"of {lengths[batch[0]]} tokens at once: set runtime.batch_size"
-                ) from error
+                )
+                failed.append(told)
+                raise told from error
+            except BaseException as error:
+                failed.append(error)
+                raise
             finally:
                 free.append(worker)
 
