@@ -160,9 +160,9 @@ def cutting(name: str, articles: list[Any], count: int, verdict: common.Verdict)
 def stage(name: str, path: str, threads: str, cache: str) -> Any:
     """From the file of articles to passages, in a process of its own."""
     from qa_bench.corpus.jsonl import JsonlArticles
+    from qa_bench.engine.context import Context
     from qa_bench.parts import Part
     from qa_bench.stages.chunk import chunk
-    from qa_bench.stages.context import Context
     from qa_bench.types import Runtime
 
     corpus = Part(JsonlArticles("articles", path), {}, {})
@@ -202,7 +202,7 @@ def staged(path: Path, verdict: common.Verdict) -> None:
 
 def limits(path: Path) -> None:
     """What `words` spends its time on."""
-    from qa_bench.store import write_passages
+    from qa_bench.store.passages import write_passages
 
     with common.clock() as unpacking, lzma.open(path) as file:
         lines = file.read().split(b"\n")

@@ -110,8 +110,8 @@ def line(overridden: Sequence[str]) -> Any:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
+    from qa_bench.line.line import Line
     from qa_bench.paths import CONF, SAMPLE
-    from qa_bench.pipeline import Line
 
     OmegaConf.register_new_resolver("qa_bench.sample", lambda: str(SAMPLE), replace=True)
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):

@@ -37,7 +37,7 @@ WARM_UP = 64
 
 def texts_of(data: Path, count: int) -> list[str]:
     """The inputs of passages taken evenly from all that the articles have."""
-    from qa_bench.store import Passages
+    from qa_bench.store.passages import Passages
 
     line = common.line(common.overrides(data, common.cache_folder()))
     passages = Passages(line.passages.path)
@@ -62,8 +62,8 @@ def encode_ours(texts: str, threads: str, out: str, *changes: str) -> Any:
     """Our side, in a process of its own; ``changes`` are those of a trial."""
 
     def load() -> Callable[[list[str]], np.ndarray]:
-        from qa_bench.models import Source
-        from qa_bench.retriever.encoder import Encoder
+        from qa_bench.models.encoder import Encoder
+        from qa_bench.models.source import Source
         from qa_bench.types import Runtime
 
         settings = dict(one.split("=") for one in changes)
@@ -84,7 +84,7 @@ def encode_theirs(texts: str, threads: str, out: str) -> Any:
         import torch
         from sentence_transformers import SentenceTransformer
 
-        from qa_bench.models import model_folder
+        from qa_bench.models.source import model_folder
 
         torch.set_num_threads(int(threads))
         return SentenceTransformer(str(model_folder(MODEL)), device="cpu").encode
@@ -123,7 +123,7 @@ def gflop(texts: str) -> Any:
     """GFLOP of the matrix products of all texts: linear layers and attention, without padding."""
     import transformers
 
-    from qa_bench.models import model_folder
+    from qa_bench.models.source import model_folder
 
     inputs = json.loads(Path(texts).read_text(encoding="utf-8"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(model_folder(MODEL)))
@@ -153,7 +153,7 @@ def change(settings: dict[str, str]) -> None:
     """Change what runs the encoder as a trial says."""
     import torch
 
-    from qa_bench import replicas
+    from qa_bench.runtime import replicas
 
     module: Any = replicas
     if "tokens" in settings:

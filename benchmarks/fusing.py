@@ -31,8 +31,9 @@ RUNS = {"dpr": (0.9, 0.4), "lucene": (1.2, 0.75)}
 
 def search(work: Path, data: Path, most: int) -> list[str]:
     """Make the runs that are not there yet; the sets' names."""
-    from qa_bench.retriever.bm25 import Bm25
-    from qa_bench.store import open_passages, read_run, rows_of, write_run
+    from qa_bench.retriever.bm25.part import Bm25
+    from qa_bench.store.passages import open_passages
+    from qa_bench.store.runs import read_run, rows_of, write_run
     from qa_bench.types import QuestionSet, Run, Runtime
 
     sets = []
@@ -104,9 +105,10 @@ def fuse_ours(work: str, passages: str, *stems: str) -> Any:
     """Our side, in a process of its own."""
     import pandas  # noqa: F401  Arrow imports it when it first makes an array of numpy
 
-    from qa_bench.fusion.hits import Hits
     from qa_bench.fusion.rrf import ReciprocalRank
-    from qa_bench.store import open_passages, write_run
+    from qa_bench.store.hits import Hits
+    from qa_bench.store.passages import open_passages
+    from qa_bench.store.runs import write_run
 
     laps = Laps()
 

@@ -28,7 +28,7 @@ TERMS = ("citi", "physic", "einstein", "1969", "the", "zebra")
 
 def write_jsonl(store: Path, folder: Path, files: int) -> int:
     """Our passages as Anserini's JSON Lines, in consecutive parts; return how many there are."""
-    from qa_bench.store import Passages
+    from qa_bench.store.passages import Passages
 
     passages = Passages(store)
     shutil.rmtree(folder, ignore_errors=True)
@@ -48,8 +48,8 @@ def write_jsonl(store: Path, folder: Path, files: int) -> int:
 
 def index_ours(store: str, folder: str, threads: str, heap: str) -> dict[str, Any]:
     """Our side, in a process of its own."""
-    from qa_bench.retriever.bm25 import Bm25
-    from qa_bench.store import Passages
+    from qa_bench.retriever.bm25.part import Bm25
+    from qa_bench.store.passages import Passages
     from qa_bench.types import Runtime
 
     runtime = Runtime(threads=int(threads), java_heap=heap, progress=False)
@@ -58,7 +58,7 @@ def index_ours(store: str, folder: str, threads: str, heap: str) -> dict[str, An
 
 def statistics_of(folder: str) -> dict[str, Any]:
     """What Lucene says of an index: counts, and the frequencies of some terms."""
-    from qa_bench.java import start_jvm
+    from qa_bench.retriever.bm25.java import start_jvm
 
     autoclass = start_jvm("1g")
     path = autoclass("java.nio.file.Paths").get(folder)
@@ -90,7 +90,7 @@ def main() -> None:
     common.need_peer("pyserini", "jnius")
     verdict = common.Verdict("indexing: the article corpus, BM25, our store against JSON Lines")
 
-    from qa_bench.java import anserini_jar, find_java
+    from qa_bench.retriever.bm25.java import anserini_jar, find_java
 
     line = common.line(common.overrides(data, common.cache_folder()))
     store = line.passages.path

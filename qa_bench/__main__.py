@@ -2,6 +2,6 @@
 
 import sys
 
-from qa_bench.cli import main
+from qa_bench.cli.main import main
 
 sys.exit(main())

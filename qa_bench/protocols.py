@@ -26,12 +26,11 @@ from qa_bench.types import Article, Passage, QuestionSet, Run, Runtime, Step
 if TYPE_CHECKING:
     import numpy as np
 
-    from qa_bench.expander.searches import Search
-    from qa_bench.fusion.hits import Hits
-    from qa_bench.lm.replies import Reply
     from qa_bench.metric.evidence import Evidence
-    from qa_bench.ranked import Ranked
-    from qa_bench.store import Passages
+    from qa_bench.store.hits import Hits
+    from qa_bench.store.passages import Passages
+    from qa_bench.store.ranked import Ranked
+    from qa_bench.types import Reply, Search
 
 
 @runtime_checkable

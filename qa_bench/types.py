@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     import pyarrow as pa
+from collections.abc import Iterable
 
 Match = Literal["string", "regex", "qrels"]
 
@@ -246,3 +247,68 @@ class Folder:
     key: str
     manifest: dict[str, Any] = field(repr=False)
     reused: bool = False
+
+
+class Search(NamedTuple):
+    """A text to search with for every question of a set, in order.
+
+    Attributes:
+        texts: instead of the questions' own.
+        beside: passages whose vectors are averaged with the question's, a tuple a question; empty
+            where there are none. Only bi-encoders can search with them.
+    """
+
+    texts: tuple[str, ...]
+    beside: tuple[tuple[str, ...], ...] = ()
+
+
+class Reply(NamedTuple):
+    """What a model made of one prompt.
+
+    Attributes:
+        text: the reply; empty where it failed.
+        prompt_tokens: tokens the model read; 0 where a server does not tell.
+        completion_tokens: tokens it wrote; 0 where a server does not tell.
+        error: why there is no reply, in one line; None where there is one.
+    """
+
+    text: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    error: str | None = None
+
+
+class Request(NamedTuple):
+    """A prompt; and where replies are drawn, the how manieth draw it is, from 0."""
+
+    prompt: str
+    draw: int = 0
+
+
+class Answers(list[str]):
+    """A reader's answers, with those that failed and what they cost.
+
+    Attributes:
+        failed: question's place in the set to why it has no answer. Its answer is empty.
+        costs: counts for the manifest, such as tokens.
+    """
+
+    def __init__(
+        self,
+        answers: Iterable[str],
+        failed: dict[int, str] | None = None,
+        costs: dict[str, int] | None = None,
+    ) -> None:
+        """Keep them."""
+        super().__init__(answers)
+        self.failed = failed or {}
+        self.costs = costs or {}
+
+
+def tokens(replies: Iterable[Reply]) -> dict[str, int]:
+    """The tokens of all replies, whether the model made them just now or they were kept."""
+    read = wrote = 0
+    for reply in replies:
+        read += reply.prompt_tokens
+        wrote += reply.completion_tokens
+    return {"prompt_tokens": read, "completion_tokens": wrote}

@@ -27,7 +27,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-LIGHT = ("hydra.main", "omegaconf", "pyarrow.parquet", "qa_bench.pipeline")
+LIGHT = ("hydra.main", "omegaconf", "pyarrow.parquet", "qa_bench.line.line")
 HEAVY = ("torch", "transformers", "sentence_transformers", "faiss")
 """Imported once for all after the first command that needed them."""
 LIBRARIES = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK", "TORCHINDUCTOR_CACHE_DIR")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.store import Passages
+from qa_bench.store.passages import Passages
 from qa_bench.text import dpr_tokens, nfd
 from qa_bench.types import QuestionSet, Run, Runtime
 

@@ -47,7 +47,7 @@ class Semantic(ArticleByArticle):
         Raises:
             UserError: a setting is out of range or a pattern does not compile.
         """
-        from qa_bench.models import Source
+        from qa_bench.models.source import Source
 
         super().__init__(skip_titles)
         if not isinstance(percentile, int | float) or not 0 <= percentile <= 100:
@@ -71,7 +71,7 @@ class Semantic(ArticleByArticle):
     def _chunk(
         self, articles: Iterable[Article], runtime: Runtime, at_once: int
     ) -> Iterator[list[Passage]]:
-        from qa_bench.retriever.encoder import loaded_encoder
+        from qa_bench.models.encoder import loaded_encoder
 
         read: deque[list[tuple[str, list[str]]]] = deque()
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qa_bench.chunker.sentence_split import Span
+from qa_bench.engine.digests import file_digest
 from qa_bench.errors import UserError
-from qa_bench.models import Source, model_folder
-from qa_bench.stage import file_digest
+from qa_bench.models.source import Source, model_folder
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -15,7 +15,7 @@ from qa_bench.corpus.files import FileCorpus, Paths
 from qa_bench.corpus.wikipedia_pages import REASONS, Entry, Extractor, Left
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.mediawiki_xml import Bad, RawPage, read_pages
-from qa_bench.processes import in_order
+from qa_bench.runtime.processes import in_order
 from qa_bench.types import Article
 
 log = logging.getLogger(__name__)

@@ -9,16 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qa_bench.expander.searches import (
-    Search,
-    checked_count,
-    checked_model,
-    checked_prompt,
-    replies_to,
-)
-from qa_bench.lm.prompts import filled
+from qa_bench.expander.searches import checked_count, checked_model, checked_prompt, replies_to
+from qa_bench.prompts import filled
 from qa_bench.protocols import LanguageModel
-from qa_bench.types import QuestionSet, Runtime
+from qa_bench.types import QuestionSet, Runtime, Search
 
 
 class Hyde:

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from qa_bench.errors import UserError
 from qa_bench.protocols import LanguageModel
 from qa_bench.types import QuestionSet, Runtime
-
-
-class Search(NamedTuple):
-    """A text to search with for every question of a set, in order.
-
-    Attributes:
-        texts: instead of the questions' own.
-        beside: passages whose vectors are averaged with the question's, a tuple a question; empty
-            where there are none. Only bi-encoders can search with them.
-    """
-
-    texts: tuple[str, ...]
-    beside: tuple[tuple[str, ...], ...] = ()
 
 
 def replies_to(

@@ -13,19 +13,17 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import filelock
-
+from qa_bench.engine.files import locked, write_whole
 from qa_bench.errors import UserError
-from qa_bench.fetch.patience import Patience
-from qa_bench.fetch.policy import offline
-from qa_bench.fetch.web import Answer, GiveUp, TryAgain, ask, shown, told_size
-from qa_bench.stage import write_whole
+from qa_bench.net.patience import Patience
+from qa_bench.net.policy import offline
+from qa_bench.net.web import Answer, GiveUp, TryAgain, ask, shown, told_size
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +70,7 @@ def download(
     if offline():
         raise UserError(f"offline: {target} is missing; it comes from {shown(urls[0])}")
     expected, patience = expected or Expected(), patience or Patience()
-    with locked(target):
+    with locked(target, "getting"):
         if target.exists():
             return target
         failures = []
@@ -84,22 +82,6 @@ def download(
                 if len(urls) > len(failures):
                     log.warning("%s; trying the next mirror", failures[-1])
         raise UserError(f"cannot download {target.name} from {'; from '.join(failures)}")
-
-
-@contextmanager
-def locked(target: Path) -> Iterator[None]:
-    """One process at a time makes ``target``; the others wait, and say so."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(target.with_name(f".{target.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        log.info("another process is getting %s; waiting for it", target)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _from(url: str, target: Path, expected: Expected, patience: Patience, progress: bool) -> Path:

@@ -8,10 +8,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from qa_bench.engine.files import locked
 from qa_bench.errors import DataError, UserError
-from qa_bench.fetch.download import Expected, download, locked
-from qa_bench.fetch.patience import Patience
-from qa_bench.fetch.web import told_size
+from qa_bench.fetch.download import Expected, download
+from qa_bench.net.patience import Patience
+from qa_bench.net.web import told_size
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def get_dump(
     """
     if folder.exists():
         return folder
-    with locked(folder):
+    with locked(folder, "getting"):
         if folder.exists():
             return folder
         work = folder.with_name(f".{folder.name}.partial")

@@ -17,11 +17,11 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
-from qa_bench.fetch.policy import offline
 from qa_bench.fetch.sources import MissingError, Wanted, hub_entry
-from qa_bench.fetch.web import told_size
-from qa_bench.stage import write_whole
+from qa_bench.net.policy import offline
+from qa_bench.net.web import told_size
 
 log = logging.getLogger(__name__)
 

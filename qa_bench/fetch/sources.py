@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from qa_bench.engine.files import locked
 from qa_bench.errors import UserError
 from qa_bench.fetch.archive import unpack
 from qa_bench.fetch.convert import CONVERTERS, split_of, write_questions
-from qa_bench.fetch.download import Expected, download, locked
+from qa_bench.fetch.download import Expected, download
 from qa_bench.fetch.dump import get_dump
-from qa_bench.fetch.patience import Patience
-from qa_bench.fetch.policy import offline
-from qa_bench.fetch.web import shown, told_size
+from qa_bench.net.patience import Patience
+from qa_bench.net.policy import offline
+from qa_bench.net.web import shown, told_size
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +162,7 @@ def get(entry: Source, target: Path, patience: Patience | None = None) -> Path:
         download(entry.urls, target, entry.expected, patience)
     if entry.unpack:
         folder = target.with_name(target.name.partition(".")[0])
-        with locked(folder):
+        with locked(folder, "getting"):
             unpack(target, folder)
     return target
 
@@ -171,7 +173,7 @@ def _made(entry: Source, target: Path, patience: Patience | None) -> Path:
         return target
     upstream = entry.upstream
     raw = get(upstream, target.with_name(PurePosixPath(upstream.file).name), patience)
-    with locked(target):
+    with locked(target, "getting"):
         if not target.exists():
             pairs = CONVERTERS[entry.convert](raw)
             count = write_questions(target, split_of(pairs, entry.split))
@@ -215,3 +217,20 @@ def table(things: Iterable[Wanted]) -> str:
         "  ".join([*(f"{cell:{wide}}" for cell, wide in zip(row, widths, strict=False)), row[4]])
         for row in rows
     )
+
+
+GROUPS = ("dataset", "corpus")
+
+
+def wanted_by(part: Any) -> list[Wanted]:
+    """What a part reads and can be downloaded; nothing for one that does not tell."""
+    told: list[Wanted] = part.wanted() if hasattr(part, "wanted") else []
+    return told
+
+
+def list_missing(line: Any) -> None:
+    """Print everything that a line's dataset and corpus miss, at once."""
+    asked = [thing for group in GROUPS for thing in wanted_by(getattr(line, group).made)]
+    missing = [thing for thing in asked if thing.found is None]
+    if missing:
+        print(table(missing), file=sys.stderr)

@@ -14,7 +14,8 @@ import pyarrow as pa
 from qa_bench.errors import DataError
 from qa_bench.formats.lines import parse_json, read_lines, read_whole
 from qa_bench.formats.qa import suffix_of
-from qa_bench.store import Passages, rows_of
+from qa_bench.store.passages import Passages
+from qa_bench.store.runs import rows_of
 from qa_bench.text import straight_apostrophes
 from qa_bench.types import Passage, QuestionSet, Run
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.fusion.hits import Hits
 from qa_bench.fusion.normalise import Normaliser
 from qa_bench.fusion.weights import Weights
+from qa_bench.store.hits import Hits
 
 
 class Interpolation:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.fusion.hits import Hits
+from qa_bench.store.hits import Hits
 
 Scale = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.fusion.hits import Hits
 from qa_bench.fusion.weights import Weights, is_finite
+from qa_bench.store.hits import Hits
 
 
 class ReciprocalRank:

@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from qa_bench.engine.digests import digest
 from qa_bench.errors import UserError
-from qa_bench.lm.replies import Reply, Request
-from qa_bench.progress import progress
-from qa_bench.stage import digest
-from qa_bench.types import Runtime
+from qa_bench.runtime.progress import progress
+from qa_bench.types import Reply, Request, Runtime
 
 log = logging.getLogger(__name__)
 

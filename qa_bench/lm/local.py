@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.estimates import model_step
 from qa_bench.lm.cache import kept_or_asked
-from qa_bench.lm.decoding import written
-from qa_bench.lm.replies import Reply, Request
 from qa_bench.lm.weights import Weights
-from qa_bench.types import Runtime, Step
+from qa_bench.models.decoding import written
+from qa_bench.runtime.estimates import model_step
+from qa_bench.types import Reply, Request, Runtime, Step
 
 
 class Local:

@@ -21,9 +21,8 @@ from typing import Any
 from qa_bench import __version__
 from qa_bench.errors import UserError
 from qa_bench.lm.cache import kept_or_asked
-from qa_bench.lm.connection import Address, Connection, Pace, retry_after
-from qa_bench.lm.replies import Reply, Request
-from qa_bench.types import Runtime
+from qa_bench.net.connection import Address, Connection, Pace, retry_after
+from qa_bench.types import Reply, Request, Runtime
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from qa_bench.engine.digests import file_digest
 from qa_bench.errors import UserError
-from qa_bench.models import Source
-from qa_bench.stage import file_digest
+from qa_bench.models.source import Source
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from qa_bench.metric.matching import answer_test, exact_match, get_mode
-from qa_bench.store import Passages, rows_of
+from qa_bench.store.passages import Passages
+from qa_bench.store.runs import rows_of
 from qa_bench.types import QuestionSet, Run
 
 

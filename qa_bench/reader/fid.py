@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
-from qa_bench.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
-from qa_bench.lm.decoding import batches, generated, padded, working
-from qa_bench.lm.prompts import filled
-from qa_bench.lm.replies import Answers
 from qa_bench.lm.weights import Weights
-from qa_bench.progress import progress
-from qa_bench.ranked import Ranked
-from qa_bench.torch_tools import devices
-from qa_bench.types import Runtime, Step
+from qa_bench.models.decoding import batches, generated, padded, working
+from qa_bench.prompts import filled
+from qa_bench.runtime.devices import devices
+from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
+from qa_bench.runtime.progress import progress
+from qa_bench.store.ranked import Ranked
+from qa_bench.types import Answers, Runtime, Step
 
 if TYPE_CHECKING:
     import torch

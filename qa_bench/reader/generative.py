@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.estimates import asking_step, prompt_tokens
-from qa_bench.lm.prompts import Passages, filled
-from qa_bench.lm.replies import Answers, tokens
+from qa_bench.prompts import Passages, asking_step, filled
 from qa_bench.protocols import LanguageModel
-from qa_bench.ranked import Ranked
-from qa_bench.types import Runtime, Step
+from qa_bench.runtime.estimates import prompt_tokens
+from qa_bench.store.ranked import Ranked
+from qa_bench.types import Answers, Runtime, Step, tokens
 
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _LABEL = re.compile(

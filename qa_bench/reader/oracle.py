@@ -7,7 +7,7 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.metric.matching import answer_test, get_mode
-from qa_bench.ranked import Ranked
+from qa_bench.store.ranked import Ranked
 from qa_bench.text import nfd
 from qa_bench.types import Runtime, Step
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import regex
 
 from qa_bench.errors import UserError
-from qa_bench.progress import progress
-from qa_bench.ranked import Ranked
+from qa_bench.runtime.progress import progress
+from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime, Step
 
 _WORD = regex.compile(

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qa_bench.engine.digests import digest
+from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
-from qa_bench.stage import digest, write_whole
 
 
 @dataclass(frozen=True)

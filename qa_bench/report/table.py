@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from qa_bench.engine.files import write_whole
 from qa_bench.report.published import Published, find
 from qa_bench.report.record import Record, load
-from qa_bench.stage import write_whole
 
 PAPER_ORDER = ("nq", "triviaqa", "webq", "curatedtrec", "squad")
 """The order of DPR's tables; other sets follow by name."""

@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
-from qa_bench.progress import progress
-from qa_bench.ranked import Ranked
 from qa_bench.reranker.hits import (
     check_depths,
     check_number,
@@ -20,6 +17,9 @@ from qa_bench.reranker.hits import (
     source_of,
 )
 from qa_bench.reranker.scorer import Template, loaded_scorer
+from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
+from qa_bench.runtime.progress import progress
+from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime, Step
 
 

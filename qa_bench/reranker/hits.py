@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.models import Source
-from qa_bench.ranked import Ranked
+from qa_bench.models.source import Source
+from qa_bench.store.ranked import Ranked
 
 
 def distinct_passages(ranked: Ranked, title: str) -> tuple[list[str], np.ndarray]:

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.estimates import asking_step, prompt_tokens
-from qa_bench.lm.prompts import Passages, filled
-from qa_bench.lm.replies import Reply
+from qa_bench.prompts import Passages, asking_step, filled
 from qa_bench.protocols import LanguageModel
-from qa_bench.ranked import Ranked
-from qa_bench.types import Runtime, Step
+from qa_bench.runtime.estimates import prompt_tokens
+from qa_bench.store.ranked import Ranked
+from qa_bench.types import Reply, Runtime, Step
 
 
 class ListwiseReranker:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.models import Source
-from qa_bench.replicas import Replicas
-from qa_bench.reranker.loading import cross_encoder, decoder_start, language_model
-from qa_bench.reranker.pairs import Frame, Framed, Whole, frame_of, tokenised
-from qa_bench.reranker.rows import scored
+from qa_bench.models.loading import cross_encoder, decoder_start, language_model
+from qa_bench.models.pairs import Frame, Framed, Whole, frame_of, tokenised
+from qa_bench.models.rows import scored
+from qa_bench.models.source import Source
+from qa_bench.runtime.replicas import Replicas
 from qa_bench.types import Runtime
 
 

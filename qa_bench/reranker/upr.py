@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
-from qa_bench.models import Source
-from qa_bench.progress import progress
-from qa_bench.ranked import Ranked
-from qa_bench.replicas import Replicas
+from qa_bench.models.loading import decoder_start, language_model
+from qa_bench.models.pairs import tokenised
+from qa_bench.models.rows import scored
+from qa_bench.models.source import Source
 from qa_bench.reranker.hits import (
     check_depths,
     check_number,
@@ -21,9 +20,10 @@ from qa_bench.reranker.hits import (
     finished,
     source_of,
 )
-from qa_bench.reranker.loading import decoder_start, language_model
-from qa_bench.reranker.pairs import tokenised
-from qa_bench.reranker.rows import scored
+from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
+from qa_bench.runtime.progress import progress
+from qa_bench.runtime.replicas import Replicas
+from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime, Step
 
 

@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow.compute as pc
 
 from qa_bench.errors import UserError
-from qa_bench.java import java_errors
-from qa_bench.retriever.bm25 import Bm25
-from qa_bench.retriever.bm25_pairs import Feedback, score_pairs
-from qa_bench.store import Passages
+from qa_bench.retriever.bm25.java import java_errors
+from qa_bench.retriever.bm25.pairs import Feedback, score_pairs
+from qa_bench.retriever.bm25.part import Bm25
+from qa_bench.store.passages import Passages
 from qa_bench.types import QuestionSet, Run, Runtime
 
 _MOST_TERMS = 1000

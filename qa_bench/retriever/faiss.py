@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import DataError, UserError
-from qa_bench.progress import progress
 from qa_bench.protocols import Indexed
-from qa_bench.retriever.similarity import pair_scores
-from qa_bench.retriever.vectors import Vectors
-from qa_bench.store import Passages
+from qa_bench.retriever.vectors.similarity import pair_scores
+from qa_bench.retriever.vectors.stored import Vectors
+from qa_bench.runtime.progress import progress
+from qa_bench.store.passages import Passages
 from qa_bench.types import QuestionSet, Run, Runtime, Step
 
 _FILE = "index.faiss"

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from qa_bench.engine.context import Context
+from qa_bench.engine.digests import digest
+from qa_bench.engine.stage import run_stage
 from qa_bench.metric.ceiling import Seeker
-from qa_bench.processes import in_order
-from qa_bench.progress import progress
-from qa_bench.stage import digest, run_stage
-from qa_bench.stages.context import Context
-from qa_bench.store import open_passages, write_columns
+from qa_bench.runtime.processes import in_order
+from qa_bench.runtime.progress import progress
+from qa_bench.store.columns import write_columns
+from qa_bench.store.passages import open_passages
 from qa_bench.types import Folder, Match, QuestionSet
 
 VERSION = 1

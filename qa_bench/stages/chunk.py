@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from qa_bench.chunker.processes import chunk_in_processes
+from qa_bench.engine.context import Context
+from qa_bench.engine.shards import Shards
+from qa_bench.engine.stage import run_stage
 from qa_bench.errors import DataError
 from qa_bench.parts import Part
-from qa_bench.progress import progress
 from qa_bench.protocols import Chunker, Corpus
-from qa_bench.stage import Shards, run_stage
-from qa_bench.stages.context import Context
-from qa_bench.store import describe_passages, write_passages
+from qa_bench.runtime.progress import progress
+from qa_bench.stages.chunk_processes import chunk_in_processes
+from qa_bench.store.passages import describe_passages, write_passages
 from qa_bench.types import Article, Folder, Passage
 
 VERSION = 1

@@ -12,14 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from qa_bench.fusion.hits import Hits
+from qa_bench.engine.context import Context
+from qa_bench.engine.stage import run_stage
 from qa_bench.parts import Part
 from qa_bench.protocols import Fusion, PairScorer
-from qa_bench.stage import run_stage
-from qa_bench.stages.context import Context
 from qa_bench.stages.index import Parts, indexed
-from qa_bench.stages.search import RUN_FILE, asked
-from qa_bench.store import open_passages, write_run
+from qa_bench.stages.search import asked
+from qa_bench.store.hits import Hits
+from qa_bench.store.passages import open_passages
+from qa_bench.store.runs import RUN_FILE, write_run
 from qa_bench.types import Folder, QuestionSet
 
 VERSION = 1

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from qa_bench.engine.context import Context
+from qa_bench.engine.stage import run_stage
 from qa_bench.errors import UserError
 from qa_bench.parts import Part
 from qa_bench.protocols import Indexed, Retriever
-from qa_bench.stage import run_stage
-from qa_bench.stages.context import Context
-from qa_bench.store import open_passages
+from qa_bench.store.passages import open_passages
 from qa_bench.types import Folder
 
 VERSION = 1

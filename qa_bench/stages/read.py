@@ -9,13 +9,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from qa_bench.engine.context import Context
+from qa_bench.engine.digests import digest
+from qa_bench.engine.files import write_whole
+from qa_bench.engine.stage import run_stage
 from qa_bench.parts import Part
 from qa_bench.protocols import Reader
-from qa_bench.ranked import Ranked
-from qa_bench.stage import digest, run_stage, write_whole
-from qa_bench.stages.context import Context
-from qa_bench.stages.search import RUN_FILE
-from qa_bench.store import open_passages, read_run
+from qa_bench.store.passages import open_passages
+from qa_bench.store.ranked import Ranked
+from qa_bench.store.runs import RUN_FILE, read_run
 from qa_bench.types import Folder, QuestionSet
 
 log = logging.getLogger(__name__)

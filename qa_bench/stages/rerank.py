@@ -10,14 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from qa_bench.engine.context import Context
+from qa_bench.engine.stage import run_stage
 from qa_bench.errors import UserError
 from qa_bench.parts import Part
 from qa_bench.protocols import Reranker
-from qa_bench.ranked import Ranked
-from qa_bench.stage import run_stage
-from qa_bench.stages.context import Context
-from qa_bench.stages.search import RUN_FILE, asked
-from qa_bench.store import open_passages, read_run, write_run
+from qa_bench.stages.search import asked
+from qa_bench.store.passages import open_passages
+from qa_bench.store.ranked import Ranked
+from qa_bench.store.runs import RUN_FILE, read_run, write_run
 from qa_bench.types import Folder, QuestionSet, Run
 
 VERSION = 1

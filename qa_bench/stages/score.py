@@ -9,15 +9,17 @@ from typing import Any
 
 import pyarrow as pa
 
+from qa_bench.engine.context import Context
+from qa_bench.engine.digests import digest
+from qa_bench.engine.stage import run_stage
 from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
 from qa_bench.metric.matching import degenerate
 from qa_bench.parts import Part
 from qa_bench.protocols import Metric
-from qa_bench.stage import digest, run_stage
-from qa_bench.stages.context import Context
-from qa_bench.stages.search import RUN_FILE
-from qa_bench.store import Passages, open_passages, read_run, write_columns
+from qa_bench.store.columns import write_columns
+from qa_bench.store.passages import Passages, open_passages
+from qa_bench.store.runs import RUN_FILE, read_run
 from qa_bench.types import Folder, Qrels, QuestionSet
 
 VERSION = 2

@@ -6,16 +6,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from qa_bench.engine.context import Context
+from qa_bench.engine.digests import digest
+from qa_bench.engine.stage import run_stage
 from qa_bench.parts import Part
 from qa_bench.protocols import Retriever
-from qa_bench.stage import digest, run_stage
-from qa_bench.stages.context import Context
 from qa_bench.stages.index import Parts, indexed
-from qa_bench.store import open_passages, write_run
+from qa_bench.store.passages import open_passages
+from qa_bench.store.runs import RUN_FILE, write_run
 from qa_bench.types import Folder, QuestionSet
 
 VERSION = 1
-RUN_FILE = "run.parquet"
 
 
 def search(

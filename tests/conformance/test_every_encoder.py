@@ -292,7 +292,7 @@ def test_long_dpr_passages_end_in_sep(results: dict[str, Any]) -> None:
 
 MISSING = """
 from qa_bench.errors import UserError
-from qa_bench.retriever.dense import Dense
+from qa_bench.retriever.dense.part import Dense
 from qa_bench.types import Runtime
 try:
     Dense(model="nobody/has-this").encode_questions(["who?"], Runtime(threads=1, progress=False))

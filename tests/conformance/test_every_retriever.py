@@ -1,6 +1,7 @@
 """What holds for every retriever that runs without a network, on a small corpus made here.
 
-All run as the line runs them (``qa_bench/retrieval.py``), those built on others and hybrids too.
+All run as the line runs them (``qa_bench/line/retrieval.py``), those built on others and hybrids
+too.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import numpy as np
 import pytest
 from conf_names import RUN_HERE, needs_java
 
+from qa_bench.engine.context import Context
+from qa_bench.line.retrieval import Retrieval
+from qa_bench.models import encoder
 from qa_bench.protocols import Composite
-from qa_bench.retrieval import Retrieval
-from qa_bench.retriever import encoder
-from qa_bench.stages.context import Context
-from qa_bench.stages.search import RUN_FILE
-from qa_bench.store import Passages, describe_passages, read_run, write_passages
+from qa_bench.store.passages import Passages, describe_passages, write_passages
+from qa_bench.store.runs import RUN_FILE, read_run
 from qa_bench.types import Folder, Passage, Question, QuestionSet, Run, Runtime
 
 Make = Callable[..., Any]

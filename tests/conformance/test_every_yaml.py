@@ -14,7 +14,7 @@ import pytest
 from conf_names import GROUPS, NEEDED, RUN_HERE, names
 from omegaconf import OmegaConf
 
-from qa_bench.cli import main
+from qa_bench.cli.main import main
 from qa_bench.parts import make
 from qa_bench.paths import CONF, SAMPLE
 from qa_bench.protocols import PARTS, Composite, Fusion, PairScorer, Retriever

@@ -18,13 +18,13 @@ from bench_helpers import (
     write_jsonl,
 )
 
-from qa_bench.store import open_passages
+from qa_bench.store.passages import open_passages
 
 pytestmark = pytest.mark.java
 
 SCRIPT = """
 import json, sys
-from qa_bench.java import start_jvm
+from qa_bench.retriever.bm25.java import start_jvm
 
 settings = json.loads(sys.argv[1])
 autoclass = start_jvm("1g")

@@ -20,7 +20,7 @@ from bench_helpers import (
     write_jsonl,
 )
 
-from qa_bench.app import VERBS
+from qa_bench.cli.app import VERBS
 
 HEAVY = ("torch", "transformers", "faiss", "sklearn", "datasets", "pyserini")
 
@@ -51,7 +51,7 @@ def test_help_is_quick(tmp_path: Path) -> None:
 
 
 def test_help_loads_nothing(tmp_path: Path) -> None:
-    code = "from qa_bench.cli import main; main(['--help'])"
+    code = "from qa_bench.cli.main import main; main(['--help'])"
     names = ("hydra", "omegaconf", "torch", "pyarrow", "numpy", "jnius", "transformers", "faiss")
     assert loaded(code, *names, cwd=tmp_path) == []
 
@@ -79,13 +79,13 @@ def test_hydra_help_and_configuration(tmp_path: Path) -> None:
 def test_a_run_loads_no_model_library(nq_cache: Path) -> None:
     """Importing BM25 must not need torch and faiss (pyserini issue 1375)."""
     words = ["run", *SAMPLE_NQ, "retriever.k1=1.3"]
-    code = f"from qa_bench.cli import main; assert main({words!r}) == 0"
+    code = f"from qa_bench.cli.main import main; assert main({words!r}) == 0"
     assert loaded(code, *HEAVY, "jnius", cwd=nq_cache) == ["jnius"]
     assert len(stage_folders(nq_cache, "search")) == 2
 
 
 def test_chunking_starts_no_java(tmp_path: Path) -> None:
-    code = "from qa_bench.cli import main; assert main(['chunk', 'corpus=sample']) == 0"
+    code = "from qa_bench.cli.main import main; assert main(['chunk', 'corpus=sample']) == 0"
     assert loaded(code, *HEAVY, "jnius", "jnius_config", cwd=tmp_path) == []
 
 

@@ -374,12 +374,15 @@ def test_java_heap(heap: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("_target_: qa_bench.retriever.bm25.Bm25\nk1: [0.9\nb: 0.4\n", ("mine.yaml", "line 3")),
+        (
+            "_target_: qa_bench.retriever.bm25.part.Bm25\nk1: [0.9\nb: 0.4\n",
+            ("mine.yaml", "line 3"),
+        ),
         ("- a\n- b\n", ("retriever",)),
         ("k1: 0.9\n", ("retriever", "_target_")),
         ("_target_: nowhere.to.Be\n", ("retriever", "nowhere")),
-        ("_target_: qa_bench.retriever.bm25.Bm25\nk1: ???\n", ("k1",)),
-        ("_target_: qa_bench.retriever.bm25.Bm25\nk2: 1\n", ("retriever", "k2")),
+        ("_target_: qa_bench.retriever.bm25.part.Bm25\nk1: ???\n", ("k1",)),
+        ("_target_: qa_bench.retriever.bm25.part.Bm25\nk2: 1\n", ("retriever", "k2")),
         ("defaults:\n  - nosuch\n", ("nosuch",)),
     ],
     ids=["syntax", "list", "no target", "target", "missing value", "setting", "defaults"],

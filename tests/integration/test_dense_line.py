@@ -35,9 +35,9 @@ FILE = ("dataset=file", "dataset.path=questions.jsonl")
 DRIVER = textwrap.dedent(
     """
     import os, sys, time
-    import qa_bench.retriever.dense as dense
-    from qa_bench.cli import main
-    from qa_bench.retriever.encoder import Encoder
+    import qa_bench.retriever.dense.part as dense
+    from qa_bench.cli.main import main
+    from qa_bench.models.encoder import Encoder
 
     dense.SHARD_PASSAGES, pause = 6, float(sys.argv[1])
     encode = Encoder.encode

@@ -32,11 +32,12 @@ import pytest
 import yaml
 
 import qa_bench
-from qa_bench.cli import main
+from qa_bench.cli.main import main
 from qa_bench.metric.matching import MODES
 from qa_bench.report.published import published
 from qa_bench.report.record import Record
-from qa_bench.store import PASSAGE_SCHEMA, RUN_SCHEMA
+from qa_bench.store.passages import PASSAGE_SCHEMA
+from qa_bench.store.runs import RUN_SCHEMA
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

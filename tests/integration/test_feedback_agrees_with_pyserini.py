@@ -21,7 +21,7 @@ from bench_helpers import (
     write_jsonl,
 )
 
-from qa_bench.store import open_passages
+from qa_bench.store.passages import open_passages
 
 pytestmark = [
     pytest.mark.java,
@@ -33,7 +33,7 @@ pytestmark = [
 
 SCRIPT = """
 import json
-from qa_bench.java import start_jvm
+from qa_bench.retriever.bm25.java import start_jvm
 
 autoclass = start_jvm("1g")
 arguments = ["-collection", "JsonCollection", "-generator", "DefaultLuceneDocumentGenerator"]

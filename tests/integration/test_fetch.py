@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from qa_bench.cli import main
+from qa_bench.cli.main import main
 from qa_bench.fetch import sources
 
 QUESTIONS = "".join(f"question {n}\t['answer {n}']\n" for n in range(5))

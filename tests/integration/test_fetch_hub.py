@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from hub import Hub
 
-from qa_bench.store import Passages
+from qa_bench.store.passages import Passages
 
 pytest.importorskip("datasets")
 
@@ -30,7 +30,7 @@ configs:
 
 COMMANDS = """
 import contextlib, io, json, sys
-from qa_bench.cli import main
+from qa_bench.cli.main import main
 for line in sys.stdin:
     out, err = io.StringIO(), io.StringIO()
     sys.stderr = err

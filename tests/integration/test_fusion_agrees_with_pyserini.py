@@ -18,10 +18,10 @@ import pytest
 from bench_helpers import python
 
 from qa_bench.fusion.combsum import CombSum
-from qa_bench.fusion.hits import Hits
 from qa_bench.fusion.interpolation import Interpolation
 from qa_bench.fusion.rrf import ReciprocalRank
-from qa_bench.store import Passages, describe_passages, write_passages
+from qa_bench.store.hits import Hits
+from qa_bench.store.passages import Passages, describe_passages, write_passages
 from qa_bench.types import Passage, Run
 
 pytestmark = [
@@ -34,7 +34,7 @@ pytestmark = [
 
 SCRIPT = """
 import json
-from qa_bench.java import start_jvm
+from qa_bench.retriever.bm25.java import start_jvm
 
 start_jvm("1g")
 from pyserini.fusion import interpolation, normalize, reciprocal_rank_fusion

@@ -24,7 +24,7 @@ from bench_helpers import (
     stage_folders,
 )
 
-from qa_bench.store import open_passages
+from qa_bench.store.passages import open_passages
 
 pytestmark = pytest.mark.java
 

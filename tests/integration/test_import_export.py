@@ -26,7 +26,7 @@ from bench_helpers import (
 
 from qa_bench import exact_match, f1_score
 from qa_bench.paths import SAMPLE
-from qa_bench.store import Passages
+from qa_bench.store.passages import Passages
 
 QUESTIONS = ("dataset=nq", "dataset.split=sample")
 

@@ -17,8 +17,8 @@ import pytest
 from bench_helpers import SAMPLE_NQ, error_line, stage_folders
 
 from qa_bench.errors import UserError
-from qa_bench.lm.connection import Address, Connection
 from qa_bench.lm.openai_server import OpenAIServer
+from qa_bench.net.connection import Address, Connection
 from qa_bench.types import Runtime
 
 QUIET = Runtime(progress=False)

@@ -191,7 +191,7 @@ def test_questions_one_by_one(dataset: str, sample_run: Path) -> None:
 @pytest.mark.java
 def test_first_ranks_are_those_of_the_passages(sample_run: Path) -> None:
     """Counted again here, from the run and the passages on disk."""
-    from qa_bench.store import open_passages
+    from qa_bench.store.passages import open_passages
 
     passages = open_passages(only(stage_folders(sample_run, "chunk")))
     texts = {passage.pid: passage.text for passage in passages}

@@ -37,7 +37,7 @@ def installed(wheel: Path) -> Path:
 def test_what_is_in_it(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {
-        "qa_bench/cli.py",
+        "qa_bench/cli/main.py",
         "qa_bench/conf/config.yaml",
         "qa_bench/conf/retriever/bm25.yaml",
         "qa_bench/sample/articles.jsonl",

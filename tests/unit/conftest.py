@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from qa_bench.store import Passages, describe_passages, write_passages
+from qa_bench.store.passages import Passages, describe_passages, write_passages
 from qa_bench.types import Passage, Question, QuestionSet
 
 settings.register_profile("unit", deadline=None, max_examples=100, derandomize=True, database=None)

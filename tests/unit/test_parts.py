@@ -11,11 +11,11 @@ from qa_bench.errors import UserError
 from qa_bench.fusion.rrf import ReciprocalRank
 from qa_bench.parts import make
 from qa_bench.protocols import PARTS
-from qa_bench.retriever.bm25 import Bm25
+from qa_bench.retriever.bm25.part import Bm25
 from qa_bench.retriever.hybrid import Hybrid
 
 WORDS = "qa_bench.chunker.words.Words"
-BM25 = "qa_bench.retriever.bm25"
+BM25 = "qa_bench.retriever.bm25.part"
 
 
 class Versioned:

@@ -24,8 +24,8 @@ from qa_bench.corpus.wikipedia import WikipediaDump
 from qa_bench.corpus.wikipedia_pages import REASONS
 from qa_bench.errors import DataError, UserError
 from qa_bench.parts import make
-from qa_bench.processes import in_order
 from qa_bench.protocols import Corpus
+from qa_bench.runtime.processes import in_order
 from qa_bench.types import Article
 
 ROOT = Path(__file__).parents[3]
@@ -317,7 +317,7 @@ def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     """They notice that the connection closes, even where nobody could tell them."""
     script = (
         "import os, signal, sys\n"
-        "from qa_bench.processes import _Process\n"
+        "from qa_bench.runtime.processes import _Process\n"
         "one = _Process(str.upper)\n"
         "one.send('a'); one.receive()\n"
         "print(one._process.pid, flush=True)\n"

@@ -11,10 +11,8 @@ from qa_bench.errors import UserError
 from qa_bench.expander.gar import Gar
 from qa_bench.expander.hyde import Hyde
 from qa_bench.expander.multi_query import MultiQuery
-from qa_bench.expander.searches import Search
-from qa_bench.lm.replies import Reply
 from qa_bench.protocols import Expander
-from qa_bench.types import QuestionSet, Runtime
+from qa_bench.types import QuestionSet, Reply, Runtime, Search
 
 QUIET = Runtime(progress=False)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from servers import Server
 
-from qa_bench.fetch.patience import Patience
+from qa_bench.net.patience import Patience
 
 
 @pytest.fixture(autouse=True)

@@ -17,8 +17,8 @@ from servers import CONTENT, SHA256, Server, etag, status, whole
 
 from qa_bench.errors import UserError
 from qa_bench.fetch.download import Expected, download
-from qa_bench.fetch.patience import Patience
-from qa_bench.fetch.policy import no_downloads
+from qa_bench.net.patience import Patience
+from qa_bench.net.policy import no_downloads
 
 SIZE = len(CONTENT)
 KNOWN = Expected(SIZE, SHA256)

@@ -12,7 +12,7 @@ from servers import Server, status, whole
 
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.dump import get_dump
-from qa_bench.fetch.patience import Patience
+from qa_bench.net.patience import Patience
 
 PIECES = {f"enwiki-x-pages-articles{n}.xml-p{n}p{n}.bz2": b"piece %d" % n * 99 for n in (1, 2, 3)}
 

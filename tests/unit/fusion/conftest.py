@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
-from fusion_helpers import run_of, store
+from hit_runs import run_of, store
 
-from qa_bench.fusion.hits import Hits
-from qa_bench.store import Passages
+from qa_bench.store.hits import Hits
+from qa_bench.store.passages import Passages
 
 MakeHits = Callable[..., Hits]
 

@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fusion_helpers import by_pid, ranking, run_of
+from hit_runs import by_pid, ranking, run_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_bench.errors import UserError
 from qa_bench.fusion.combmnz import CombMnz
 from qa_bench.fusion.combsum import CombSum
-from qa_bench.fusion.hits import Hits
 from qa_bench.fusion.interpolation import Interpolation
 from qa_bench.fusion.linear import Linear
 from qa_bench.fusion.rrf import ReciprocalRank
 from qa_bench.protocols import Fusion
-from qa_bench.store import Passages
+from qa_bench.store.hits import Hits
+from qa_bench.store.passages import Passages
 
 MakeHits = Callable[..., Hits]
 EVERY = [Linear, Interpolation, ReciprocalRank, CombSum, CombMnz]

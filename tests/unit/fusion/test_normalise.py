@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from fusion_helpers import run_of
+from hit_runs import run_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_bench.fusion.hits import Hits
 from qa_bench.fusion.normalise import Normaliser
-from qa_bench.store import Passages
+from qa_bench.store.hits import Hits
+from qa_bench.store.passages import Passages
 
 MakeHits = Callable[..., Hits]
 NAMES = ("none", "min_max", "z_score", "pyserini")

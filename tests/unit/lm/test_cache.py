@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from qa_bench.errors import UserError
 from qa_bench.lm.cache import ReplyCache, kept_or_asked
-from qa_bench.lm.replies import Reply, Request
-from qa_bench.types import Runtime
+from qa_bench.types import Reply, Request, Runtime
 
 QUIET = Runtime(progress=False)
 
@@ -124,7 +123,7 @@ def test_what_came_before_a_kill_is_kept(tmp_path: Path) -> None:
 import os, signal, sys, time
 from pathlib import Path
 from qa_bench.lm.cache import kept_or_asked
-from qa_bench.lm.replies import Reply
+from qa_bench.types import Reply
 from qa_bench.types import Runtime
 def ask(requests):
     yield 0, Reply("kept")

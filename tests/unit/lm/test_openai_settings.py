@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from qa_bench.errors import UserError
-from qa_bench.lm.connection import Address, Connection, retry_after
 from qa_bench.lm.openai_server import OpenAIServer
+from qa_bench.net.connection import Address, Connection, retry_after
 from qa_bench.types import Runtime
 
 GOOD = {"url": "http://127.0.0.1:1/v1", "model": "m"}

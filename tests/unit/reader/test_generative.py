@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
-from qa_bench.lm.replies import Reply
 from qa_bench.parts import Part
-from qa_bench.ranked import Ranked
 from qa_bench.reader.generative import Generative, short_answer
-from qa_bench.stages.context import Context
 from qa_bench.stages.read import read
-from qa_bench.store import describe_passages, write_passages, write_run
-from qa_bench.types import Folder, Passage, Run, Runtime
+from qa_bench.store.passages import describe_passages, write_passages
+from qa_bench.store.ranked import Ranked
+from qa_bench.store.runs import write_run
+from qa_bench.types import Folder, Passage, Reply, Run, Runtime
 
 QUIET = Runtime(progress=False)
 PROMPT = "{passages}\n\nQ: {question}\nA:"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from qa_bench.errors import UserError
-from qa_bench.ranked import Ranked
 from qa_bench.reader.fid import FusionInDecoder
+from qa_bench.store.ranked import Ranked
 from qa_bench.types import Question, QuestionSet, Runtime
 
 CPU = Runtime(device="cpu", threads=1, batch_size=2, progress=False)

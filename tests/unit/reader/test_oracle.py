@@ -5,8 +5,8 @@ import pytest
 from qa_bench.errors import UserError
 from qa_bench.metric.em import ExactMatch
 from qa_bench.metric.evidence import Evidence
-from qa_bench.ranked import Ranked
 from qa_bench.reader.oracle import Oracle
+from qa_bench.store.ranked import Ranked
 from qa_bench.types import Run, Runtime
 
 PASSAGES = [("p1", "Paris", "nothing here"), ("p2", "x", "It was in September 1969, in Paris.")]

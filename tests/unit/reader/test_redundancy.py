@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from qa_bench.errors import UserError
-from qa_bench.ranked import Ranked
 from qa_bench.reader.redundancy import Redundancy
+from qa_bench.store.ranked import Ranked
 from qa_bench.types import Question, QuestionSet, Run, Runtime
 
 QUIET = Runtime(progress=False)

@@ -13,7 +13,7 @@ from reranker_helpers import (
     save_encoder_decoder,
 )
 
-from qa_bench.ranked import Ranked
+from qa_bench.store.ranked import Ranked
 from qa_bench.types import Question, QuestionSet
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qa_bench.ranked import Ranked
+from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime
 
 RUNTIME = Runtime(threads=2, device="cpu", progress=False)

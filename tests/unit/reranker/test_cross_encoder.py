@@ -10,9 +10,9 @@ import pytest
 from reranker_helpers import RUNTIME, MakeRanked, save_cross_encoder
 
 from qa_bench.errors import UserError
-from qa_bench.ranked import Ranked
-from qa_bench.reranker import pairs as pairs_module
+from qa_bench.models import pairs as pairs_module
 from qa_bench.reranker.cross_encoder import CrossEncoder
+from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime
 
 PASSAGES = [

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_bench.errors import UserError
-from qa_bench.lm.replies import Reply
-from qa_bench.ranked import Ranked
 from qa_bench.reranker.llm import ListwiseReranker, permutation
-from qa_bench.types import Question, QuestionSet, Runtime
+from qa_bench.store.ranked import Ranked
+from qa_bench.types import Question, QuestionSet, Reply, Runtime
 
 QUIET = Runtime(progress=False)
 PROMPT = "{number} for {question}\n{passages}"

@@ -10,8 +10,8 @@ import pytest
 from reranker_helpers import RUNTIME, MakeRanked, save_cross_encoder
 
 from qa_bench.errors import UserError
-from qa_bench.ranked import Ranked
 from qa_bench.reranker.upr import UPR
+from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime
 
 PASSAGES = [

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from qa_bench.errors import UserError
-from qa_bench.java import start_jvm
 from qa_bench.protocols import PairScorer, Planned, Retriever
-from qa_bench.retriever.bm25 import Bm25
+from qa_bench.retriever.bm25.java import start_jvm
+from qa_bench.retriever.bm25.part import Bm25
 from qa_bench.retriever.bm25_feedback import Bm25Feedback, Rm3, Rocchio
-from qa_bench.store import Passages, describe_passages, write_passages
+from qa_bench.store.passages import Passages, describe_passages, write_passages
 from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 
 RUNTIME = Runtime(threads=2, java_heap="1g", progress=False)

@@ -11,11 +11,11 @@ import pytest
 
 from qa_bench.errors import UserError
 from qa_bench.protocols import Indexed
-from qa_bench.retriever.exact import exact_search
 from qa_bench.retriever.faiss import Faiss
-from qa_bench.retriever.similarity import similarities
-from qa_bench.retriever.vectors import Vectors, packed
-from qa_bench.store import Passages
+from qa_bench.retriever.vectors.exact import exact_search
+from qa_bench.retriever.vectors.similarity import similarities
+from qa_bench.retriever.vectors.stored import Vectors, packed
+from qa_bench.store.passages import Passages
 from qa_bench.types import Question, QuestionSet, Run, Runtime
 
 COUNT, WIDTH, DEPTH = 400, 16, 20

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qa_bench.stages.context import Context
+from qa_bench.engine.context import Context
 from qa_bench.types import Runtime
 
 

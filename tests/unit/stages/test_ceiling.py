@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from qa_bench.engine.context import Context
 from qa_bench.stages import ceiling as stage
 from qa_bench.stages.ceiling import CEILING_FILE, ceiling
-from qa_bench.stages.context import Context
-from qa_bench.store import read_columns
+from qa_bench.store.columns import read_columns
 from qa_bench.types import Folder
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from qa_bench.chunker import processes
 from qa_bench.chunker.sentences import Sentences
 from qa_bench.chunker.words import Words
 from qa_bench.corpus.jsonl import JsonlArticles
 from qa_bench.corpus.psgs_w100 import PsgsW100
+from qa_bench.engine.context import Context
 from qa_bench.errors import DataError
 from qa_bench.parts import Part
 from qa_bench.stages import chunk as module
+from qa_bench.stages import chunk_processes as processes
 from qa_bench.stages.chunk import chunk
-from qa_bench.stages.context import Context
-from qa_bench.store import Passages
+from qa_bench.store.passages import Passages
 from qa_bench.types import Article, Folder, Passage, Runtime
 
 

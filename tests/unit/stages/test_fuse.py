@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
 from qa_bench.fusion.linear import Linear
 from qa_bench.fusion.rrf import ReciprocalRank
 from qa_bench.parts import Part
 from qa_bench.protocols import Indexed
-from qa_bench.stages.context import Context
 from qa_bench.stages.fuse import Found, complete, fuse, open_hits
-from qa_bench.stages.search import RUN_FILE
-from qa_bench.store import read_run, write_run
+from qa_bench.store.runs import RUN_FILE, read_run, write_run
 from qa_bench.types import Folder, QuestionSet, Run
 
 TRUE = {

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
 from qa_bench.formats.qa import read_predictions
 from qa_bench.parts import Part
-from qa_bench.ranked import Ranked
-from qa_bench.stages.context import Context
 from qa_bench.stages.read import PREDICTIONS_FILE, read
-from qa_bench.stages.search import RUN_FILE
-from qa_bench.store import write_run
+from qa_bench.store.ranked import Ranked
+from qa_bench.store.runs import RUN_FILE, write_run
 from qa_bench.types import Folder, QuestionSet, Run, Runtime
 
 

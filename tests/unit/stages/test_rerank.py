@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
 from qa_bench.parts import Part
-from qa_bench.ranked import Ranked
-from qa_bench.stages.context import Context
 from qa_bench.stages.rerank import BESIDE_FILE, rerank
-from qa_bench.stages.search import RUN_FILE
-from qa_bench.store import Passages, read_run, write_run
+from qa_bench.store.passages import Passages
+from qa_bench.store.ranked import Ranked
+from qa_bench.store.runs import RUN_FILE, read_run, write_run
 from qa_bench.types import Folder, QuestionSet, Run, Runtime
 
 PASSAGES = [("p1", "one", "text 1"), ("p2", "two", "text 2"), ("p3", "", "text 3")]

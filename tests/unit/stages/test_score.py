@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
+from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
 from qa_bench.metric.answer_recall import AnswerRecall
 from qa_bench.metric.em import ExactMatch
 from qa_bench.metric.mrr import ReciprocalRank
 from qa_bench.metric.relevance import Relevance
 from qa_bench.parts import Part
-from qa_bench.stages.context import Context
-from qa_bench.stages.foreign import import_run
+from qa_bench.stages.import_run import import_run
 from qa_bench.stages.score import SCORES_FILE, score
-from qa_bench.store import read_columns
+from qa_bench.store.columns import read_columns
 from qa_bench.types import Folder
 
 METRICS = {

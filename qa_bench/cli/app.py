@@ -1,0 +1,212 @@
+"""Between the command line and the line of stages: composes the configuration, runs a verb."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from qa_bench.cli.labels import labels
+from qa_bench.cli.messages import one_line
+from qa_bench.errors import UserError
+from qa_bench.paths import CONF, register_resolvers
+
+log = logging.getLogger(__name__)
+
+
+def _run(line: Any, config: Any) -> None:
+    record = line.record()
+    if config.json:
+        print(record.line(), flush=True)
+
+
+def _import(line: Any, config: Any) -> None:
+    if config.run is None:
+        raise UserError("import needs run=<file>: a TREC run, DPR's or pyserini's retrieval JSON")
+    _run(line, config)
+
+
+def _chunk(line: Any, config: Any) -> None:
+    _tell("passages", line.passages)
+
+
+def _index(line: Any, config: Any) -> None:
+    for index in line.indexes:
+        _tell("index", index)
+
+
+def _search(line: Any, config: Any) -> None:
+    _tell("run", line.run)
+
+
+def _rerank(line: Any, config: Any) -> None:
+    if line.reranker is None:
+        raise UserError("rerank needs reranker=<one of `qa-bench list reranker`>")
+    _tell("run", line.ranked)
+
+
+def _read(line: Any, config: Any) -> None:
+    if line.answers is None:
+        raise UserError("read needs reader=<one of `qa-bench list reader`>")
+    _tell("answers", line.answers)
+
+
+def _tell(what: str, folder: Any) -> None:
+    counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
+    print(f"{what}: {folder.path} ({counts})")
+
+
+def _export(line: Any, config: Any) -> None:
+    from qa_bench.cli.export import export
+
+    export(line, config)
+
+
+def _plan(line: Any, config: Any) -> None:
+    from qa_bench.cli.plan import plan
+
+    print(plan(line))
+
+
+def _tune(line: Any, config: Any) -> None:
+    from qa_bench.cli.tune import tune
+
+    print(tune(line, config))
+
+
+def _analyse(line: Any, config: Any) -> None:
+    from qa_bench.cli.analyse import analyse
+
+    print(analyse(config))
+
+
+def _mine(line: Any, config: Any) -> None:
+    from qa_bench.cli.mine import mine
+
+    print(mine(line, config))
+
+
+def _train(line: Any, config: Any) -> None:
+    from qa_bench.cli.train import train
+
+    print(train(line, config))
+
+
+def _table(line: Any, config: Any) -> None:
+    """Only look whether there are results: the callback writes the tables."""
+    from qa_bench.report.record import load
+
+    load(Path(config.paths.results), config.name)
+
+
+VERBS: dict[str, Callable[[Any, Any], None]] = {
+    "run": _run,
+    "chunk": _chunk,
+    "index": _index,
+    "search": _search,
+    "rerank": _rerank,
+    "read": _read,
+    "score": _run,
+    "table": _table,
+    "import": _import,
+    "export": _export,
+    "plan": _plan,
+    "tune": _tune,
+    "analyse": _analyse,
+    "mine": _mine,
+    "train": _train,
+}
+_WITH_TABLES = {"run", "score", "import", "table"}
+
+
+_LOOK_ONLY = {"plan", "table", "fetch"}
+"""Verbs that download nothing on their way; fetch does, once it has looked."""
+
+
+def _allowance(verb: str, config: Any) -> AbstractContextManager[None]:
+    """Whether the stages may download what they miss."""
+    from qa_bench.net.policy import network_forbidden, no_downloads
+
+    if config.get("offline", False):
+        return network_forbidden()
+    return no_downloads() if verb in _LOOK_ONLY else nullcontext()
+
+
+def main(
+    verb: str, overrides: Sequence[str], work: Callable[[Any, Any], None] | None = None
+) -> int:
+    """Run ``verb`` under Hydra; its errors are told in one line.
+
+    Args:
+        verb: one of ``VERBS``, or what ``work`` does.
+        overrides: the words after it.
+        work: what to do with each job's line and configuration; None for what the verb does.
+
+    Returns:
+        The exit status: 0, 2 for what the user can mend, 130 for Ctrl-C.
+    """
+    # Hydra shall raise instead of printing its own report and exiting.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    import hydra
+
+    register_resolvers()
+    failed: list[str] = []
+    main_process = os.getpid()
+
+    def task(config: Any) -> bool:
+        """One job; a failed one does not keep the others of a multirun from running."""
+        from qa_bench.fetch.sources import MissingError, list_missing
+        from qa_bench.line.line import Line
+
+        choices, system = labels(config)
+        line = None
+        try:
+            with _allowance(verb, config):
+                line = Line(config, choices, system)
+                (work or VERBS[verb])(line, config)
+            return True
+        except (UserError, OSError, ModuleNotFoundError) as error:
+            if os.getpid() != main_process:
+                raise  # a launcher's worker: its parent must hear of it
+            told = one_line(error) or str(error)
+            if isinstance(error, MissingError) and verb not in _LOOK_ONLY:
+                list_missing(line)
+            if told not in failed:
+                print(f"qa-bench: error: {told}", file=sys.stderr)
+            failed.append(told)
+            return False
+
+    if verb not in _WITH_TABLES:
+        overrides = ["~hydra.callbacks.tables", *overrides]
+    sys.argv = ["qa-bench", *_options_first(overrides)]
+    decorated = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
+    try:
+        decorated()
+    except Exception as error:
+        if (told := one_line(error)) is None:
+            raise
+        print(f"qa-bench: error: {told}", file=sys.stderr)
+        return 2
+    return 2 if failed else 0
+
+
+_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn")
+
+
+def _options_first(words: Sequence[str]) -> list[str]:
+    """Hydra's options may stand anywhere; its parser wants the overrides in one piece."""
+    options: list[str] = []
+    overrides: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            overrides.append(word)
+            continue
+        options.append(word)
+        if word in _WITH_VALUE:
+            options.extend(value for value in [next(rest, None)] if value is not None)
+    return [*options, *overrides]

@@ -1,0 +1,62 @@
+"""`qa-bench export`: runs and passages in other people's formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from qa_bench.engine.files import whole_text
+from qa_bench.errors import UserError
+from qa_bench.formats.psgs_tsv import write_passages
+from qa_bench.formats.runs import write_dpr_json, write_trec
+from qa_bench.line.line import Line
+from qa_bench.metric.matching import answer_test
+from qa_bench.store.passages import open_passages
+from qa_bench.store.runs import RUN_FILE, read_run
+
+
+def _psgs_w100(line: Line, config: Any, file: IO[str]) -> int:
+    return write_passages(file, open_passages(line.passages.path))
+
+
+def _trec(line: Line, config: Any, file: IO[str]) -> int:
+    return write_trec(file, read_run(line.ranked.path / RUN_FILE), line.system)
+
+
+def _dpr(line: Line, config: Any, file: IO[str]) -> int:
+    questions = line.questions
+    return write_dpr_json(
+        file,
+        read_run(line.ranked.path / RUN_FILE),
+        questions,
+        open_passages(line.run_passages.path),
+        lambda answers: answer_test(answers, questions.match, config.mode),
+    )
+
+
+WRITERS: dict[tuple[str, str], tuple[Callable[[Line, Any, IO[str]], int], str]] = {
+    ("passages", "psgs_w100"): (_psgs_w100, "passages"),
+    ("run", "trec"): (_trec, "hits"),
+    ("run", "dpr"): (_dpr, "questions"),
+}
+"""What is written, and what its count counts, by (export.what, export.format)."""
+
+
+def export(line: Line, config: Any) -> None:
+    """Write ``export.what`` as ``export.format`` to ``export.out``, whole or not at all.
+
+    Raises:
+        UserError: an unknown combination, or no ``export.out``.
+    """
+    asked = (config.export.what, config.export.format)
+    if asked not in WRITERS:
+        known = ", ".join(f"what={what} format={how}" for what, how in WRITERS)
+        raise UserError(f"cannot export what={asked[0]} as format={asked[1]}: use {known}")
+    if config.export.out is None:
+        raise UserError("export needs out=<file>")
+    out = Path(config.export.out)
+    write, unit = WRITERS[asked]
+    with whole_text(out) as file:
+        count = write(line, config, file)
+    print(f"{out}: {count} {unit}")

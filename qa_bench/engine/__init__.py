@@ -1,0 +1,1 @@
+"""Content-keyed folders that are built once, whole, and reused."""

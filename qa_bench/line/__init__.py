@@ -1,0 +1,1 @@
+"""Which stage feeds which, for one system and one question set."""

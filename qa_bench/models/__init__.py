@@ -1,0 +1,1 @@
+"""Which model, and the one way to load each kind."""

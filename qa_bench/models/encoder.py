@@ -1,0 +1,140 @@
+"""Texts to vectors: a sentence-transformers or transformers encoder, its cores or GPUs kept busy.
+
+Texts of the same number of tokens are encoded together, so that nothing is padded. Another thread
+tokenises what comes next meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.models.sentence_model import loaded_model
+from qa_bench.models.source import Source, Text
+from qa_bench.runtime.devices import worker_threads
+from qa_bench.runtime.replicas import Replicas
+from qa_bench.types import Runtime
+
+_TOKENISED_AT_ONCE = 256
+
+
+class _Tokenised(NamedTuple):
+    """Some texts, padding taken off.
+
+    A window of 32,768 passages is kept so: each text's own tensors would take four times as much.
+
+    Attributes:
+        names: the features that every token has, beside ``attention_mask``.
+        rows: those of each text; int32 of shape (names, tokens).
+        others: the features that are not of a token, the same for all texts.
+    """
+
+    names: list[str]
+    rows: list[np.ndarray]
+    others: dict[str, Any]
+
+
+class Encoder:
+    """A loaded model. It encodes for one caller at a time."""
+
+    def __init__(self, source: Source, runtime: Runtime) -> None:
+        """Load the model, a copy on every GPU.
+
+        Raises:
+            UserError: there is no such model, it needs code of its own, or a hash is wrong.
+        """
+        self._model = source.model
+        model = loaded_model(source)
+        self._preprocess: Callable[..., dict[str, Any]] = model.preprocess
+        self._replicas = Replicas(model, source.model, runtime)
+
+    def encode(
+        self,
+        windows: Iterable[Sequence[Text]],
+        prompt: str = "",
+        update: Callable[[int], Any] = int,
+    ) -> Iterator[np.ndarray]:
+        """The vectors of each window of texts; float32 of shape (texts, dimension).
+
+        A text of no tokens has a vector of zeros.
+
+        Args:
+            windows: what is tokenised ahead and sorted by length together.
+            prompt: put before each text (the first segment of a pair).
+            update: told how many more texts are done.
+
+        Raises:
+            UserError: a GPU's memory is too small, or the model takes no padded batches.
+        """
+        with worker_threads(1) as ahead:
+
+            def begun(window: Sequence[Text]) -> Iterator[_Tokenised]:
+                firsts = range(0, len(window), _TOKENISED_AT_ONCE)
+                pieces = [window[first : first + _TOKENISED_AT_ONCE] for first in firsts]
+                return ahead.map(partial(self._tokenised, prompt=prompt), pieces)
+
+            for pieces in _one_ahead(map(begun, windows)):
+                yield self._window(list(pieces), update)
+
+    def _tokenised(self, texts: Sequence[Text], prompt: str) -> _Tokenised:
+        import torch
+
+        batch = dict(self._preprocess(list(texts), prompt=prompt or None))  # not its big original
+        if "attention_mask" not in batch:
+            raise UserError(f"model {self._model} takes no padded batches of tokens: not supported")
+        if "prompt_length" in batch and prompt != prompt.rstrip():
+            # A space at the end of the prompt is one token with the word after it.
+            alone = self._preprocess(list(texts[:1]), prompt=prompt.rstrip())
+            batch["prompt_length"] = alone["prompt_length"]
+        there = batch.pop("attention_mask").bool()
+        names = [name for name, value in batch.items() if _shape(value) == there.shape]
+        stacked = torch.stack([batch.pop(name).to(torch.int32) for name in names], 1).numpy()
+        kept = zip(stacked, there.numpy(), strict=True)
+        return _Tokenised(names, [one[:, here] for one, here in kept], batch)
+
+    def _window(self, pieces: list[_Tokenised], update: Callable[[int], Any]) -> np.ndarray:
+        import torch
+
+        rows = [row for piece in pieces for row in piece.rows]
+
+        def forward(places: np.ndarray, model: Any, device: torch.device) -> np.ndarray:
+            stacked = np.stack([rows[place] for place in places], 1)
+            tokens = torch.from_numpy(stacked).to(device, torch.int64)
+            features = {**pieces[0].others, **dict(zip(pieces[0].names, tokens, strict=True))}
+            features["attention_mask"] = torch.ones_like(features["input_ids"])
+            vectors: np.ndarray = model(features)["sentence_embedding"].float().cpu().numpy()
+            return vectors
+
+        vectors = None
+        lengths = np.array([row.shape[1] for row in rows], dtype=np.int64)
+        for places, found in self._replicas.run(lengths, forward):
+            if vectors is None:
+                vectors = np.zeros((len(rows), found.shape[1]), dtype=np.float32)
+            vectors[places] = found
+            update(len(places))
+        return np.zeros((len(rows), 0), np.float32) if vectors is None else vectors
+
+
+@lru_cache(maxsize=2)
+def loaded_encoder(source: Source, runtime: Runtime) -> Encoder:
+    """``Encoder(source, runtime)``; the last two are kept, for the next set of questions."""
+    return Encoder(source, runtime)
+
+
+def _shape(value: Any) -> Any:
+    return getattr(value, "shape", None)
+
+
+def _one_ahead(begun: Iterable[Any]) -> Iterator[Any]:
+    """The same, one later: the next has begun when one is handed on."""
+    last = None
+    for one in begun:
+        if last is not None:
+            yield last
+        last = one
+    if last is not None:
+        yield last

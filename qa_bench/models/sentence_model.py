@@ -1,0 +1,106 @@
+"""A bi-encoder's model, as sentence-transformers makes it or as a class of transformers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qa_bench.errors import UserError
+from qa_bench.models.loading import checked_name, quiet, told_in_one_line, torch_dtype
+from qa_bench.models.source import Source, Text, revision_of
+
+
+def loaded_model(source: Source) -> Any:
+    """The model on the CPU, in evaluation mode."""
+    with quiet(), told_in_one_line(source, "retriever"):
+        name = checked_name(source)
+        model = _class_model(name, source) if source.architecture else _sentence_model(name, source)
+    return model.eval()
+
+
+def _sentence_model(name: str, source: Source) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(
+        name,
+        device="cpu",
+        revision=revision_of(source),
+        trust_remote_code=source.trust_remote_code,
+        model_kwargs={"dtype": torch_dtype(source)},
+    )
+    if source.bidirectional:
+        transformer: Any = model[0]
+        transformer.model.config.is_causal = False
+    if source.end_token:
+        _end(model.tokenizer)
+    if source.max_length is not None:
+        model.max_seq_length = source.max_length
+    _pool(model, source)
+    return model.to(torch_dtype(source))
+
+
+def _pool(model: Any, source: Source) -> None:
+    """Pool as set, where something is."""
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    if source.pooling is None and source.pool_prompt is None:
+        return
+    places = [place for place, module in enumerate(model) if isinstance(module, Pooling)]
+    if not places:
+        raise UserError(f"model {source.model} pools by itself: leave pooling and pool_prompt out")
+    for place in places:
+        own = model[place]
+        seen = own.include_prompt if source.pool_prompt is None else source.pool_prompt
+        mode = source.pooling or own.pooling_mode
+        model[place] = Pooling(own.embedding_dimension, mode, include_prompt=seen)
+
+
+def _end(tokenizer: Any) -> None:
+    """Let every text end in exactly one end token.
+
+    transformers 5 takes tokenizer.json as it is, whatever add_eos_token in tokenizer_config.json.
+    """
+    alone = tokenizer("")["input_ids"]
+    if tokenizer.eos_token_id not in alone:
+        tokenizer.add_bos_token = tokenizer.bos_token_id in alone
+        tokenizer.add_eos_token = True
+
+
+def _class_model(name: str, source: Source) -> Any:
+    """A class of transformers as it is: its ``pooler_output`` is the vector."""
+    import torch
+    import transformers
+
+    kind = getattr(transformers, str(source.architecture), None)
+    if kind is None:
+        raise UserError(f"transformers has no class '{source.architecture}'")
+    common = {"revision": revision_of(source), "trust_remote_code": source.trust_remote_code}
+    tokenizer = transformers.AutoTokenizer.from_pretrained(name, **common)
+    inner = kind.from_pretrained(name, dtype=torch_dtype(source), **common)
+    limit = source.max_length or min(tokenizer.model_max_length, 512)
+
+    class Model(torch.nn.Module):
+        """``preprocess`` and ``forward`` as sentence-transformers has them."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def preprocess(self, texts: list[Text], prompt: str | None = None) -> dict[str, Any]:
+            rows: list[Any] = [None] * len(texts)
+            for paired in (False, True):
+                places = [n for n, text in enumerate(texts) if isinstance(text, tuple) == paired]
+                if not places:
+                    continue
+                some = [texts[n] for n in places]
+                firsts = [(prompt or "") + (s if isinstance(s, str) else s[0]) for s in some]
+                seconds = [s[1] for s in some] if paired else None
+                found = tokenizer(firsts, seconds, truncation=True, max_length=limit)["input_ids"]
+                for place, ids in zip(places, found, strict=True):
+                    rows[place] = {"input_ids": ids}
+            # Segment ids stay zero, also of a pair: DPR's are.
+            return dict(tokenizer.pad(rows, return_tensors="pt"))
+
+        def forward(self, features: dict[str, Any]) -> dict[str, Any]:
+            return {"sentence_embedding": self.inner(**features).pooler_output}
+
+    return Model()

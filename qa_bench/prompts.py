@@ -1,0 +1,77 @@
+"""From a template, a question and its hits to a prompt."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from qa_bench.errors import UserError
+from qa_bench.protocols import PlannedPrompts
+from qa_bench.store.ranked import Ranked
+from qa_bench.types import Runtime, Step
+
+
+def filled(template: str, **values: str) -> str:
+    """The template with the values in place of their {names}; other braces stay as they are.
+
+    In one pass: a {name} inside a value is not looked at.
+    """
+    names = "|".join(map(re.escape, values))
+    return re.sub(rf"\{{({names})\}}", lambda found: values[found[1]], template)
+
+
+@dataclass(frozen=True)
+class Passages:
+    """How passages stand in a prompt.
+
+    Attributes:
+        template: of one passage: {rank} (from 1), {title} and {text}.
+        between: what stands between two.
+        words: of a text that are given; None for all.
+    """
+
+    template: str
+    between: str
+    words: int | None
+
+    def check(self, setting: str) -> None:
+        """Refuse what makes no sense; ``setting`` is what they belong to: reader or reranker.
+
+        Raises:
+            UserError: words is out of range, or the template lacks the text.
+        """
+        if self.words is not None and (not isinstance(self.words, int) or self.words < 1):
+            raise UserError(f"{setting}.words must be a whole number >= 1, got '{self.words}'")
+        if "{text}" not in self.template:
+            raise UserError(f"{setting}.passage has no {{text}} in it")
+
+    def of(self, ranked: Ranked, hits: range | list[int]) -> str:
+        """The passages of these hits, in this order."""
+        return self.between.join(
+            filled(
+                self.template,
+                rank=str(rank),
+                title=ranked.titles[hit],
+                text=self._cut(ranked.texts[hit]),
+            )
+            for rank, hit in enumerate(hits, 1)
+        )
+
+    def _cut(self, text: str) -> str:
+        return text if self.words is None else " ".join(text.split()[: self.words])
+
+
+def asking_step(name: str, lm: Any, prompts: int, tokens: float, runtime: Runtime) -> Step:
+    """The step of asking a language model; of one elsewhere only the requests are known.
+
+    Args:
+        name: of the step.
+        lm: the language model.
+        prompts: how many it is given.
+        tokens: of a prompt.
+        runtime: the devices.
+    """
+    if isinstance(lm, PlannedPrompts):
+        return lm.plan(prompts, tokens, runtime)._replace(name=name)
+    return Step(name, 0, None, f"{prompts:,} requests")

@@ -1,0 +1,1 @@
+"""The extractive reader: layout, model, spans, aggregation, training."""

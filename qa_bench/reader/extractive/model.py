@@ -1,0 +1,169 @@
+"""The model of the extractive reader: loading it with its head, and its logits for sequences.
+
+Sequences of about the same number of tokens are read together, whichever questions they are of.
+What each is padded to is its own affair, so that a logit does not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.models.loading import checked_name, quiet, told_in_one_line, torch_dtype
+from qa_bench.models.source import Source, revision_of
+from qa_bench.reader.extractive.layout import Padding, Window
+from qa_bench.runtime.replicas import Replicas
+from qa_bench.types import Runtime
+
+
+class Logits(NamedTuple):
+    """What a model says of one window's passage tokens.
+
+    Attributes:
+        start: of an answer's first token; float32 of shape (tokens,).
+        end: of its last.
+        relevance: that the passage holds the answer; None where the model does not tell.
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    relevance: float | None
+
+
+def load_tokenizer(source: Source) -> Any:
+    """The model's tokenizer.
+
+    Raises:
+        UserError: there is no such model, or it has none.
+    """
+    from transformers import AutoTokenizer
+
+    with quiet(), told_in_one_line(source, None):
+        return AutoTokenizer.from_pretrained(checked_name(source), revision=revision_of(source))
+
+
+def load_reader(source: Source) -> Any:
+    """The model with its trained head, on the CPU, in evaluation mode.
+
+    Raises:
+        UserError: there is no such model, or it has no head that points at answers.
+    """
+    import transformers
+
+    with quiet(), told_in_one_line(source, None):
+        name, revision = checked_name(source), revision_of(source)
+        config = transformers.AutoConfig.from_pretrained(name, revision=revision)
+        told_by_model = config.architectures or ["AutoModelForQuestionAnswering"]
+        named = source.architecture or told_by_model[0]
+        kind = getattr(transformers, named, None)
+        if kind is None:
+            raise UserError(f"model {source.model}: transformers has no class '{named}'")
+        model, told = kind.from_pretrained(
+            name, revision=revision, dtype=torch_dtype(source), output_loading_info=True
+        )
+        model.eval()
+        if told["missing_keys"] or not _points(model):
+            lacks = (
+                f" ({sorted(told['missing_keys'])[0]} is missing)" if told["missing_keys"] else ""
+            )
+            raise UserError(
+                f"model {source.model} is a {named} without a trained head for answers{lacks}: "
+                "name one trained for question answering, or make one with `qa-bench train`"
+            )
+    return model
+
+
+def _points(model: Any) -> bool:
+    """Whether it gives logits of starts and ends."""
+    import torch
+
+    with torch.inference_mode():
+        tokens = torch.ones((1, 4), dtype=torch.int64)
+        found = model(input_ids=tokens, attention_mask=tokens, return_dict=True)
+    return all(getattr(found, name, None) is not None for name in ("start_logits", "end_logits"))
+
+
+def most_tokens(model: Any) -> int:
+    """How many tokens a sequence for the model may have."""
+    import torch
+
+    limit = int(getattr(model.config, "max_position_embeddings", -1))
+    for name, layer in model.named_modules():
+        # RoBERTa's kind counts positions from behind the padding's.
+        if name.endswith("position_embeddings") and isinstance(layer, torch.nn.Embedding):
+            limit = layer.num_embeddings - (
+                0 if layer.padding_idx is None else layer.padding_idx + 1
+            )
+    return limit if limit > 0 else 1 << 20
+
+
+def takes_types(model: Any) -> bool:
+    """Whether the model takes segment numbers."""
+    import inspect
+
+    return "token_type_ids" in inspect.signature(model.forward).parameters
+
+
+class ReaderModel:
+    """A loaded model. It reads for one caller at a time."""
+
+    def __init__(self, source: Source, runtime: Runtime) -> None:
+        """Load the model, a copy on every GPU.
+
+        Raises:
+            UserError: see ``load_reader``.
+        """
+        model = load_reader(source)
+        self.tokenizer = load_tokenizer(source)
+        self.limit, self.types = most_tokens(model), takes_types(model)
+        self._padding = Padding(self.tokenizer.pad_token_id or 0, self.limit)
+        self._replicas = Replicas(model, source.model, runtime)
+
+    def read(self, windows: Sequence[Window]) -> Iterator[tuple[int, Logits]]:
+        """(its place, its logits) for every window, the longest first.
+
+        Args:
+            windows: what is read; memory grows with them.
+
+        Raises:
+            UserError: a GPU's memory is too small.
+        """
+        lengths = np.array([len(window.ids) for window in windows], dtype=np.int64)
+
+        def forward(places: np.ndarray, model: Any, device: Any) -> list[Logits]:
+            return self._logits([windows[place] for place in places], model, device)
+
+        for places, found in self._replicas.run(self._padding.length(lengths), forward):
+            yield from zip(places.tolist(), found, strict=True)
+
+    def _logits(self, windows: list[Window], model: Any, device: Any) -> list[Logits]:
+        import torch
+
+        given = self._padding.arrays(windows)
+        there = {name: torch.from_numpy(value).to(device) for name, value in given.items()}
+        found = model(**there, return_dict=True)
+        starts = found.start_logits.float().cpu().numpy()
+        ends = found.end_logits.float().cpu().numpy()
+        told = getattr(found, "relevance_logits", None)
+        relevance = None if told is None else told.float().cpu().numpy()
+        return [
+            Logits(
+                starts[row, window.at : window.at + window.size],
+                ends[row, window.at : window.at + window.size],
+                None if relevance is None else float(relevance[row]),
+            )
+            for row, window in enumerate(windows)
+        ]
+
+
+@lru_cache(maxsize=2)
+def loaded_reader(source: Source, identity: str, runtime: Runtime) -> ReaderModel:
+    """``ReaderModel(source, runtime)``; the last two are kept (one for a draft), for the next set.
+
+    ``identity`` tells a folder's content from what it held before.
+    """
+    return ReaderModel(source, runtime)

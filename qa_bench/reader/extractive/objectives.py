@@ -1,0 +1,233 @@
+"""What the extractive reader is taught: SQuAD's spans, or DPR's spans and passage selection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.models.loading import checked_name, quiet, told_in_one_line
+from qa_bench.models.source import Source, revision_of
+from qa_bench.reader.extractive.layout import Layout, Padding, Window, tokens_of
+from qa_bench.reader.extractive.lessons import Lesson
+
+
+class Item(NamedTuple):
+    """An example as tokens.
+
+    Attributes:
+        windows: the sequence with the answers first; then those without.
+        spans: first and last token of each answer in the first sequence, int64 (spans, 2); none
+            where it holds no answer.
+    """
+
+    windows: list[Window]
+    spans: np.ndarray
+
+
+class Batch(NamedTuple):
+    """Items as tensors.
+
+    Attributes:
+        given: the model's arguments, (sequences, tokens).
+        firsts: each item's first sequence; (items,).
+        owners: each sequence's item; (sequences,).
+        spans: of each item.
+    """
+
+    given: dict[str, Any]
+    firsts: Any
+    owners: Any
+    spans: list[np.ndarray]
+
+
+class Objective(Protocol):
+    """A way to teach."""
+
+    contrasts: bool
+    """Whether it takes passages without an answer beside the one with it."""
+
+    def model(self, source: Source) -> Any:
+        """The model to train, its head new where it has none."""
+        ...
+
+    def items(self, layout: Layout, lessons: Sequence[Lesson], negatives: int) -> list[Item]:
+        """The lessons as tokens."""
+        ...
+
+    def loss(self, found: Any, batch: Batch) -> Any:
+        """The loss of a batch from what the model gave, a mean over its items."""
+        ...
+
+
+def batch_of(items: Sequence[Item], padding: Padding, device: Any) -> Batch:
+    """Items as tensors, shorter sequences padded."""
+    import torch
+
+    arrays = padding.arrays([window for item in items for window in item.windows])
+    sizes = np.array([len(item.windows) for item in items])
+    return Batch(
+        {name: torch.from_numpy(array).to(device) for name, array in arrays.items()},
+        torch.from_numpy(np.cumsum(sizes) - sizes).to(device),
+        torch.from_numpy(np.repeat(np.arange(len(items)), sizes)).to(device),
+        [item.spans for item in items],
+    )
+
+
+class Spans:
+    """Plain SQuAD: cross entropy of the answer's start and end over the tokens of a sequence.
+
+    A window without the answer points at its first token, ``[CLS]``. As BERT's
+    ``run_squad.py`` (Devlin et al. 2019).
+    """
+
+    contrasts = False
+
+    def model(self, source: Source) -> Any:
+        """Any encoder of transformers with a head for question answering."""
+        import transformers
+
+        with quiet(), told_in_one_line(source, None):
+            named: dict[str, Any] = {"revision": revision_of(source)}
+            kind = transformers.AutoModelForQuestionAnswering
+            return kind.from_pretrained(checked_name(source), **named)
+
+    def items(self, layout: Layout, lessons: Sequence[Lesson], negatives: int) -> list[Item]:
+        """Every window of every positive passage; the first of the answers counts."""
+        items = []
+        for question, title, text, lesson in _tokens(layout, lessons):
+            target = tokens_of(text, *lesson.spans[0])
+            if target is None:
+                continue
+            ids = np.array(text.ids, dtype=np.int32)
+            for window in layout.windows(question, title, ids):
+                items.append(Item([window], _inside(window, [target])))
+        return items
+
+    def loss(self, found: Any, batch: Batch) -> Any:
+        """Mean of the two cross entropies, as BertForQuestionAnswering has it."""
+        import torch
+
+        device = found.start_logits.device
+        targets = np.array([spans[0] if len(spans) else (0, 0) for spans in batch.spans])
+        wanted = torch.from_numpy(targets).to(device, torch.int64)
+        losses = [
+            torch.nn.functional.cross_entropy(_masked(logits, batch), wanted[:, side])
+            for side, logits in enumerate((found.start_logits, found.end_logits))
+        ]
+        return (losses[0] + losses[1]) / 2
+
+
+class Dpr:
+    """DPR's reader: which of a question's passages holds the answer, and where it lies there.
+
+    The loss of a question is ``-log P(positive) - log Σ P_start(s) P_end(e)``, the first a softmax
+    over its passages' relevance, the sum over the places of its answers in the positive one.
+    Source: Karpukhin et al. 2020, section 6.1; ``compute_loss`` of DPR's code, which sums over a
+    batch where this takes the mean, and lets padding take part in the softmax.
+    """
+
+    contrasts = True
+
+    def model(self, source: Source) -> Any:
+        """A ``DPRReader``; around a BERT's weights, and its head's if it points at answers."""
+        import transformers
+
+        with quiet(), told_in_one_line(source, None):
+            name, named = checked_name(source), {"revision": revision_of(source)}
+            config: Any = transformers.AutoConfig.from_pretrained(name, **named)
+            if "DPRReader" in (config.architectures or []):
+                kind: Any = transformers.DPRReader
+                return kind.from_pretrained(name, **named)
+            if config.model_type != "bert":
+                raise UserError(
+                    f"train.objective=dpr makes a DPRReader, which is a BERT; {source.model} is of "
+                    f"the kind '{config.model_type}': take train.objective=spans"
+                )
+            kind = transformers.BertForQuestionAnswering
+            bert, told = kind.from_pretrained(name, output_loading_info=True, **named)
+            plain = {
+                key: value
+                for key, value in config.to_dict().items()
+                if key not in ("model_type", "architectures", "_name_or_path")
+            }
+            reader = transformers.DPRReader(transformers.DPRConfig(**plain, projection_dim=0))
+            reader.span_predictor.encoder.bert_model.load_state_dict(bert.bert.state_dict())
+            if not any(key.startswith("qa_outputs.") for key in told["missing_keys"]):
+                reader.span_predictor.qa_outputs.load_state_dict(bert.qa_outputs.state_dict())
+            return reader
+
+    def items(self, layout: Layout, lessons: Sequence[Lesson], negatives: int) -> list[Item]:
+        """The first window of the positive with an answer, the first of each negative."""
+        flat = [text for lesson in lessons for text in lesson.negatives[:negatives]]
+        others = iter(
+            zip(
+                layout.encodings([title for title, _ in flat]),
+                layout.encodings([text for _, text in flat]),
+                strict=True,
+            )
+        )
+        items = []
+        for question, title, text, lesson in _tokens(layout, lessons):
+            without = [next(others) for _ in lesson.negatives[:negatives]]
+            targets = [found for span in lesson.spans if (found := tokens_of(text, *span))]
+            ids = np.array(text.ids, dtype=np.int32)
+            for window in layout.windows(question, title, ids):
+                inside = _inside(window, targets)
+                if len(inside):
+                    rest = [
+                        layout.windows(
+                            question,
+                            np.array(other_title.ids, dtype=np.int32),
+                            np.array(other.ids, dtype=np.int32),
+                        )[:1]
+                        for other_title, other in without
+                    ]
+                    items.append(Item([window, *(one for some in rest for one in some)], inside))
+                    break
+        return items
+
+    def loss(self, found: Any, batch: Batch) -> Any:
+        """Passage selection and the answers' places, a mean over the questions."""
+        import torch
+
+        relevance = found.relevance_logits.float()
+        starts = _masked(found.start_logits, batch)[batch.firsts].log_softmax(-1)
+        ends = _masked(found.end_logits, batch)[batch.firsts].log_softmax(-1)
+        losses = []
+        for place, spans in enumerate(batch.spans):
+            of_item = relevance[batch.owners == place]
+            where = torch.from_numpy(spans).to(relevance.device)
+            likely = starts[place, where[:, 0]] + ends[place, where[:, 1]]
+            losses.append(-of_item.log_softmax(0)[0] - likely.logsumexp(0))
+        return torch.stack(losses).mean()
+
+
+def _masked(logits: Any, batch: Batch) -> Any:
+    """Logits in float32; padding cannot be chosen."""
+    return logits.float().masked_fill(batch.given["attention_mask"] == 0, float("-inf"))
+
+
+def _tokens(layout: Layout, lessons: Sequence[Lesson]) -> list[tuple[Any, Any, Any, Lesson]]:
+    """Question, title, text's encoding, and the lesson they are of."""
+    questions = layout.questions([lesson.question for lesson in lessons])
+    titles = layout.encodings([lesson.positive.title for lesson in lessons])
+    texts = layout.encodings([lesson.positive.text for lesson in lessons])
+    ids = [np.array(title.ids, dtype=np.int32) for title in titles]
+    return list(zip(questions, ids, texts, lessons, strict=True))
+
+
+def _inside(window: Window, spans: Sequence[tuple[int, int]]) -> np.ndarray:
+    """The spans, told in tokens of the passage, that lie in the window, in tokens of it."""
+    kept = [
+        (start - window.first + window.at, end - window.first + window.at)
+        for start, end in spans
+        if window.first <= start and end < window.first + window.size
+    ]
+    return np.array(kept, dtype=np.int64).reshape(-1, 2)
+
+
+OBJECTIVES: dict[str, Objective] = {"spans": Spans(), "dpr": Dpr()}
+"""Objectives by the name that ``train.objective`` has."""

@@ -1,0 +1,329 @@
+"""Readers that point at the answer in a passage, whichever model they have."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qa_bench.errors import UserError
+from qa_bench.models.source import Source
+from qa_bench.reader.extractive.aggregation import AGGREGATIONS
+from qa_bench.reader.extractive.layout import Layout, Shape, Window, characters
+from qa_bench.reader.extractive.spans import Spans, best_spans, log_total, merged
+from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step
+from qa_bench.runtime.progress import progress
+from qa_bench.store.ranked import Ranked
+from qa_bench.types import Runtime, Step
+
+if TYPE_CHECKING:
+    from qa_bench.reader.extractive.lessons import Lesson
+    from qa_bench.reader.extractive.model import Logits, ReaderModel
+    from qa_bench.train.loop import Settings
+
+log = logging.getLogger(__name__)
+
+_SPANS = 10
+"""Spans of a passage that can be chosen, as many as DPR's reader looks at."""
+_MARGIN = 0.05
+"""Of the range of a question's logits: a passage that is so far behind in a draft cannot hold the
+answer. bfloat16 moved no best span of 600 passages by more than 0.013 of it (MiniLM)."""
+_HITS_AT_ONCE = 4096
+"""Passages whose windows are sorted by length together."""
+
+
+@dataclass
+class _Hit:
+    """A passage of a question on its way through the model.
+
+    Attributes:
+        question: place in the set.
+        encoding: its tokens, which know their characters.
+        text: the passage.
+        windows: its sequences.
+        found: what the model says of each.
+    """
+
+    question: int
+    encoding: Any
+    text: str
+    windows: list[Window]
+    found: dict[int, Logits] = field(default_factory=dict)
+
+
+class Extractive:
+    """A model of transformers for question answering, or DPR's reader, over all hits of a question.
+
+    The answer is a piece of a passage's text. Hits of all questions are read together, sorted by
+    length; each passage's tokens are made once.
+
+    Source: Karpukhin et al. 2020 (DPR); Wang et al. 2019 (Multi-passage BERT); Chen et al. 2017
+    (DrQA); Mao et al. 2021 (GAR).
+    """
+
+    labels = ("sha256",)
+
+    def __init__(
+        self,
+        model: str | None = None,
+        revision: str | None = None,
+        architecture: str | None = None,
+        aggregation: str = "multi_passage_bert",
+        depth: int = 30,
+        title: str = "none",
+        max_length: int = 384,
+        stride: int = 128,
+        question_tokens: int = 64,
+        max_answer_tokens: int = 10,
+        full_words: bool = True,
+        precision: str = "fp32",
+        draft: str | None = None,
+        sha256: Mapping[str, str] | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings.
+
+        Args:
+            model: hub name, folder, or ``wheel:<package>/<folder>``.
+            revision: commit, tag or branch on the hub; None for the newest.
+            architecture: class of transformers; None for the one that the model's config names.
+            aggregation: see ``AGGREGATIONS``.
+            depth: hits of a question that are read.
+            title: see ``Shape``, as the three that follow.
+            max_length: see ``Shape``.
+            stride: see ``Shape``.
+            question_tokens: see ``Shape``.
+            max_answer_tokens: tokens an answer may have before it grows to whole words.
+            full_words: answers end where words do.
+            precision: of the forward pass: fp32, bf16 or fp16.
+            draft: coarser precision in which all passages are read first; only those that may hold
+                the answer are then read in ``precision``. None: all are.
+            sha256: file of the model to the hash it must have.
+            about: for people.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        if not model:
+            raise UserError(
+                "reader.model: name a question answering model of the hub, or a folder; "
+                "`qa-bench train` makes one"
+            )
+        for name, value, allowed in (
+            ("aggregation", aggregation, tuple(AGGREGATIONS)),
+            ("precision", precision, ("fp32", "bf16", "fp16")),
+        ):
+            if value not in allowed:
+                raise UserError(f"reader.{name}: {', '.join(allowed)}; got '{value}'")
+        if draft not in (None, "bf16", "fp16"):
+            raise UserError(f"reader.draft: null, bf16, fp16; got '{draft}'")
+        if draft and AGGREGATIONS[aggregation].best is None:
+            raise UserError(
+                "reader.draft: not for an aggregation in which several passages decide "
+                f"({aggregation})"
+            )
+        for name, number in (("depth", depth), ("max_answer_tokens", max_answer_tokens)):
+            if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+                raise UserError(f"reader.{name}: a whole number >= 1, got '{number}'")
+        self.depth = depth
+        self._shape = Shape(title, max_length, stride, question_tokens)
+        self._aggregation = AGGREGATIONS[aggregation]
+        self._longest, self._full_words = max_answer_tokens, bool(full_words)
+        hashes = tuple(sorted(dict(sha256 or {}).items()))
+        self._source = Source(model, revision, architecture, precision=precision, sha256=hashes)
+        self._draft = replace(self._source, precision=draft) if draft else None
+        self._about = dict(about or {})
+
+    def sources(self) -> dict[str, str]:
+        """Identity of the model's content."""
+        return {"reader_model": self._source.identity()}
+
+    def train(
+        self, lessons: Sequence[Lesson], settings: Settings, folder: Path, runtime: Runtime
+    ) -> dict[str, Any]:
+        """Train the model further, with sequences as this reader makes them; see ``train``."""
+        from qa_bench.train.loop import train
+
+        return train(self._source, self._shape, lessons, settings, folder, runtime)
+
+    def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
+        """From ``about.parameters``; a passage is one sequence."""
+        tokens = questions * hits * (PASSAGE_TOKENS + QUESTION_TOKENS)
+        return model_step("read", self._about, self._source.precision, tokens, runtime)
+
+    def read(self, ranked: Ranked, runtime: Runtime) -> list[str]:
+        """The answer of every question; empty where no passage has text.
+
+        Raises:
+            UserError: the model is not there, has no head, or gives no numbers.
+        """
+        from qa_bench.reader.extractive.model import loaded_reader
+
+        identity = self._source.identity()
+        model = loaded_reader(self._source, identity, runtime)
+        drafting = loaded_reader(self._draft, identity, runtime) if self._draft else None
+        layout = Layout(model.tokenizer, self._shape, model.limit, model.types)
+        questions = layout.questions([question.text for question in ranked.questions])
+        answers = [""] * len(questions)
+        empty = 0
+        with progress(len(ranked), "read", "passages", runtime) as bar:
+            for places in _parts(ranked):
+                hits = self._hits(ranked, places, questions, layout)
+                with_text = [hit for hit in hits if hit.windows]
+                empty += len(hits) - len(with_text)
+                bar.update(len(hits) - len(with_text))
+                self._read_hits(with_text, drafting or model, ranked, bar.update)
+                of_question = _by_question(with_text)
+                if drafting:
+                    with_text = [hit for hits in of_question.values() for hit in self._best(hits)]
+                    self._read_hits(with_text, model, ranked)
+                    of_question = _by_question(with_text)
+                for place, read in of_question.items():
+                    answers[place] = self._answer(read)
+        if empty:
+            log.warning("read: %s passages have no text and were not read", f"{empty:,}")
+        if layout.cut_questions:
+            log.warning(
+                "read: %s questions are longer than reader.question_tokens=%d and were cut",
+                f"{layout.cut_questions:,}",
+                self._shape.question_tokens,
+            )
+        return answers
+
+    def _hits(
+        self, ranked: Ranked, places: slice, questions: Sequence[np.ndarray], layout: Layout
+    ) -> list[_Hit]:
+        """The hits at ``places`` as sequences; what several questions found is tokenised once."""
+        rows, first_of, of_hit = np.unique(
+            ranked.rows[places], return_index=True, return_inverse=True
+        )
+        at = (first_of + places.start).tolist()
+        texts = [ranked.texts[place] for place in at]
+        encodings = layout.encodings(texts)
+        tokens = [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+        titles = [np.zeros(0, np.int32)] * len(rows)
+        if layout.reads_titles:
+            named = layout.encodings([ranked.titles[place] for place in at])
+            titles = [np.array(title.ids, dtype=np.int32) for title in named]
+        return [
+            _Hit(
+                question,
+                encodings[one],
+                texts[one],
+                layout.windows(questions[question], titles[one], tokens[one]),
+            )
+            for question, one in zip(ranked.asked[places].tolist(), of_hit.tolist(), strict=True)
+        ]
+
+    def _read_hits(
+        self,
+        hits: Sequence[_Hit],
+        model: ReaderModel,
+        ranked: Ranked,
+        update: Callable[[int], Any] = int,
+    ) -> None:
+        """Let the model read all windows, and tell of each hit that is done.
+
+        Raises:
+            UserError: a logit is not a number.
+        """
+        for hit in hits:
+            hit.found.clear()
+        owners = [(hit, place) for hit in hits for place in range(len(hit.windows))]
+        windows = list(chain.from_iterable(hit.windows for hit in hits))
+        for number, logits in model.read(windows):
+            hit, place = owners[number]
+            if not all(np.isfinite(told).all() for told in logits if told is not None):
+                qid = ranked.questions.questions[hit.question].qid
+                raise UserError(
+                    f"model {self._source.model} gives no numbers for question '{qid}' and the "
+                    f"passage '{hit.text[:40]}': is it whole, and does its precision suit it "
+                    "(reader.precision=fp32 reader.draft=null)?"
+                )
+            hit.found[place] = logits
+            update(int(len(hit.found) == len(hit.windows)))
+
+    def _best(self, hits: Sequence[_Hit]) -> list[_Hit]:
+        """Those of a question's hits that may hold the answer, by what a draft says."""
+        found = [list(hit.found.values()) for hit in hits]
+        if self._aggregation.best == "span":
+            strengths, reach = _by_spans(found, self._longest)
+        elif any(one.relevance is None for one in found[0]):
+            return list(hits)  # the aggregation says what is wrong with that
+        else:
+            strengths, reach = _by_relevance(found)
+        least = max(strengths) - _MARGIN * reach
+        return [hit for hit, strength in zip(hits, strengths, strict=True) if strength >= least]
+
+    def _answer(self, hits: Sequence[_Hit]) -> str:
+        """The chosen piece of the passages of a question."""
+        kept, passages, total, relevance = [], [], [], []
+        for place, hit in enumerate(hits):
+            found = [hit.found[number] for number in range(len(hit.windows))]
+            of_windows = [
+                (window.first, best_spans(one.start, one.end, self._longest, _SPANS))
+                for window, one in zip(hit.windows, found, strict=True)
+            ]
+            spans = merged(of_windows, _SPANS)
+            kept += [(hit, *span) for span in spans]
+            passages += [place] * len(spans)
+            total.append(log_total([one.start for one in found], [one.end for one in found]))
+            told = [one.relevance for one in found if one.relevance is not None]
+            relevance += [max(told)] if told else []
+        texts = [self._text(hit, first, last) for hit, first, last, _ in kept]
+        spans_of_all = Spans(
+            np.array(passages, dtype=np.int64),
+            np.array([logit for *_, logit in kept], dtype=np.float64),
+            texts,
+            np.array(total),
+            np.array(relevance) if relevance else None,
+        )
+        return texts[self._aggregation.choose(spans_of_all)]
+
+    def _text(self, hit: _Hit, first: int, last: int) -> str:
+        start, end = characters(hit.encoding, first, last, self._full_words)
+        return hit.text[start:end].strip()
+
+
+def _by_spans(found: list[list[Logits]], longest: int) -> tuple[list[float], float]:
+    """The logit of each hit's best span, and the range of a question's."""
+    strengths = [
+        max(float(best_spans(one.start, one.end, longest, 1)[2][0]) for one in of_hit)
+        for of_hit in found
+    ]
+    logits = list(chain.from_iterable(found))
+    reach = sum(
+        max(float(told.max()) for told in side) - min(float(told.min()) for told in side)
+        for side in ([one.start for one in logits], [one.end for one in logits])
+    )
+    return strengths, reach
+
+
+def _by_relevance(found: list[list[Logits]]) -> tuple[list[float], float]:
+    """The relevance of each hit, and its range from 0: rounding goes with the distance from it."""
+    strengths = [max(one.relevance or 0.0 for one in of_hit) for of_hit in found]
+    return strengths, max(*strengths, 0.0) - min(*strengths, 0.0)
+
+
+def _by_question(hits: Sequence[_Hit]) -> dict[int, list[_Hit]]:
+    groups: dict[int, list[_Hit]] = {}
+    for hit in hits:
+        groups.setdefault(hit.question, []).append(hit)
+    return groups
+
+
+def _parts(ranked: Ranked) -> Iterator[slice]:
+    """Hits of several whole questions, about as many as are read at once."""
+    start = end = 0
+    for _, hits in ranked.groups():
+        if hits.stop - start > _HITS_AT_ONCE and end > start:
+            yield slice(start, end)
+            start = end
+        end = hits.stop
+    if end > start:
+        yield slice(start, end)

@@ -1,0 +1,1 @@
+"""BM25 by Lucene: the part, pairs, documents, the JVM."""

@@ -1,0 +1,379 @@
+"""Bi-encoders: a vector a passage, a vector a question, exact nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qa_bench.engine.shards import Shards
+from qa_bench.errors import UserError
+from qa_bench.models.encoder import loaded_encoder
+from qa_bench.models.source import Source, Text
+from qa_bench.retriever.vectors.exact import exact_search
+from qa_bench.retriever.vectors.similarity import pair_scores
+from qa_bench.retriever.vectors.stored import (
+    DTYPES,
+    SHARD_PASSAGES,
+    STEM,
+    Vectors,
+    bytes_per_vector,
+    packed,
+)
+from qa_bench.runtime.estimates import (
+    PASSAGE_TOKENS,
+    QUESTION_TOKENS,
+    SEARCH_RATE,
+    model_memory,
+    token_rate,
+)
+from qa_bench.runtime.progress import progress
+from qa_bench.store.passages import Passages
+from qa_bench.types import QuestionSet, Run, Runtime, Step
+
+_PAIRS = 1 << 16
+"""Pairs a thread scores at once."""
+
+_POOLINGS = ("mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens")
+
+
+class Dense:
+    """One encoder for questions and passages (siamese), or one each (asymmetric, as DPR).
+
+    Passages are encoded once into memory-mapped vectors; a search passes them all by all questions
+    (``exact.py``). Its hits are those of float64 scores of the stored vectors.
+
+    Source: Karpukhin et al. 2020 (DPR); Reimers and Gurevych 2019 (siamese); Kusupati et al. 2022
+    (``truncate_dim``).
+    """
+
+    search_only = frozenset({"question"})
+    labels = ("sha256",)
+    averages = True
+    """It can search with passages beside the question."""
+
+    def __init__(
+        self,
+        model: str | None = None,
+        revision: str | None = None,
+        architecture: str | None = None,
+        pooling: str | None = None,
+        pool_prompt: bool | None = None,
+        max_length: int | None = None,
+        precision: str = "fp32",
+        trust_remote_code: bool = False,
+        end_token: bool = False,
+        bidirectional: bool = False,
+        layer_norm: bool = False,
+        question: Mapping[str, Any] | None = None,
+        passage: Mapping[str, Any] | None = None,
+        similarity: str = "cosine",
+        truncate_dim: int | None = None,
+        dtype: str = "fp32",
+        sha256: Mapping[str, str] | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check the settings; ``question`` and ``passage`` may override those of the model.
+
+        Args:
+            model: see ``Source``, as the others up to ``bidirectional``.
+            revision: see ``Source``.
+            architecture: see ``Source``.
+            pooling: see ``Source``.
+            pool_prompt: see ``Source``.
+            max_length: see ``Source``.
+            precision: see ``Source``.
+            trust_remote_code: see ``Source``.
+            end_token: see ``Source``.
+            bidirectional: see ``Source``.
+            layer_norm: subtract a vector's mean and divide by its deviation, before anything else.
+            question: prompt and suffix of questions.
+            passage: prompt and suffix of passages; title: pair (two segments), none, or what
+                stands between title and text.
+            similarity: cosine, dot or l2.
+            truncate_dim: keep only the first so many dimensions.
+            dtype: of the vectors on the disk: fp32, fp16 or int8.
+            sha256: see ``Source``.
+            about: for people.
+
+        Raises:
+            UserError: a setting is out of range.
+        """
+        shared = {
+            "model": model,
+            "revision": revision,
+            "architecture": architecture,
+            "pooling": pooling,
+            "pool_prompt": pool_prompt,
+            "max_length": max_length,
+            "precision": precision,
+            "trust_remote_code": trust_remote_code,
+            "sha256": sha256 or {},
+            "end_token": end_token,
+            "bidirectional": bidirectional,
+        }
+        self._question, self._asked_as = _side("question", shared, question or {})
+        self._passage, self._read_as = _side("passage", shared, passage or {})
+        _one_of("similarity", similarity, ("cosine", "dot", "l2"))
+        _one_of("dtype", dtype, DTYPES)
+        if truncate_dim is not None and (not isinstance(truncate_dim, int) or truncate_dim < 1):
+            raise UserError(f"retriever.truncate_dim: a whole number >= 1, got '{truncate_dim}'")
+        self._layer_norm = layer_norm
+        self._similarity, self._truncate_dim, self._dtype = similarity, truncate_dim, dtype
+        self._about = dict(about or {})
+
+    @property
+    def similarity(self) -> str:
+        """How vectors are compared: dot (and cosine, whose vectors have length 1) or l2."""
+        return self._similarity
+
+    def sources(self) -> dict[str, str]:
+        """Identity of the passage model's content: what the index depends on beside passages."""
+        return {"passage_model": self._passage.identity()}
+
+    def search_sources(self) -> dict[str, str]:
+        """Identity of the question model's content."""
+        return {"question_model": self._question.identity()}
+
+    def encode_questions(self, texts: Sequence[str], runtime: Runtime) -> np.ndarray:
+        """Vectors of questions; float32 of shape (questions, dimension).
+
+        Raises:
+            UserError: a vector is zero or not finite.
+        """
+        encoder = loaded_encoder(self._question, runtime)
+        prompt, suffix = self._asked_as["prompt"], self._asked_as["suffix"]
+        bar = progress(len(texts), "encode", "questions", runtime)
+        with bar:
+            windows = [[text + suffix for text in texts]]
+            vectors = next(encoder.encode(windows, prompt, bar.update))
+        return self._finished(vectors, lambda row: f"question '{texts[row][:60]}'")
+
+    def encode_passages(
+        self, titles: Sequence[str], texts: Sequence[str], runtime: Runtime
+    ) -> np.ndarray:
+        """Vectors of passages; float32 of shape (passages, dimension).
+
+        Raises:
+            UserError: a vector is zero or not finite.
+        """
+        encoder = loaded_encoder(self._passage, runtime)
+        windows = [list(self._inputs(titles, texts))]
+        vectors = next(encoder.encode(windows, self._read_as["prompt"]))
+        return self._finished(vectors, lambda row: f"passage '{texts[row][:60]}'")
+
+    def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
+        """Encode all passages into ``vectors-*.npy``, going on after the last finished file.
+
+        Raises:
+            UserError: the two models are no pair, or a vector is zero or not finite.
+        """
+        shards = Shards(folder, STEM, ".npy")
+        notes = shards.finished()
+        done = sum(note["passages"] for note in notes)
+        if self._question.model != self._passage.model:  # told now, not when all is encoded
+            asked = self.encode_questions(["?"], runtime).shape[1]
+            self._check_pair(asked, self.encode_passages(["?"], ["?"], runtime).shape[1])
+        encoder = loaded_encoder(self._passage, runtime)
+        bar = progress(len(passages), "encode", "passages", runtime)
+        bar.update(done)
+        starts = range(done, len(passages), SHARD_PASSAGES)
+
+        def windows() -> Iterator[list[Text]]:
+            for start in starts:
+                rows = np.arange(start, min(start + SHARD_PASSAGES, len(passages)))
+                yield list(self._inputs(passages.titles(rows), passages.texts(rows)))
+
+        with bar:
+            encoded = encoder.encode(windows(), self._read_as["prompt"], bar.update)
+            for start, vectors in zip(starts, encoded, strict=True):
+                finished = self._finished(
+                    vectors, lambda row, start=start: f"passage {passages[start + row].pid}"
+                )
+                note = {"passages": len(vectors)}
+                with shards.write(len(notes), note) as path, path.open("wb") as file:
+                    np.save(file, packed(finished, self._dtype), allow_pickle=False)
+                notes.append(note)
+        return sum(note["passages"] for note in notes)
+
+    def search(
+        self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
+    ) -> Run:
+        """The nearest passages of all questions, in one pass over the vectors."""
+        vectors, asked = self.opened(folder, passages, questions, runtime)
+        bar = progress(len(questions), "search", "questions", runtime)
+        with bar:
+            rows, scores = exact_search(vectors, asked, depth, self._similarity, runtime, bar)
+        return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
+
+    def score(
+        self,
+        folder: Path,
+        passages: Passages,
+        questions: QuestionSet,
+        asked: np.ndarray,
+        rows: np.ndarray,
+        runtime: Runtime,
+    ) -> np.ndarray:
+        """The similarity of every (question, passage) pair, from the stored vectors."""
+        vectors, encoded = self.opened(folder, passages, questions, runtime)
+        scores = np.empty(len(rows), dtype=np.float32)
+
+        def some(first: int) -> int:
+            part = slice(first, first + _PAIRS)
+            pairs = asked[part], rows[part]
+            scores[part] = pair_scores(vectors, encoded, *pairs, self._similarity)
+            return len(pairs[0])
+
+        bar = progress(len(rows), "score", "passages", runtime)
+        with bar, ThreadPoolExecutor(runtime.workers) as pool:
+            for count in pool.map(some, range(0, len(rows), _PAIRS)):
+                bar.update(count)
+        return scores
+
+    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
+        """From ``about.parameters`` and ``about.dimension``.
+
+        Raises:
+            UserError: they are not there.
+        """
+        if not {"parameters", "dimension"} <= set(self._about):
+            raise UserError(
+                "plan needs the model's size: ++retriever.about.parameters=110e6 "
+                "++retriever.about.dimension=768"
+            )
+        given = int(self._about["dimension"])
+        dimension = self._truncate_dim or given
+        parameters = float(self._about["parameters"])
+        rate = token_rate(parameters, given, runtime)
+        vectors = passages * bytes_per_vector(dimension, self._dtype)
+        memory = model_memory(parameters, self._passage.precision)
+        seconds = questions * QUESTION_TOKENS / rate
+        seconds += 2 * questions * passages * dimension / SEARCH_RATE
+        return [
+            Step("encode", vectors, passages * PASSAGE_TOKENS / rate, memory),
+            Step("search", 0, seconds, memory),
+        ]
+
+    def opened(
+        self, folder: Path, passages: Passages, questions: QuestionSet, runtime: Runtime
+    ) -> tuple[Vectors, np.ndarray]:
+        """The passages' vectors, and the questions' (float32; questions, dimension).
+
+        Raises:
+            DataError: a file of vectors is cut short.
+            UserError: the two do not fit each other.
+        """
+        vectors = Vectors(folder)
+        if len(vectors) != len(passages):
+            raise UserError(
+                f"{folder}: {len(vectors)} vectors for {len(passages)} passages; delete the folder "
+                "to encode again"
+            )
+        encoded = self._asked(questions, runtime)
+        self._check_pair(encoded.shape[1], vectors.dimension)
+        return vectors, encoded
+
+    def _asked(self, questions: QuestionSet, runtime: Runtime) -> np.ndarray:
+        """The questions' vectors: the mean of each and of the passages beside it (HyDE)."""
+        encoded = self.encode_questions([question.text for question in questions], runtime)
+        counts = np.array([len(several) for several in questions.beside], dtype=np.int64)
+        if not counts.any():
+            return encoded
+        flat = [text for several in questions.beside for text in several]
+        total = encoded.astype(np.float64)
+        made = self.encode_passages([""] * len(flat), flat, runtime)
+        self._check_pair(encoded.shape[1], made.shape[1])
+        np.add.at(total, np.repeat(np.arange(len(encoded)), counts), made)
+        total /= (np.linalg.norm(total, axis=1) if self._similarity == "cosine" else 1 + counts)[
+            :, None
+        ]
+        return total.astype(np.float32)
+
+    def _check_pair(self, asked: int, read: int) -> None:
+        if asked != read:
+            raise UserError(
+                f"questions have {asked} dimensions ({self._question.model}), passages {read} "
+                f"({self._passage.model}): are the two a pair?"
+            )
+
+    def _inputs(self, titles: Sequence[str], texts: Sequence[str]) -> Iterator[Text]:
+        title, suffix = self._read_as["title"], self._read_as["suffix"]
+        for name, text in zip(titles, texts, strict=True):
+            if title == "pair" and name:
+                yield name, text + suffix
+            elif title == "none" or not name:
+                yield text + suffix
+            else:
+                yield name + title + text + suffix
+
+    def _finished(self, vectors: np.ndarray, name: Any) -> np.ndarray:
+        """Cut and normalised as set.
+
+        Raises:
+            UserError: a vector is zero or not finite.
+        """
+        if self._layer_norm:
+            vectors = vectors - vectors.mean(axis=1, keepdims=True)
+            vectors /= np.sqrt((vectors**2).mean(axis=1, keepdims=True) + 1e-5)
+        if self._truncate_dim is not None:
+            if len(vectors) and self._truncate_dim > vectors.shape[1]:
+                raise UserError(
+                    f"retriever.truncate_dim={self._truncate_dim}, but the model's vectors have "
+                    f"{vectors.shape[1]} dimensions"
+                )
+            vectors = np.ascontiguousarray(vectors[:, : self._truncate_dim])
+        lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+        bad = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
+        if len(bad):
+            what = "zero" if lengths[bad[0]] == 0 else "not finite"
+            raise UserError(
+                f"the vector of {name(int(bad[0]))} is {what} ({len(bad)} such): is the model "
+                "whole, and does its precision suit it (retriever.precision=fp32)?"
+            )
+        if self._similarity == "cosine":
+            vectors = np.asarray(vectors / lengths[:, None], dtype=np.float32)
+        return vectors
+
+
+def _side(
+    name: str, shared: dict[str, Any], own: Mapping[str, Any]
+) -> tuple[Source, dict[str, str]]:
+    """The model of questions or passages, and how their texts are made."""
+    if not isinstance(own, Mapping):
+        raise UserError(f"retriever.{name}: settings such as prompt, got '{own}'")
+    texts = {"prompt": "", "suffix": "", "title": ". "}
+    known = {field.name for field in fields(Source)} | set(texts)
+    for setting in own:
+        if setting not in known:
+            raise UserError(
+                f"retriever.{name}.{setting}: no such setting; there are {', '.join(sorted(known))}"
+            )
+    settings = {**shared, **{key: value for key, value in own.items() if key not in texts}}
+    nothing = {"prompt": "", "suffix": "", "title": "none"}
+    texts |= {
+        key: nothing[key] if value is None else str(value)
+        for key, value in own.items()
+        if key in texts
+    }
+    if not settings["model"]:
+        raise UserError("retriever.model: name a model of the hub, or a folder")
+    _one_of("precision", settings["precision"], ("fp32", "bf16", "fp16"))
+    if settings["architecture"] and (settings["pooling"] or settings["pool_prompt"] is not None):
+        raise UserError("retriever.architecture makes the vector itself: leave the pooling out")
+    if settings["pooling"] is not None:
+        _one_of("pooling", settings["pooling"], _POOLINGS)
+    limit = settings["max_length"]
+    if limit is not None and (not isinstance(limit, int) or limit < 3):
+        raise UserError(f"retriever.max_length: a whole number >= 3, got '{limit}'")
+    settings["sha256"] = tuple(sorted(dict(settings["sha256"]).items()))
+    return Source(**settings), texts
+
+
+def _one_of(setting: str, value: Any, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise UserError(f"retriever.{setting}: {', '.join(allowed)}; got '{value}'")

@@ -1,0 +1,1 @@
+"""How fast, never what: devices, processes, progress, estimates."""

@@ -1,0 +1,213 @@
+"""How passages lie on disk: Arrow files that are memory-mapped.
+
+A passage folder opens with ``datasets.load_from_disk`` too. Reading maps the files: a corpus of
+any size needs no memory of its own.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qa_bench.engine.digests import digest, file_digest
+from qa_bench.errors import DataError
+from qa_bench.types import Passage
+
+PASSAGE_SCHEMA = pa.schema([("pid", pa.string()), ("title", pa.string()), ("text", pa.string())])
+BATCH_SIZE = 4096
+"""Passages a record batch: what is in memory at once while writing or streaming."""
+
+_LOOKUP_BATCHES = 256
+
+
+def write_passages(path: Path, passages: Iterable[Passage]) -> int:
+    """Write one Arrow file; return how many passages went in."""
+    count = 0
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, PASSAGE_SCHEMA) as writer:
+        for columns in _columns(passages):
+            batch = pa.record_batch(columns, schema=PASSAGE_SCHEMA)
+            writer.write_batch(batch)
+            count += batch.num_rows
+    return count
+
+
+def _columns(passages: Iterable[Passage]) -> Iterator[list[pa.Array]]:
+    pids: list[str] = []
+    titles: list[str] = []
+    texts: list[str] = []
+    for pid, title, text in passages:
+        pids.append(pid)
+        titles.append(title)
+        texts.append(text)
+        if len(pids) == BATCH_SIZE:
+            yield [pa.array(c, pa.string()) for c in (pids, titles, texts)]
+            pids, titles, texts = [], [], []
+    if pids:
+        yield [pa.array(c, pa.string()) for c in (pids, titles, texts)]
+
+
+def describe_passages(folder: Path, files: Sequence[Path]) -> None:
+    """Write the two JSON files by which ``datasets.load_from_disk`` knows the folder."""
+    features = {name: {"dtype": "string", "_type": "Value"} for name in PASSAGE_SCHEMA.names}
+    (folder / "dataset_info.json").write_text(json.dumps({"features": features}, indent=1))
+    state: dict[str, Any] = {
+        "_data_files": [{"filename": path.name} for path in files],
+        "_fingerprint": digest([file_digest(path) for path in files])[:16],
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": None,
+    }
+    (folder / "state.json").write_text(json.dumps(state, indent=1))
+
+
+Batch = tuple[int, pa.Array, pa.Array, pa.Array]
+"""A record batch: its first row, pids, titles, texts."""
+
+
+class Passages:
+    """A memory-mapped passage collection, random access by row and by pid.
+
+    Rows count from 0 in corpus order.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the Arrow files that ``folder/state.json`` lists.
+
+        Raises:
+            DataError: a file is missing or not Arrow.
+        """
+        self.folder = folder
+        self._columns: list[list[pa.Array]] = []
+        state = folder / "state.json"
+        try:
+            names = [entry["filename"] for entry in json.loads(state.read_text())["_data_files"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"not a passage folder ({error})", state) from error
+        for name in names:
+            try:
+                with pa.memory_map(str(folder / name)) as source:
+                    self._columns.extend(batch.columns for batch in pa.ipc.open_stream(source))
+            except (OSError, pa.ArrowInvalid) as error:
+                raise DataError(f"not a readable Arrow file ({error})", folder / name) from error
+        sizes = [len(columns[0]) for columns in self._columns]
+        self._starts = [0, *np.cumsum(sizes).tolist()]
+
+    def __len__(self) -> int:
+        """Number of passages."""
+        return int(self._starts[-1])
+
+    def __iter__(self) -> Iterator[Passage]:
+        """All passages in corpus order."""
+        for columns in self._columns:
+            yield from map(Passage._make, zip(*(c.to_pylist() for c in columns), strict=True))
+
+    def batches(self) -> Iterator[Batch]:
+        """The record batches in corpus order, nothing copied."""
+        for start, (pids, titles, texts) in zip(self._starts, self._columns, strict=False):
+            yield start, pids, titles, texts
+
+    def _locate(self, row: int) -> tuple[list[pa.Array], int]:
+        number = bisect.bisect_right(self._starts, row) - 1
+        return self._columns[number], row - self._starts[number]
+
+    def __getitem__(self, row: int) -> Passage:
+        """The passage at ``row``.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        columns, offset = self._locate(row)
+        return Passage._make(column[offset].as_py() for column in columns)
+
+    def texts(self, rows: np.ndarray) -> Sequence[str]:
+        """The texts at ``rows``, each read when it is asked for.
+
+        The places are found for all rows at once and the bytes decoded straight from the map:
+        through Arrow's scalars a text took longer to read than to test for an answer.
+        """
+        return _Strings([columns[2] for columns in self._columns], self._starts, rows)
+
+    def titles(self, rows: np.ndarray) -> Sequence[str]:
+        """The titles at ``rows``, as ``texts``."""
+        return _Strings([columns[1] for columns in self._columns], self._starts, rows)
+
+    def pids(self, rows: np.ndarray) -> pa.Array:
+        """The pids at ``rows`` (any order, repeats allowed), as one string array."""
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        bounds = np.searchsorted(ordered, self._starts)
+        parts = [
+            columns[0].take(pa.array(ordered[a:b] - start))
+            for start, columns, a, b in zip(
+                self._starts, self._columns, bounds[:-1], bounds[1:], strict=False
+            )
+            if a < b
+        ]
+        if not parts:
+            return pa.array([], pa.string())
+        pids = pa.concat_arrays(parts)
+        if np.array_equal(rows, ordered):
+            return pids
+        inverse = np.empty_like(order)
+        inverse[order] = np.arange(len(order))
+        return pids.take(pa.array(inverse))
+
+    def rows(self, pids: pa.Array) -> np.ndarray:
+        """The row of each pid, -1 for one the collection lacks.
+
+        One pass over the pid column; memory grows with ``pids``, not with the collection.
+        """
+        if pa.types.is_dictionary(pids.type):
+            of_values: np.ndarray = self.rows(pids.dictionary)[pids.indices.to_numpy()]
+            return of_values
+        wanted = pc.unique(pids)
+        row_of = np.full(len(wanted) + 1, -1, dtype=np.int64)
+        # Many batches a call: each call hashes ``wanted`` anew.
+        for first in range(0, len(self._columns), _LOOKUP_BATCHES):
+            chunk = pa.chunked_array(
+                [columns[0] for columns in self._columns[first : first + _LOOKUP_BATCHES]]
+            )
+            found = pc.index_in(chunk, value_set=wanted).combine_chunks()
+            at = pc.indices_nonzero(found.is_valid()).to_numpy()
+            row_of[found.take(pa.array(at)).to_numpy()] = at + self._starts[first]
+        positions = pc.index_in(pids, value_set=wanted).to_numpy()
+        result: np.ndarray = row_of[positions]
+        return result
+
+
+class _Strings(Sequence[str]):
+    """Strings of one column at given rows, decoded when asked for."""
+
+    def __init__(self, columns: list[pa.Array], starts: list[int], rows: np.ndarray) -> None:
+        numbers = np.searchsorted(starts, rows, side="right") - 1
+        self._numbers = numbers.tolist()
+        self._offsets = (rows - np.array(starts)[numbers]).tolist()
+        # A batch of a stream starts at 0 of its own buffers: 32-bit ends, then the bytes.
+        self._ends = [memoryview(column.buffers()[1]).cast("i") for column in columns]
+        self._bytes = [memoryview(column.buffers()[2] or b"") for column in columns]
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, place: Any) -> Any:
+        number, offset = self._numbers[place], self._offsets[place]
+        ends = self._ends[number]
+        return str(self._bytes[number][ends[offset] : ends[offset + 1]], "utf-8")
+
+
+@lru_cache(maxsize=4)
+def open_passages(folder: Path) -> Passages:
+    """Open a passage folder, once a process: in a multirun all jobs share the maps."""
+    return Passages(folder)

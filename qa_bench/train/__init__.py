@@ -1,0 +1,1 @@
+"""How anything learns: the loop, and the data that is mined for it."""

@@ -1,0 +1,346 @@
+"""Training of the extractive reader: objectives, the loop, and going on after a kill.
+
+The same files, settings and seed give the same bytes on a CPU (with as many threads); a GPU's sums
+may differ in their last bits. What is random in a step comes from the seed and the step's number
+alone, so that a run that goes on from a checkpoint ends as one that never stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qa_bench.engine.shards import Shards
+from qa_bench.errors import UserError
+from qa_bench.models.loading import quiet
+from qa_bench.models.source import Source
+from qa_bench.reader.extractive.layout import Layout, Padding, Shape
+from qa_bench.reader.extractive.lessons import Lesson
+from qa_bench.reader.extractive.model import load_tokenizer, most_tokens, takes_types
+from qa_bench.reader.extractive.objectives import OBJECTIVES, Item, Objective, batch_of
+from qa_bench.runtime.devices import devices
+from qa_bench.runtime.progress import progress
+from qa_bench.types import Runtime
+
+log = logging.getLogger(__name__)
+
+MODEL_FOLDER = "model"
+_POOL = 50
+"""Batches whose examples are sorted by length together: less padding."""
+_CLIP = 1.0
+"""Largest length of the gradient, as in BERT's own fine-tuning."""
+_UNDECAYED = ("bias", "LayerNorm.weight", "layer_norm.weight")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Attributes:
+        objective: see ``OBJECTIVES``.
+        epochs: times every example is seen.
+        batch: questions a step.
+        learning_rate: its peak; it rises linearly from 0, then falls linearly to 0.
+        warmup: the part of the steps in which it rises.
+        weight_decay: of AdamW, without biases and layer norms.
+        negatives: passages without an answer beside each positive (objective dpr).
+        dropout: of all layers that have one; None for the model's own.
+        precision: fp32, or bf16 for the forward pass.
+        seed: of the head's weights, the order and dropout.
+        checkpoint: steps from one checkpoint to the next.
+    """
+
+    objective: str = "spans"
+    epochs: int = 2
+    batch: int = 16
+    learning_rate: float = 5e-5
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    negatives: int = 7
+    dropout: float | None = None
+    precision: str = "fp32"
+    seed: int = 0
+    checkpoint: int = 200
+
+    @property
+    def passages_without(self) -> int:
+        """How many passages without an answer a lesson needs."""
+        return self.negatives if OBJECTIVES[self.objective].contrasts else 0
+
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            UserError: one is out of range.
+        """
+        for name, allowed in (("objective", OBJECTIVES), ("precision", ("fp32", "bf16"))):
+            if getattr(self, name) not in allowed:
+                told = ", ".join(allowed)
+                raise UserError(f"train.{name}: {told}; got '{getattr(self, name)}'")
+        for name, least in (("epochs", 1), ("batch", 1), ("negatives", 1), ("seed", 0),
+                            ("checkpoint", 1)):  # fmt: skip
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise UserError(f"train.{name}: a whole number >= {least}, got '{value}'")
+        for name in ("learning_rate", "warmup", "weight_decay", "dropout"):
+            value = 0 if getattr(self, name) is None else getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise UserError(f"train.{name}: a number from 0 to 1, got '{value}'")
+
+
+def train(
+    source: Source,
+    shape: Shape,
+    lessons: Sequence[Lesson],
+    settings: Settings,
+    folder: Path,
+    runtime: Runtime,
+) -> dict[str, Any]:
+    """Train a model and write it to ``folder/model`` as transformers writes its own.
+
+    Checkpoints lie beside it until it is done.
+
+    Args:
+        source: what is trained further: an encoder, or a reader.
+        shape: how sequences are made; the same when reading.
+        lessons: what is learnt from.
+        settings: how.
+        folder: it finds its unfinished work there after a kill.
+        runtime: device, threads and progress.
+
+    Returns:
+        Counts: examples, sequences, tokens, steps, mean loss of the last tenth of the steps.
+
+    Raises:
+        UserError: no example is left, the model does not suit the objective, or the loss is not a
+            number.
+    """
+    import torch
+
+    device = devices(runtime)[0]
+    objective = OBJECTIVES[settings.objective]
+    with _threads(runtime.workers):
+        torch.manual_seed(settings.seed)
+        model, tokenizer = objective.model(source), load_tokenizer(source)
+        _drop(model, settings.dropout)
+        if device.type == "cpu":
+            model.set_attn_implementation("eager")  # with dropout, twice as fast there as sdpa
+        padding = Padding(tokenizer.pad_token_id or 0, most_tokens(model))
+        layout = Layout(tokenizer, shape, padding.most, takes_types(model))
+        items = _items(layout, objective, lessons, settings)
+        run = _Run(model.to(device), items, objective, settings, padding)
+        loss = run.all_steps(Shards(folder, "checkpoint", ".safetensors"), runtime)
+        target = folder / MODEL_FOLDER
+        shutil.rmtree(target, ignore_errors=True)
+        with quiet():
+            run.model.cpu().eval().save_pretrained(target)
+            tokenizer.save_pretrained(target)
+    return {"examples": len(lessons), **run.size, "loss": round(loss, 4)}
+
+
+def _drop(model: Any, share: float | None) -> None:
+    """Set the dropout of all layers that have one."""
+    import torch
+
+    for layer in model.modules():
+        if share is not None and isinstance(layer, torch.nn.Dropout):
+            layer.p = share
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _items(
+    layout: Layout, objective: Objective, lessons: Sequence[Lesson], settings: Settings
+) -> list[Item]:
+    items: list[Item] = []
+    for first in range(0, len(lessons), 1000):
+        items += objective.items(layout, lessons[first : first + 1000], settings.passages_without)
+    if not items:
+        raise UserError("no example to train on: no answer lies in a passage's tokens")
+    return items
+
+
+class _Run:
+    """A model on its way through all steps."""
+
+    def __init__(
+        self,
+        model: Any,
+        items: list[Item],
+        objective: Objective,
+        settings: Settings,
+        padding: Padding,
+    ) -> None:
+        self.model, self._items, self._objective = model, items, objective
+        self._settings, self._padding = settings, padding
+        self._lengths = np.array([max(len(w.ids) for w in item.windows) for item in items])
+        self._an_epoch = -(-len(items) // settings.batch)
+        self._steps = settings.epochs * self._an_epoch
+        tokens = sum(len(window.ids) for item in items for window in item.windows)
+        self.size = {
+            "sequences": sum(len(item.windows) for item in items),
+            "tokens": tokens * settings.epochs,
+            "steps": self._steps,
+        }
+        decayed: dict[bool, list[Any]] = {True: [], False: []}
+        for name, weight in model.named_parameters():
+            decayed[not name.endswith(_UNDECAYED)].append(weight)
+        self._optimizer = _adamw(
+            [
+                {"params": decayed[True], "weight_decay": settings.weight_decay},
+                {"params": decayed[False], "weight_decay": 0.0},
+            ]
+        )
+
+    def all_steps(self, shards: Shards, runtime: Runtime) -> float:
+        """Go on from the last checkpoint to the end; the mean loss of the last tenth of steps."""
+        notes = shards.finished()
+        losses: list[float] = notes[-1]["losses"] if notes else []
+        self.model.train()
+        self._tell_cost(self._steps - len(losses))
+        if notes:
+            self._resume(shards.data(len(notes) - 1), notes[-1]["step"])
+            log.info("train: going on after step %d of %d", notes[-1]["step"], self._steps)
+        number = len(notes)
+        with progress(self._steps, "train", "steps", runtime) as bar:
+            bar.update(len(losses))
+            for step in range(len(losses), self._steps):
+                losses.append(self._step(step))
+                bar.set_postfix(loss=f"{np.mean(losses[-20:]):.3f}", refresh=False)
+                bar.update()
+                if (step + 1) % self._settings.checkpoint == 0 and step + 1 < self._steps:
+                    with shards.write(number, {"step": step + 1, "losses": losses}) as path:
+                        self._save(path)
+                    shards.data(number - 1).unlink(missing_ok=True)
+                    number += 1
+        shards.data(number - 1).unlink(missing_ok=True)
+        return float(np.mean(losses[-max(1, self._steps // 10) :]))
+
+    def _tell_cost(self, steps: int) -> None:
+        """Say what is to come, by the time that a step at a rate of 0 takes now."""
+        batch = self._batch(0)
+        tokens = sum(len(window.ids) for item in batch for window in item.windows)
+        for _ in range(2):  # the first is slower
+            clock = time.perf_counter()
+            self._learn(self._loss(batch), 0.0)
+            seconds = time.perf_counter() - clock
+        self._optimizer.state.clear()
+        left = self.size["tokens"] * steps / self._steps
+        log.info(
+            "train: %s sequences; %s steps to go, %.1f million tokens at %s a second: "
+            "about %.0f min",
+            f"{self.size['sequences']:,}",
+            f"{steps:,}",
+            left / 1e6,
+            f"{tokens / seconds:,.0f}",
+            max(1, left / tokens * seconds / 60),
+        )
+
+    def _batch(self, step: int) -> list[Item]:
+        """The items of a step: another order each epoch, similar lengths together."""
+        epoch, place = divmod(step, self._an_epoch)
+        random = np.random.default_rng([self._settings.seed, epoch])
+        order = random.permutation(len(self._items))
+        pool = _POOL * self._settings.batch
+        pools = [order[first : first + pool] for first in range(0, len(order), pool)]
+        order = np.concatenate(
+            [one[np.argsort(self._lengths[one], kind="stable")] for one in pools]
+        )
+        place = int(random.permutation(self._an_epoch)[place])
+        first = place * self._settings.batch
+        return [self._items[item] for item in order[first : first + self._settings.batch]]
+
+    def _loss(self, items: list[Item]) -> Any:
+        import torch
+
+        device = next(self.model.parameters()).device
+        batch = batch_of(items, self._padding, device)
+        bf16 = self._settings.precision == "bf16"
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+            found = self.model(**batch.given, return_dict=True)
+        return self._objective.loss(found, batch)
+
+    def _step(self, step: int) -> float:
+        import torch
+
+        torch.manual_seed((self._settings.seed << 32) + step)
+        loss = self._loss(self._batch(step))
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise UserError(
+                f"the loss of step {step + 1} is {value}: set a lower train.learning_rate, or "
+                "train.precision=fp32"
+            )
+        self._learn(loss, self._settings.learning_rate * self._slope(step))
+        return value
+
+    def _learn(self, loss: Any, rate: float) -> None:
+        import torch
+
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+
+    def _slope(self, step: int) -> float:
+        """The part of the peak learning rate; (step + 1) / rising steps, then down to 0."""
+        rising = max(1, round(self._settings.warmup * self._steps))
+        if step < rising:
+            return (step + 1) / rising
+        return (self._steps - step) / max(1, self._steps - rising)
+
+    def _save(self, path: Path) -> None:
+        """Weights and AdamW's two means of each."""
+        from safetensors.torch import save_file
+
+        tensors = {}
+        for name, weight in self.model.named_parameters():
+            tensors[f"weight.{name}"] = weight.detach().cpu()
+            state = self._optimizer.state.get(weight, {})
+            for kind in ("exp_avg", "exp_avg_sq"):
+                if kind in state:  # a weight without a gradient has none
+                    tensors[f"{kind}.{name}"] = state[kind].cpu()
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+
+    def _resume(self, path: Path, step: int) -> None:
+        import torch
+        from safetensors.torch import load_file
+
+        tensors = load_file(path)
+        with torch.no_grad():
+            for name, weight in self.model.named_parameters():
+                weight.copy_(tensors[f"weight.{name}"])
+                if f"exp_avg.{name}" in tensors:
+                    self._optimizer.state[weight] = {
+                        "step": torch.tensor(float(step), device=weight.device),
+                        **{
+                            kind: tensors[f"{kind}.{name}"].to(weight.device)
+                            for kind in ("exp_avg", "exp_avg_sq")
+                        },
+                    }
+
+
+def _adamw(groups: list[dict[str, Any]]) -> Any:
+    import torch
+
+    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.999), eps=1e-8, fused=True)

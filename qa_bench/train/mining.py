@@ -1,0 +1,212 @@
+"""Files to train retrievers with, by DPR's rules (Karpukhin et al. 2020, 4.2)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from qa_bench.errors import UserError
+from qa_bench.formats.dpr_training import GOLD_SCORE, Context, Example
+from qa_bench.formats.gold import Gold, read_gold
+from qa_bench.formats.lines import read_json_lines, text_field
+from qa_bench.line.line import Line
+from qa_bench.metric.matching import Test, answer_test
+from qa_bench.runtime.progress import progress
+from qa_bench.store.passages import Passages, open_passages
+from qa_bench.store.runs import RUN_FILE, read_run, rows_of
+from qa_bench.text import dpr_tokens, nfd, straight_apostrophes
+from qa_bench.types import Passage, Question, QuestionSet
+
+RANDOM_NEGATIVES = 50
+"""Passages taken at random a question, as many as in DPR's own files."""
+
+
+_QUESTIONS = 512
+"""Questions whose hits are looked up at once."""
+
+
+class Golds(NamedTuple):
+    """The gold paragraphs that are known: by question, and the files that they come from."""
+
+    of: dict[str, Gold]
+    files: list[Path]
+
+
+class Miner:
+    """Makes examples question by question, and counts what becomes of them."""
+
+    def __init__(self, line: Line, mode: str, golds: dict[str, Gold], label: str) -> None:
+        """Open what the line made; ``label`` names the set in each example."""
+        self._questions, self._mode, self._label = line.questions, mode, label
+        self._golds, self._runtime = golds, line.context.runtime
+        self._passages = open_passages(line.run_passages.path)
+        run = read_run(line.run.path / RUN_FILE)
+        self._rows = rows_of(run, self._passages, line.system)
+        self._scores = run.table.column("score").to_numpy()
+        self._hits = run.slices()
+        self._words = lru_cache(maxsize=10_000)(self._words_of)  # neighbours ask of one article
+        self._titled = _rows_of_titles(self._passages, {gold.title for gold in golds.values()})
+        self.counts: dict[str, int] = dict.fromkeys(
+            ("questions", "examples", "gold_unknown", "gold_not_found", "without_positive",
+             "without_hard_negative", "positives", "hard_negatives"), 0
+        )  # fmt: skip
+
+    def examples(self) -> Iterator[Example]:
+        """The examples, in the set's order."""
+        questions = self._questions.questions
+        self.counts["questions"] = len(questions)
+        with progress(len(questions), "mine", "questions", self._runtime) as bar:
+            for start in range(0, len(questions), _QUESTIONS):
+                several = questions[start : start + _QUESTIONS]
+                for question, found in zip(several, self._found(several), strict=True):
+                    example = self._example(question, found)
+                    bar.update()
+                    if example is not None:
+                        self.counts["examples"] += 1
+                        self.counts["positives"] += len(example.positives)
+                        self.counts["hard_negatives"] += len(example.hard_negatives)
+                        self.counts["without_hard_negative"] += not example.hard_negatives
+                        yield example
+
+    def _found(self, questions: Sequence[Question]) -> Iterator[list[Context]]:
+        """The hits of each question; their passages are looked up for all at once."""
+        slices = [self._hits.get(question.qid, slice(0, 0)) for question in questions]
+        places = np.concatenate([np.arange(hits.start, hits.stop) for hits in slices])
+        passages = iter(_passages(self._passages, self._rows[places]))
+        for hits in slices:
+            scores = self._scores[hits].astype(str).tolist()
+            yield [Context(next(passages), float(score)) for score in scores]
+
+    def _example(self, question: Question, found: list[Context]) -> Example | None:
+        test = answer_test(question.answers, self._questions.match, self._mode)
+        held = [test(hit.passage.text, hit.passage.title) for hit in found]
+        positives = [hit for hit, has in zip(found, held, strict=True) if has]
+        if self._golds:
+            gold = self._gold_passage(question, test)
+            if gold is None:
+                return None
+            others = (hit for hit in positives if hit.passage.pid != gold.pid)
+            positives = [Context(gold, GOLD_SCORE, 1), *others]
+        if not positives:
+            self.counts["without_positive"] += 1
+            return None
+        return Example(
+            self._label,
+            question.text,
+            list(question.answers),
+            positives,
+            self._random(question.qid, test),
+            [hit for hit, has in zip(found, held, strict=True) if not has],
+        )
+
+    def _gold_passage(self, question: Question, test: Test) -> Passage | None:
+        gold = self._golds.get(question.qid) or self._golds.get(question.text)
+        if gold is None or gold.text is None:
+            self.counts["gold_unknown"] += 1
+            return None
+        paragraph = Counter(dpr_tokens(nfd(gold.text)))
+        best, most = None, -1
+        if test(gold.text):  # else it is not the paragraph that was asked of
+            for row in self._titled.get(gold.title, []):
+                text, words = self._words(row)
+                shared = sum((words & paragraph).values())
+                if shared > most and test(text):
+                    best, most = row, shared
+        if best is None:
+            self.counts["gold_not_found"] += 1
+            return None
+        return self._passages[best]
+
+    def _words_of(self, row: int) -> tuple[str, Counter[str]]:
+        text = self._passages[row].text
+        return text, Counter(dpr_tokens(nfd(text)))
+
+    def _random(self, qid: str, test: Test) -> list[Context]:
+        """Passages without an answer, drawn by the question's id: the same every time."""
+        size = len(self._passages)
+        drawn = (
+            xxhash.xxh3_64_intdigest(f"{qid}/{n}".encode()) % size for n in range(RANDOM_NEGATIVES)
+        )
+        passages = map(self._passages.__getitem__, dict.fromkeys(drawn))
+        return [Context(p) for p in passages if not test(p.text, p.title)]
+
+
+def _passages(collection: Passages, rows: np.ndarray) -> Iterator[Passage]:
+    pids = collection.pids(rows).to_pylist()
+    return map(Passage, pids, collection.titles(rows), collection.texts(rows))
+
+
+def _rows_of_titles(passages: Passages, titles: set[str]) -> dict[str, list[int]]:
+    """The rows of the passages with one of the titles, by title; one pass over the titles."""
+    rows: dict[str, list[int]] = {}
+    wanted = pa.array(sorted(titles), pa.string())
+    if titles:
+        for start, _, of_batch, _ in passages.batches():
+            places = pc.indices_nonzero(pc.is_in(of_batch, value_set=wanted))
+            found = of_batch.take(places).to_pylist()
+            for place, title in zip(places.to_pylist(), found, strict=True):
+                rows.setdefault(title, []).append(start + place)
+    return rows
+
+
+def gold_paragraphs(line: Line, config: Any) -> Golds:
+    """The gold paragraphs of ``mine.gold``, or of the question file; none where it has none."""
+    from omegaconf import OmegaConf
+
+    questions = line.questions
+    named = OmegaConf.select(config, "mine.gold")
+    file = Path(named) if named is not None else _question_file(line)
+    asked = {question.qid for question in questions} | {question.text for question in questions}
+    found = read_gold(file, _ids(questions)) if file is not None else ()
+    straight = ((straight_apostrophes(question), gold) for question, gold in found)
+    golds = {question: gold for question, gold in straight if question in asked}
+    if file is None or not golds:
+        if named is not None:
+            raise UserError(f"mine.gold: {named} names no gold paragraph of these questions")
+        return Golds({}, [])
+    if all(gold.text is not None for gold in golds.values()):
+        return Golds(golds, [file])
+    articles = OmegaConf.select(config, "mine.articles")
+    if articles is None:
+        raise UserError(
+            f"{file} tells gold paragraphs by their numbers: set mine.articles=<JSON Lines of the "
+            "articles, paragraphs parted by empty lines>"
+        )
+    return Golds(_with_texts(golds, Path(articles)), [file, Path(articles)])
+
+
+def _question_file(line: Line) -> Path | None:
+    """The file the questions come from, where the dataset is one."""
+    file = getattr(line.dataset.made, "file", None)
+    return None if file is None else file()
+
+
+def _ids(questions: QuestionSet) -> Callable[[int], str]:
+    return lambda place: f"{questions.name}-{questions.split}-{place}"
+
+
+def _with_texts(golds: dict[str, Gold], articles: Path) -> dict[str, Gold]:
+    """Paragraphs told by number get their texts; one that is not there stays without."""
+    titles = {gold.title for gold in golds.values()}
+    paragraphs: dict[str, list[str]] = {}
+    for number, row in read_json_lines(articles):
+        title = text_field(row, "title", articles, number)
+        if title in titles:
+            text = text_field(row, "text", articles, number)
+            paragraphs.setdefault(title, text.split("\n\n"))
+
+    def told(gold: Gold) -> Gold:
+        of_article = paragraphs.get(gold.title, [])
+        if gold.paragraph is None or gold.paragraph >= len(of_article):
+            return gold
+        return gold._replace(text=of_article[gold.paragraph])
+
+    return {question: told(gold) for question, gold in golds.items()}
