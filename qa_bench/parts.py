@@ -1,39 +1,147 @@
-"""From a node of the configuration to a part: the one place that calls ``_target_``."""
+"""Parts: what every one of them is, and how one is made of a node of the configuration."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from importlib import metadata
-from typing import Any, Generic, TypeVar, cast
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, cast
 
 from qa_bench.errors import UserError
-
-T = TypeVar("T")
+from qa_bench.types import Article, Passage, Runtime
 
 
 @dataclass(frozen=True)
-class Part(Generic[T]):
-    """A part and what identifies it.
+class About:
+    """What people should know of a part, as its YAML says it; never part of a key.
 
     Attributes:
-        made: the part.
-        config: its settings as they go into keys: target, version and arguments, without labels.
-        about: what people should know of it; never part of a key.
+        description: one line.
+        citation: the paper.
+        url: where it is described.
+        licence: of a model or file.
+        note: what a reader of a table must know.
+        passages: how many a published corpus has.
+        parameters: of a model.
+        dimension: of a model's vectors.
+        published: the systems of ``published.csv`` that it repeats.
+        published_with: settings, by their places, with which it repeats them.
+        remote_code: whether the model runs code of its own.
+        tested: how it is tested here.
     """
 
-    made: T
-    config: dict[str, Any]
-    about: dict[str, Any]
+    description: str = ""
+    citation: str = ""
+    url: str = ""
+    licence: str = ""
+    note: str = ""
+    passages: int | None = None
+    parameters: float | None = None
+    dimension: int | None = None
+    published: tuple[str, ...] = ()
+    published_with: Mapping[str, Any] = field(default_factory=dict)
+    remote_code: bool = False
+    tested: str = ""
+
+    @classmethod
+    def of(cls, group: str, given: Any) -> About:
+        """Check what a YAML says.
+
+        Raises:
+            UserError: there is no such field, or a number is none.
+        """
+        if given is None:
+            return cls()
+        known = {item.name for item in fields(cls)}
+        if not isinstance(given, Mapping) or not set(given) <= known:
+            strange = ", ".join(map(str, set(given) - known)) if isinstance(given, Mapping) else ""
+            raise UserError(
+                f"{group}.about: {strange or given}: there are only {', '.join(sorted(known))}"
+            )
+        values = {name: value for name, value in given.items() if value is not None}
+        try:
+            for name, kind in (("passages", int), ("parameters", float), ("dimension", int)):
+                if name in values:
+                    values[name] = kind(values[name])
+        except (TypeError, ValueError):
+            raise UserError(
+                f"{group}.about.{name}: a number, such as 110e6 or 768, got '{values[name]}'"
+            ) from None
+        return cls(**{**values, "published": tuple(values.get("published", ()))})
 
 
-def make(group: str, node: Any) -> Part[Any]:
-    """Make the part that ``node`` describes.
+class Part(Protocol):
+    """What every part is; each group's own Protocol is built on it.
+
+    Derive parts from this class and say in it what differs from what holds here. All settings of a
+    part go into the keys of the stages that run it, except ``about`` and its ``labels``.
+
+    Attributes:
+        version: raised when the part's code changes what it yields; folders made by the older code
+            are not reused.
+        labels: settings that change no result: where files lie, what the part is called.
+        depends: packages whose versions decide results.
+        search_only: settings of a retriever that change how its index is searched, not what is in
+            it.
+        approximate: a retriever with one part, whose hits it seeks: tables say how many it found.
+        averages: a retriever can search with passages beside a question; an expander puts some
+            there.
+        costly: a chunker is run in processes of its own.
+        sees_answers: a reader looks at the gold answers.
+        identity: what decides its results: class, version, packages, settings without labels. Set
+            by ``make``, and ``about`` too.
+    """
+
+    version: ClassVar[int] = 1
+    labels: ClassVar[frozenset[str]] = frozenset()
+    depends: ClassVar[tuple[str, ...]] = ()
+    search_only: ClassVar[frozenset[str]] = frozenset()
+    approximate: ClassVar[bool] = False
+    averages: ClassVar[bool] = False
+    costly: ClassVar[bool] = False
+    sees_answers: ClassVar[bool] = False
+    identity: Mapping[str, Any] = {}
+    about: About = About()
+
+    def sources(self) -> dict[str, str]:
+        """What it reads beside inputs and settings, such as a model's files: name to hash."""
+        return {}
+
+    def search_sources(self) -> dict[str, str]:
+        """What only the search of a retriever reads: name to hash."""
+        return {}
+
+    def chunk_on(
+        self, articles: Iterable[Article], runtime: Runtime
+    ) -> Iterator[list[Passage]] | None:
+        """Of a chunker that wants devices: ``chunk`` on them; None for any other."""
+        return None
+
+    def wanted(self) -> list[Any]:
+        """The official files that a dataset or corpus misses, as ``fetch.sources.Wanted``."""
+        return []
+
+    def file(self) -> Path | None:
+        """The file that a dataset's questions come from; None where it is none.
+
+        Raises:
+            UserError: it is missing and cannot be got.
+        """
+        return None
+
+    def counts(self) -> dict[str, int]:
+        """What a corpus left out, by reason, when its articles are read."""
+        return {}
+
+
+def make(group: str, node: Any) -> Any:
+    """Make the part that ``node`` describes, and the parts inside of it.
 
     Raises:
-        UserError: the node has no target, the target refuses a setting, or a value is missing.
+        UserError: the node has no target, the target is no part or refuses a setting, or a value
+            is missing.
     """
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
@@ -45,50 +153,91 @@ def make(group: str, node: Any) -> Part[Any]:
         raise UserError(f"{group}: {str(error).splitlines()[0]}") from error
     if "_target_" not in settings:
         raise UserError(f"{group}: the configuration names no _target_")
+    return _made(group, settings)
+
+
+def _made(group: str, settings: Mapping[str, Any]) -> Any:
+    target = str(settings["_target_"])
+    kind = _kind(group, target)
+    given = {
+        name: _inner(f"{group}.{name}", value)
+        for name, value in settings.items()
+        if name not in ("_target_", "about")
+    }
     try:
-        made = instantiate(settings, _convert_="all")
-    except InstantiationException as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        if isinstance(cause, UserError):
-            raise cause from None
-        reason = f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0]}"
-        given = ", ".join(
+        part = kind(**given)
+    except UserError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        plain = ", ".join(
             f"{name}={value}"
-            for name, value in settings.items()
-            if name != "_target_" and isinstance(value, str | int | float)
+            for name, value in given.items()
+            if isinstance(value, str | int | float)
         )
-        raise UserError(f"{group} ({settings['_target_']}): {reason}; given {given}") from error
-    about = settings.get("about") or {}
-    return Part(made, _identity(settings), about)
+        raise UserError(f"{group} ({target}): {reason}; given {plain}") from error
+    part.identity = _identity(kind, settings)
+    part.about = About.of(group, settings.get("about"))
+    return part
 
 
-def _identity(settings: dict[str, Any]) -> dict[str, Any]:
-    """What decides the part's results: its settings without labels, its version, its packages."""
-    from hydra.utils import get_object
+def _inner(place: str, value: Any) -> Any:
+    """A setting; where it describes a part itself, that part."""
+    if isinstance(value, dict):
+        if "_target_" in value:
+            return _made(place, value)
+        return {name: _inner(f"{place}.{name}", inner) for name, inner in value.items()}
+    return [_inner(place, inner) for inner in value] if isinstance(value, list) else value
 
-    kind = get_object(settings["_target_"])
-    labels = set(getattr(kind, "labels", ()))
+
+def _kind(group: str, target: str) -> Any:
+    """The class of this name.
+
+    Raises:
+        UserError: there is none, or it is not derived from ``Part``.
+    """
+    import importlib
+
+    module, _, name = target.rpartition(".")
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name not in (module, target):
+            missing = error.name or ""
+            if not module.startswith(missing):
+                raise  # a package that the part needs
+        raise UserError(f"{group}: there is no class {target} ({error})") from None
+    if Part not in getattr(kind, "__mro__", ()):
+        raise UserError(f"{group}: {target} is no part: derive the class from qa_bench.parts.Part")
+    return kind
+
+
+def _identity(kind: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the part's results.
+
+    A class of the package is named by its group and name alone, so that code may move about.
+    """
+    module: list[str] = kind.__module__.split(".")
+    name = f"{module[1]}/{kind.__name__}" if module[0] == "qa_bench" else settings["_target_"]
     return {
-        **{name: _inner(value) for name, value in _told(settings).items() if name not in labels},
-        "_version_": getattr(kind, "version", 1),
-        **{f"_{name}_": _installed(name) for name in getattr(kind, "depends", ())},
+        "part": name,
+        **{
+            setting: _inner_identity(value)
+            for setting, value in settings.items()
+            if setting not in kind.labels and setting not in ("_target_", "about")
+        },
+        "_version_": kind.version,
+        **{f"_{package}_": _installed(package) for package in kind.depends},
     }
 
 
-def _inner(value: Any) -> Any:
-    """A setting; where it is a part itself, that part's identity."""
+def _inner_identity(value: Any) -> Any:
+    """A setting; where it describes a part itself, that part's identity."""
     if isinstance(value, dict):
         if "_target_" in value:
-            return _identity(value)
-        return {name: _inner(inner) for name, inner in _told(value).items()}
-    return [_inner(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _told(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings without ``about``."""
-    return {name: value for name, value in settings.items() if name != "about"}
+            return _identity(_kind("", value["_target_"]), value)
+        return {name: _inner_identity(inner) for name, inner in value.items()}
+    return [_inner_identity(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _installed(package: str) -> str | None:

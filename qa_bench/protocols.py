@@ -3,16 +3,7 @@
 Batch in, batch out: nothing here is called once an item. A part holds its settings and nothing
 else; heavy libraries are imported inside its methods, so that making one costs nothing.
 
-All settings of a part go into the keys of the stages that run it, except ``about`` and those it
-names in ``labels`` (where files lie, what it is called). It may name packages in ``depends``, whose
-versions go in too, and have a ``version`` (1 when absent): raise it when its code changes what it
-yields, and folders made by the older code are not reused. What it reads beside its inputs and
-settings, such as the files of a model, it tells in ``sources()``: name to content hash; what only
-its search reads, in ``search_sources()``. A retriever with ``approximate = True`` has one part,
-whose hits it seeks: tables tell how many it found. A chunker with ``costly = True`` is run in
-processes of its own; one with ``chunk_on(articles, runtime)`` is called through that. A corpus may
-have ``counts()``: what it left out, by reason, when its articles are read. A dataset or corpus may
-have ``wanted()``: the official files it misses.
+Each is built on ``parts.Part``, which has what a part may say beyond it.
 """
 
 from __future__ import annotations
@@ -21,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+from qa_bench.parts import Part
 from qa_bench.types import Article, Passage, QuestionSet, Run, Runtime, Step
 
 if TYPE_CHECKING:
@@ -34,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @runtime_checkable
-class Dataset(Protocol):
+class Dataset(Part, Protocol):
     """A question set with gold answers."""
 
     name: str
@@ -45,7 +37,7 @@ class Dataset(Protocol):
 
 
 @runtime_checkable
-class Corpus(Protocol):
+class Corpus(Part, Protocol):
     """Where articles come from; or passages, cut elsewhere, which no chunker touches."""
 
     name: str
@@ -61,7 +53,7 @@ class Corpus(Protocol):
 
 
 @runtime_checkable
-class Chunker(Protocol):
+class Chunker(Part, Protocol):
     """Cuts articles into passages."""
 
     def chunk(self, articles: Iterable[Article]) -> Iterator[list[Passage]]:
@@ -70,7 +62,7 @@ class Chunker(Protocol):
 
 
 @runtime_checkable
-class LanguageModel(Protocol):
+class LanguageModel(Part, Protocol):
     """Replies to prompts."""
 
     def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
@@ -95,7 +87,7 @@ class PlannedPrompts(Protocol):
 
 
 @runtime_checkable
-class Expander(Protocol):
+class Expander(Part, Protocol):
     """Makes searches of questions.
 
     One that puts passages beside questions has ``averages = True``: it is refused before it asks
@@ -112,11 +104,8 @@ class Expander(Protocol):
 
 
 @runtime_checkable
-class Retriever(Protocol):
+class Retriever(Part, Protocol):
     """Finds passages for questions."""
-
-    search_only: frozenset[str]
-    """Settings that change how the index is searched, not what is in it."""
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime, **parts: Indexed) -> int:
         """Build the index of all passages in ``folder``; return how many it holds.
@@ -155,7 +144,7 @@ class Planned(Protocol):
 
 
 @runtime_checkable
-class PairScorer(Protocol):
+class PairScorer(Part, Protocol):
     """A retriever that can tell the score of any pair, whether it found the passage or not.
 
     One with ``approximate = True`` is asked for those of its own hits too.
@@ -186,7 +175,7 @@ class PairScorer(Protocol):
 
 
 @runtime_checkable
-class Composite(Protocol):
+class Composite(Part, Protocol):
     """A retriever made of retrievers: the line makes their runs one by one, then fuses them."""
 
     parts: Mapping[str, Any]
@@ -196,7 +185,7 @@ class Composite(Protocol):
 
 
 @runtime_checkable
-class Fusion(Protocol):
+class Fusion(Part, Protocol):
     """Makes one score of several."""
 
     true_scores: bool
@@ -208,7 +197,7 @@ class Fusion(Protocol):
 
 
 @runtime_checkable
-class Reranker(Protocol):
+class Reranker(Part, Protocol):
     """Gives the best hits of a run other scores."""
 
     depth: int
@@ -222,7 +211,7 @@ class Reranker(Protocol):
 
 
 @runtime_checkable
-class Reader(Protocol):
+class Reader(Part, Protocol):
     """Answers questions from the best hits of a run."""
 
     depth: int
@@ -237,6 +226,17 @@ class Reader(Protocol):
 
 
 @runtime_checkable
+class Learner(Part, Protocol):
+    """A part whose model can be trained further."""
+
+    def train(
+        self, lessons: Sequence[Any], settings: Any, folder: Path, runtime: Runtime
+    ) -> dict[str, Any]:
+        """Train and write the model to ``folder/model``; return counts for the manifest."""
+        ...
+
+
+@runtime_checkable
 class PlannedHits(Protocol):
     """A reranker or reader that foretells what it will take."""
 
@@ -246,7 +246,7 @@ class PlannedHits(Protocol):
 
 
 @runtime_checkable
-class Metric(Protocol):
+class Metric(Part, Protocol):
     """One value a question; only the report averages."""
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:

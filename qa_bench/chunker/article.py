@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from qa_bench.chunker.article_by_article import ArticleByArticle
 from qa_bench.types import Article
@@ -12,14 +11,11 @@ from qa_bench.types import Article
 class Whole(ArticleByArticle):
     """One passage an article, its line breaks kept."""
 
-    def __init__(
-        self, skip_titles: Sequence[str] = (), about: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, skip_titles: Sequence[str] = ()) -> None:
         """Check the settings.
 
         Args:
             skip_titles: regular expressions; an article whose title one of them finds is left out.
-            about: for people.
 
         Raises:
             UserError: a pattern does not compile.

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import regex
 
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.types import Article, Passage
 
 
-class ArticleByArticle:
+class ArticleByArticle(Part):
     """Leaves articles out by their title; how the others are cut is its subclass' ``texts``."""
 
     def __init__(self, skip_titles: Sequence[str] = ()) -> None:

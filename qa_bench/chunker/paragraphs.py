@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from qa_bench.chunker.article_by_article import ArticleByArticle, whole_number
 from qa_bench.types import Article
@@ -19,7 +18,6 @@ class Paragraphs(ArticleByArticle):
         self,
         group: int = 0,
         skip_titles: Sequence[str] = (),
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -27,7 +25,6 @@ class Paragraphs(ArticleByArticle):
             group: paragraphs are put together as long as they have no more characters than this,
                 the spaces between them not counted; 0 leaves each by itself.
             skip_titles: regular expressions; an article whose title one of them finds is left out.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range or a pattern does not compile.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from qa_bench.chunker.article_by_article import ArticleByArticle, whole_number
 from qa_bench.chunker.sentence_split import Span
@@ -26,7 +25,6 @@ class Recursive(ArticleByArticle):
         overlap: int = 200,
         separators: Sequence[str] = ("\n\n", "\n", ". ", " ", ""),
         skip_titles: Sequence[str] = (),
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -36,7 +34,6 @@ class Recursive(ArticleByArticle):
             separators: where to cut, the first first; the last may be "", between any two
                 characters. Without it, what has no separator stays whole, however long.
             skip_titles: regular expressions; an article whose title one of them finds is left out.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range or a pattern does not compile.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -32,7 +31,6 @@ class Semantic(ArticleByArticle):
         buffer: int = 0,
         revision: str | None = None,
         skip_titles: Sequence[str] = (),
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings; the model is not loaded yet.
 
@@ -42,7 +40,6 @@ class Semantic(ArticleByArticle):
             buffer: sentences on either side that are embedded with each one.
             revision: commit, tag or branch on the hub; None for the newest.
             skip_titles: regular expressions; an article whose title one of them finds is left out.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range or a pattern does not compile.

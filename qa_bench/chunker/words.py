@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from qa_bench.chunker.article_by_article import ArticleByArticle
 from qa_bench.errors import UserError
@@ -25,7 +25,6 @@ class Words(ArticleByArticle):
         short: Literal["keep", "drop"] = "keep",
         title_line: bool = False,
         skip_titles: Sequence[str] = (),
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -39,7 +38,6 @@ class Words(ArticleByArticle):
             title_line: put the title before an article's text unless it is its first line already
                 (the extractor behind DPR's passages wrote it there).
             skip_titles: regular expressions; an article whose title one of them finds is left out.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range or a pattern does not compile.

@@ -89,8 +89,7 @@ def _train(dataset: str, config: Any) -> Sequence[Question]:
     except HydraException:
         raise UserError(f"no dataset={dataset} to take a train split from") from None
     whole.paths = config.paths
-    dataset_part = make("dataset", whole.dataset).made
-    if hasattr(dataset_part, "file"):
-        dataset_part.file()  # raises where it is missing: to look back downloads nothing
+    dataset_part = make("dataset", whole.dataset)
+    dataset_part.file()  # raises where it is missing: to look back downloads nothing
     questions: Sequence[Question] = dataset_part.questions().questions
     return questions

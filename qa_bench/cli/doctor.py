@@ -71,9 +71,9 @@ def _official_files() -> Iterator[tuple[str, Callable[[], object]]]:
         for name, _ in choices("dataset"):
             config = compose("config", [f"dataset={name}"])
             if "splits" in config.dataset:
-                yield f"{name} test", make("dataset", config.dataset).made.file
+                yield f"{name} test", make("dataset", config.dataset).file
         config = compose("config", ["corpus=psgs_w100"])
-        yield "psgs_w100", make("corpus", config.corpus).made.files
+        yield "psgs_w100", make("corpus", config.corpus).files
 
 
 def doctor() -> int:

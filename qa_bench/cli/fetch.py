@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.fetch.sources import GROUPS, Wanted, source, table, wanted, wanted_by
+from qa_bench.fetch.sources import GROUPS, Wanted, source, table, wanted
 from qa_bench.net.policy import offline
 
 HELP = """\
@@ -52,7 +52,7 @@ def fetch(words: Sequence[str]) -> int:
     forbidden = [offline()]
 
     def collect(line: Any, config: Any) -> None:
-        asked = [thing for group in groups for thing in wanted_by(getattr(line, group).made)]
+        asked = [thing for group in groups for thing in getattr(line, group).wanted()]
         for name in sources:
             entry = source(name)
             asked.append(wanted(entry, Path(config.paths.raw) / entry.file, name))

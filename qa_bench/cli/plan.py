@@ -49,7 +49,7 @@ def plan(line: Line) -> str:
     rows += [_row(step, wide) for step in steps]
     return "\n".join(
         [
-            f"{line.corpus.made.name}: about {passages:,.0f} passages; {line.questions.name}: "
+            f"{line.corpus.name}: about {passages:,.0f} passages; {line.questions.name}: "
             f"{questions:,} questions; depth {depth}",
             *rows,
             _row(Step("all", total, sum(known), _free(free, total)), wide, at_least),
@@ -71,7 +71,7 @@ def _steps(
     retrieval: Retrieval, passages: float, questions: int, depth: int, runtime: Runtime
 ) -> list[Step]:
     """A retriever's own stages after those of its parts."""
-    made = retrieval.part.made
+    made = retrieval.part
     composite = isinstance(made, Composite)
     deep = max(depth, made.parts_depth) if composite else depth
     steps = [
@@ -103,13 +103,13 @@ def _after_search(line: Line, questions: int) -> tuple[list[Step], int]:
     """Reranking and reading, where they are chosen, and how many hits a question are left."""
     steps, hits, runtime = [], line.depth, line.context.runtime
     if line.reranker is not None:
-        made = line.reranker.made
+        made = line.reranker
         looked_at = min(hits, made.depth)
         hits = min(looked_at, made.keep or looked_at)
         step = _on_hits("rerank", made, questions, looked_at, runtime)
         steps.append(step._replace(disk=step.disk + questions * hits * _RERANKED_HIT_BYTES))
     if line.reader is not None:
-        made = line.reader.made
+        made = line.reader
         step = _on_hits("read", made, questions, min(hits, made.depth), runtime)
         steps.append(step._replace(disk=step.disk + questions * _ANSWER_BYTES))
     return steps, hits
@@ -127,9 +127,9 @@ def _run_bytes(questions: int, depth: int) -> float:
 
 def _passages(line: Line) -> float:
     """How many passages the corpus' files will yield, or how many it is published to have."""
-    published = line.corpus.about.get("passages")
+    published = line.corpus.about.passages
     try:
-        files = line.corpus.made.files()
+        files = line.corpus.files()
     except UserError:
         if published is None:
             raise

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
-from qa_bench.parts import Part, make
+from qa_bench.parts import make
+from qa_bench.protocols import Learner
 from qa_bench.stages.train import train as train_stage
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _settings(given: dict[str, Any]) -> Settings:
     return Settings(**{field.name: given[field.name] for field in fields(Settings)})
 
 
-def _reader(config: Any, base: str | None) -> Part[Any]:
+def _reader(config: Any, base: str | None) -> Any:
     """The chosen reader around the model that is trained further.
 
     Raises:
@@ -93,6 +94,6 @@ def _reader(config: Any, base: str | None) -> Part[Any]:
     if "model" in node:
         node.model = base or node.model or DEFAULT_BASE
     reader = make("reader", node)
-    if not hasattr(reader.made, "train"):
-        raise UserError(f"{reader.config['_target_']} is not trained: take reader=extractive")
+    if not isinstance(reader, Learner):
+        raise UserError(f"{reader.identity['part']} is not trained: take reader=extractive")
     return reader

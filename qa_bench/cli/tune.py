@@ -71,11 +71,11 @@ def _measure(line: Line, config: Any, fusion: Any, part: str) -> Callable[[float
     fusable, _ = line.retrieval.to_fuse(line.depth)
     hits = open_hits(fusable, line.passages, questions)
     qids = [question.qid for question in questions]
-    metrics = [make("metric", node).made for node in config.metrics.values()]
+    metrics = [make("metric", node) for node in config.metrics.values()]
 
     def measure(weight: float) -> float:
         node = OmegaConf.merge(fusion, {"weights": {part: weight}})
-        run = hits.ranked(make("fusion", node).made.fuse(hits), line.depth, qids, passages)
+        run = hits.ranked(make("fusion", node).fuse(hits), line.depth, qids, passages)
         evidence = Evidence(questions, config.mode, run, passages, None, line.depth, part)
         values: dict[str, Any] = {}
         for metric in metrics:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.fetch.sources import Wanted, get_or_explain, wanted
 from qa_bench.fetch.sources import source as entry_of
+from qa_bench.parts import Part
 
 Paths = str | Sequence[str] | None
 
@@ -31,16 +31,15 @@ def input_files(paths: Paths) -> list[Path]:
     return files
 
 
-class FileCorpus:
+class FileCorpus(Part):
     """The settings of a corpus in files; what it holds and how it is read is its subclass'."""
 
-    labels: tuple[str, ...] = ("name", "path", "source", "raw")
+    labels = frozenset({"name", "path", "source", "raw"})
 
     def __init__(
         self,
         name: str,
         path: Paths,
-        about: Mapping[str, Any] | None = None,
         source: str | None = None,
         raw: str | None = None,
     ) -> None:
@@ -49,7 +48,6 @@ class FileCorpus:
         Args:
             name: what the corpus is called.
             path: a file, a glob, or a list of them; None for the official file, if it has one.
-            about: for people.
             source: the entry of ``fetch/sources.yaml`` that is the official file.
             raw: where official files lie.
         """

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from qa_bench.errors import UserError
 from qa_bench.fetch.hub import HubSplit
 from qa_bench.fetch.sources import Wanted
 from qa_bench.formats.lines import text_field
+from qa_bench.parts import Part
 from qa_bench.types import Article
 
 
-class HubCorpus:
+class HubCorpus(Part):
     """Reads one split of a set through ``datasets``: from the hub's cache, else streamed.
 
     What identifies it is the note of its files, which names the commit: a chunked corpus is found
     again without the hub.
     """
 
-    labels = ("name", "path", "config", "split", "revision", "folder")
+    labels = frozenset({"name", "path", "config", "split", "revision", "folder"})
 
     def __init__(
         self,
@@ -32,7 +33,6 @@ class HubCorpus:
         unit: Literal["article", "passage"] = "article",
         columns: Mapping[str, str] | None = None,
         folder: str = ".",
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Keep the settings; nothing is read yet.
 
@@ -45,7 +45,6 @@ class HubCorpus:
             unit: "article", or "passage" for rows that no chunker shall cut.
             columns: the names of the columns ``id``, ``title`` and ``text``.
             folder: where it is noted what files a split is made of.
-            about: for people.
 
         Raises:
             UserError: an unknown unit or column.

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ class WikipediaDump(FileCorpus):
     """The articles of a dump: pages of namespace 0, without redirects and disambiguation pages."""
 
     unit: Literal["article"] = "article"
-    labels = (*FileCorpus.labels, "processes")
+    labels = FileCorpus.labels | {"processes"}
 
     def __init__(
         self,
@@ -48,7 +48,6 @@ class WikipediaDump(FileCorpus):
         tables: str = "drop",
         on_error: str = "stop",
         processes: int = 0,
-        about: Mapping[str, Any] | None = None,
         **official: Any,
     ) -> None:
         """Check the settings; nothing is read yet.
@@ -65,13 +64,12 @@ class WikipediaDump(FileCorpus):
             on_error: what becomes of pages and pieces that cannot be read: ``stop`` there, or
                 ``skip`` and count them.
             processes: how many extract side by side; 0 means one a core.
-            about: for people.
             official: see ``FileCorpus``.
 
         Raises:
             UserError: a setting is none of its values.
         """
-        super().__init__(name, path, about, **official)
+        super().__init__(name, path, **official)
         keep = {"links": links, "sections": sections, "lists": lists, "tables": tables}
         for setting, value in keep.items():
             _check(setting, value, ("drop", "keep"))

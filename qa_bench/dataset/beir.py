@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from qa_bench.dataset.limit import checked, limited
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.beir import inside, qrels_file, read_qrels, read_queries
+from qa_bench.parts import Part
 from qa_bench.types import Qrels, Question, QuestionSet
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def judged_digest(questions: Iterable[Question], qrels: Qrels) -> str:
     return state.hexdigest()
 
 
-class BeirSplit:
+class BeirSplit(Part):
     """The questions of one split: those of queries.jsonl that have a judgement in it."""
 
     def __init__(
@@ -35,7 +35,6 @@ class BeirSplit:
         split: str = "test",
         path: str | None = None,
         limit: int | None = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Keep the settings; nothing is read yet.
 
@@ -44,7 +43,6 @@ class BeirSplit:
             split: which judgements, ``qrels/<split>.tsv``.
             path: the folder.
             limit: at most so many questions, spread evenly over the set.
-            about: for people.
 
         Raises:
             UserError: a limit below 1.

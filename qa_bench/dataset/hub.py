@@ -31,7 +31,6 @@ class HubQuestions(QuestionFile):
         folder: str = ".",
         dpr_apostrophes: bool = False,
         limit: int | None = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Keep the settings; nothing is read yet.
 
@@ -48,7 +47,6 @@ class HubQuestions(QuestionFile):
             folder: where it is noted what files a split is made of.
             dpr_apostrophes: replace curly apostrophes in questions, as DPR does.
             limit: at most so many questions, spread evenly over the set.
-            about: for people.
 
         Raises:
             UserError: an unknown match or column, or a limit below 1.

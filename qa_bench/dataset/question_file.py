@@ -16,6 +16,7 @@ from qa_bench.dataset.limit import checked, limited
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.sources import Wanted, get_or_explain, source, wanted
 from qa_bench.formats.qa import READERS, read_questions
+from qa_bench.parts import Part
 from qa_bench.text import straight_apostrophes
 from qa_bench.types import Match, Question, QuestionSet
 
@@ -30,7 +31,7 @@ def content_digest(questions: tuple[Question, ...]) -> str:
     return state.hexdigest()
 
 
-class QuestionFile:
+class QuestionFile(Part):
     """Reads one split of a question set and compares it with what was published."""
 
     def __init__(
@@ -43,7 +44,6 @@ class QuestionFile:
         splits: Mapping[str, Mapping[str, Any]] | None = None,
         dpr_apostrophes: bool = False,
         limit: int | None = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Keep the settings; nothing is read yet.
 
@@ -58,7 +58,6 @@ class QuestionFile:
                 from, or ``url``, where people find it; a split may have its own ``folder``.
             dpr_apostrophes: replace curly apostrophes in questions, as DPR does.
             limit: at most so many questions, spread evenly over the set.
-            about: sources, licence and citation, for people.
 
         Raises:
             UserError: an unknown match, or a limit below 1.

@@ -12,12 +12,13 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.expander.searches import checked_model, checked_prompt, replies_to
+from qa_bench.parts import Part
 from qa_bench.prompts import filled
 from qa_bench.protocols import LanguageModel
 from qa_bench.types import QuestionSet, Runtime, Search
 
 
-class Gar:
+class Gar(Part):
     """One search a prompt, with its reply after the question."""
 
     def __init__(
@@ -25,7 +26,6 @@ class Gar:
         lm: LanguageModel,
         prompts: Mapping[str, str],
         fusion: Any = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -33,7 +33,6 @@ class Gar:
             lm: the language model.
             prompts: templates with {question}, by what they ask for.
             fusion: makes one run of those of the searches.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.

@@ -6,16 +6,14 @@ search vector is the mean of the question's and of n generated passages'; n = 8,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from qa_bench.expander.searches import checked_count, checked_model, checked_prompt, replies_to
+from qa_bench.parts import Part
 from qa_bench.prompts import filled
 from qa_bench.protocols import LanguageModel
 from qa_bench.types import QuestionSet, Runtime, Search
 
 
-class Hyde:
+class Hyde(Part):
     """One search, with the generated passages beside the question."""
 
     averages = True
@@ -25,7 +23,6 @@ class Hyde:
         lm: LanguageModel,
         prompt: str,
         count: int = 8,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -33,7 +30,6 @@ class Hyde:
             lm: the language model, which draws: at temperature 0 all passages are the same.
             prompt: template with {question}.
             count: passages a question.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.

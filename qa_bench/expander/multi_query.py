@@ -8,10 +8,10 @@ by their ranks.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from qa_bench.expander.searches import checked_count, checked_model, checked_prompt, replies_to
+from qa_bench.parts import Part
 from qa_bench.prompts import filled
 from qa_bench.protocols import LanguageModel
 from qa_bench.types import QuestionSet, Runtime, Search
@@ -19,7 +19,7 @@ from qa_bench.types import QuestionSet, Runtime, Search
 _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):]|[-*•])\s+")
 
 
-class MultiQuery:
+class MultiQuery(Part):
     """One search with the questions, and one a wording; the model draws each by itself."""
 
     def __init__(
@@ -28,7 +28,6 @@ class MultiQuery:
         prompt: str,
         count: int = 3,
         fusion: Any = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -37,7 +36,6 @@ class MultiQuery:
             prompt: template with {question}, which asks for one other wording.
             count: wordings a question.
             fusion: makes one run of those of the searches.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.

@@ -222,15 +222,9 @@ def table(things: Iterable[Wanted]) -> str:
 GROUPS = ("dataset", "corpus")
 
 
-def wanted_by(part: Any) -> list[Wanted]:
-    """What a part reads and can be downloaded; nothing for one that does not tell."""
-    told: list[Wanted] = part.wanted() if hasattr(part, "wanted") else []
-    return told
-
-
 def list_missing(line: Any) -> None:
     """Print everything that a line's dataset and corpus miss, at once."""
-    asked = [thing for group in GROUPS for thing in wanted_by(getattr(line, group).made)]
+    asked = [thing for group in GROUPS for thing in getattr(line, group).wanted()]
     missing = [thing for thing in asked if thing.found is None]
     if missing:
         print(table(missing), file=sys.stderr)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from qa_bench.fusion.normalise import Normaliser
 from qa_bench.fusion.weights import Weights
+from qa_bench.parts import Part
 from qa_bench.store.hits import Hits
 
 
-class CombMnz:
+class CombMnz(Part):
     """CombSUM · number of parts that found the passage, whatever their weights and scores.
 
     Source: Fox and Shaw 1994, Combination of Multiple Searches (TREC-2), who multiply by the number
@@ -26,14 +26,12 @@ class CombMnz:
         self,
         weights: Mapping[str, float] | None = None,
         normalize: str = "min_max",
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
         Args:
             weights: part: weight; 1 for a part that is not there.
             normalize: none, min_max, z_score or pyserini, over a part's hits of a question.
-            about: for people.
 
         Raises:
             UserError: a setting is not what it must be.

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.fusion.normalise import Normaliser
 from qa_bench.fusion.weights import Weights
+from qa_bench.parts import Part
 from qa_bench.store.hits import Hits
 
 
-class Interpolation:
+class Interpolation(Part):
     """Sum over the parts of weight · score, a stand-in for a score that is missing.
 
     ``minimum`` takes the least score of that part's list for the question (0 if it is empty):
@@ -32,7 +32,6 @@ class Interpolation:
         weights: Mapping[str, float] | None = None,
         missing: str = "minimum",
         normalize: str = "none",
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -40,7 +39,6 @@ class Interpolation:
             weights: part: weight; 1 for a part that is not there.
             missing: minimum or zero, both after normalisation.
             normalize: none, min_max, z_score or pyserini, over a part's hits of a question.
-            about: for people.
 
         Raises:
             UserError: a setting is not what it must be.

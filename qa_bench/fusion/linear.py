@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.fusion.normalise import Normaliser
 from qa_bench.fusion.weights import Weights
+from qa_bench.parts import Part
 from qa_bench.store.hits import Hits
 
 
-class Linear:
+class Linear(Part):
     """Sum over the parts of weight · score, every part's score known for every hit.
 
     Source: Karpukhin et al. 2020, Dense Passage Retrieval (EMNLP), section 5.1: BM25(q, p) + 1.1 ·
@@ -26,14 +26,12 @@ class Linear:
         self,
         weights: Mapping[str, float] | None = None,
         normalize: str = "none",
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
         Args:
             weights: part: weight; 1 for a part that is not there.
             normalize: none, min_max, z_score or pyserini, over all hits of a question.
-            about: for people.
 
         Raises:
             UserError: a setting is not what it must be.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.fusion.weights import Weights, is_finite
+from qa_bench.parts import Part
 from qa_bench.store.hits import Hits
 
 
-class ReciprocalRank:
+class ReciprocalRank(Part):
     """Sum over the parts that found it of weight / (k + rank).
 
     Source: Cormack, Clarke and Büttcher 2009, Reciprocal Rank Fusion outperforms Condorcet and
@@ -25,14 +25,12 @@ class ReciprocalRank:
         self,
         k: float = 60,
         weights: Mapping[str, float] | None = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
         Args:
             k: how little the first ranks stand out, >= 0.
             weights: part: weight; 1 for a part that is not there.
-            about: for people.
 
         Raises:
             UserError: a setting is not what it must be.

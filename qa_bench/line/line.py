@@ -23,7 +23,7 @@ from qa_bench.errors import UserError
 from qa_bench.formats.qa import read_predictions
 from qa_bench.line.retrieval import Retrieval
 from qa_bench.metric.matching import get_mode
-from qa_bench.parts import Part, make
+from qa_bench.parts import make
 from qa_bench.report.record import Record, save
 from qa_bench.stages.ceiling import CEILING_FILE, ceiling
 from qa_bench.stages.chunk import chunk
@@ -63,16 +63,16 @@ class Line:
             raise UserError(f"runtime: {error}") from None
         self.context = Context(Path(config.paths.cache), runtime)
 
-    def _part(self, group: str) -> Part[Any]:
+    def _part(self, group: str) -> Any:
         return make(group, self._config[group])
 
     @cached_property
-    def dataset(self) -> Part[Any]:
+    def dataset(self) -> Any:
         """The question set's part."""
         return self._part("dataset")
 
     @cached_property
-    def corpus(self) -> Part[Any]:
+    def corpus(self) -> Any:
         """The corpus' part."""
         return self._part("corpus")
 
@@ -84,7 +84,7 @@ class Line:
     @cached_property
     def questions(self) -> QuestionSet:
         """The questions."""
-        questions: QuestionSet = self.dataset.made.questions()
+        questions: QuestionSet = self.dataset.questions()
         return questions
 
     @cached_property
@@ -114,7 +114,7 @@ class Line:
         return self._searched[0]
 
     @cached_property
-    def expander(self) -> Part[Any] | None:
+    def expander(self) -> Any | None:
         """The expander, where one is chosen."""
         return self._chosen("expander")
 
@@ -123,14 +123,12 @@ class Line:
         """The run, and the seconds of searching; with an expander, of all its searches."""
         if self.expander is None:
             return self.retrieval.run(self.depth), self.retrieval.seconds(self.depth)
-        if getattr(self.expander.made, "averages", False):
+        if self.expander.averages:
             self._need_averages()  # before it asks a language model
         node = self._config.retriever
         searches = {
             label: Retrieval(self, node, "retriever", self._asked_with(search))
-            for label, search in self.expander.made.expand(
-                self.questions, self.context.runtime
-            ).items()
+            for label, search in self.expander.expand(self.questions, self.context.runtime).items()
         }
         runs = {label: search.run(self.depth) for label, search in searches.items()}
         seconds = sum(search.seconds(self.depth) for search in searches.values())
@@ -155,17 +153,17 @@ class Line:
                 "this expander averages vectors: choose a bi-encoder, such as retriever=minilm"
             )
 
-    def _chosen(self, group: str) -> Part[Any] | None:
+    def _chosen(self, group: str) -> Any | None:
         """The part of a group that has a choice without any: ``none``."""
         return self._part(group) if "_target_" in self._config[group] else None
 
     @cached_property
-    def reranker(self) -> Part[Any] | None:
+    def reranker(self) -> Any | None:
         """The reranker, where one is chosen."""
         return self._chosen("reranker")
 
     @cached_property
-    def reader(self) -> Part[Any] | None:
+    def reader(self) -> Any | None:
         """The reader, where one is chosen."""
         return self._chosen("reader")
 
@@ -174,7 +172,7 @@ class Line:
         """Run → the run a reader is given: reranked, where a reranker is chosen."""
         if self.reranker is None:
             return self.run
-        keep = self.reranker.made.keep or self.depth
+        keep = self.reranker.keep or self.depth
         common = (self.run, self.run_passages, self.questions, self.reranker)
         return rerank(*common, self._slug, min(self.depth, keep), self.context)
 
@@ -208,8 +206,8 @@ class Line:
         answers = self.answers
         searched = self.depth if ours else None
         if self.reranker is not None:
-            deepest = self.reranker.made.keep or self.reranker.made.depth
-            searched = min(deepest, self.reranker.made.depth, self.depth)
+            deepest = self.reranker.keep or self.reranker.depth
+            searched = min(deepest, self.reranker.depth, self.depth)
         return score(
             *common,
             run=self.ranked,
@@ -219,7 +217,7 @@ class Line:
             else None,
             depth=searched,
             source="run" if ours else str(self._config.run),
-            read=self.reader.made.depth if self.reader else None,
+            read=self.reader.depth if self.reader else None,
         )
 
     @cached_property
@@ -263,25 +261,25 @@ class Line:
         return record
 
     def _corpus_label(self) -> str:
-        corpus = self.corpus.made
+        corpus = self.corpus
         return (
             corpus.name if corpus.unit == "passage" else f"{corpus.name}/{self._choices['chunker']}"
         )
 
     def _is_published_corpus(self) -> bool:
-        published = self.corpus.about.get("passages")
+        published = self.corpus.about.passages
         return published is not None and published == self.passages.manifest["counts"]["passages"]
 
     def _published_as(self) -> list[str]:
         """The published systems whose settings and matching rules are those of this one."""
         retriever = self.retrieval.part
-        settings = retriever.about.get("published_with", {})
+        settings = retriever.about.published_with
         alone = self.expander is None and self.reranker is None
         same = alone and all(
-            _at(retriever.config, name) == value for name, value in settings.items()
+            _at(retriever.identity, name) == value for name, value in settings.items()
         )
         comparable = same and self._config.mode in ("dpr", "pyserini")
-        return list(retriever.about.get("published", [])) if comparable else []
+        return list(retriever.about.published) if comparable else []
 
     def _costs(self) -> dict[str, float]:
         indexes, seconds = self.indexes, self._searched[1]
@@ -318,7 +316,7 @@ class Line:
 
     def _notes(self, counts: dict[str, Any], used_corpus: bool) -> list[str]:
         notes = [self.questions.remark] if self.questions.remark else []
-        if used_corpus and (note := self.corpus.about.get("note")):
+        if used_corpus and (note := self.corpus.about.note):
             notes.append(note)
         if bad := counts["degenerate_answers"]:
             notes.append(

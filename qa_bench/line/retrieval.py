@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
-from qa_bench.parts import Part, make
+from qa_bench.parts import make
 from qa_bench.protocols import Composite
 from qa_bench.stages.fuse import Found, Fusable, complete, fuse, open_hits
 from qa_bench.stages.index import Parts, index
@@ -32,7 +32,7 @@ class Retrieval:
             questions: what to search with; None for the line's.
         """
         self._line, self._node, self._given = line, node, questions
-        self.part: Part[Any] = make("retriever", node)
+        self.part: Any = make("retriever", node)
         self._name = line.choice(place)
         self.parts = {
             label: Retrieval(line, inner, f"{place}.parts.{label}", questions)
@@ -47,11 +47,11 @@ class Retrieval:
 
     def averages(self) -> bool:
         """Whether it can search with passages beside a question."""
-        return getattr(self.part.made, "averages", False)
+        return bool(self.part.averages)
 
     @property
     def _composite(self) -> bool:
-        return isinstance(self.part.made, Composite)
+        return isinstance(self.part, Composite)
 
     @cached_property
     def _indexed_parts(self) -> Parts:
@@ -111,7 +111,7 @@ class Retrieval:
 
     def to_fuse(self, depth: int) -> tuple[Fusable, float]:
         """What a composite's fusion wants of its parts, and the seconds it took."""
-        line, made = self._line, self.part.made
+        line, made = self._line, self.part
         deep = max(depth, made.parts_depth)
         runs = {label: inner.run(deep) for label, inner in self.parts.items()}
         seconds = sum(inner.seconds(deep) for inner in self.parts.values())
@@ -140,7 +140,7 @@ class Retrieval:
 
     def kept_of_base(self, depth: int) -> dict[str, float]:
         """Which share of its base's hits an approximate search found; empty for any other."""
-        if not getattr(self.part.made, "approximate", False):
+        if not self.part.approximate:
             return {}
         line = self._line
         (base,) = self.parts.values()

@@ -11,18 +11,19 @@ from qa_bench.errors import UserError
 from qa_bench.lm.cache import kept_or_asked
 from qa_bench.lm.weights import Weights
 from qa_bench.models.decoding import written
+from qa_bench.parts import Part
 from qa_bench.runtime.estimates import model_step
 from qa_bench.types import Reply, Request, Runtime, Step
 
 
-class Local:
+class Local(Part):
     """Decodes greedily, or draws with a seed; prompts of like length together.
 
     A draw depends on seed, prompt and how manieth draw it is, not on what else is in the batch.
     Padding may round the last digits of logits differently, and with that a greedy reply may turn.
     """
 
-    labels = ("sha256", "cache")
+    labels = frozenset({"sha256", "cache"})
     depends = ("transformers",)
 
     def __init__(
@@ -39,7 +40,6 @@ class Local:
         stop: Sequence[str] | None = None,
         sha256: Mapping[str, str] | None = None,
         cache: str | None = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings; nothing is loaded yet.
 
@@ -56,7 +56,6 @@ class Local:
             stop: strings that end a reply.
             sha256: see ``Weights``.
             cache: file of replies; None to keep none.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.
@@ -72,7 +71,6 @@ class Local:
         self._temperature, self._top_p, self._seed = temperature, top_p, seed
         self._stop = [text for text in stop or () if text]
         self._cache = Path(cache) if cache else None
-        self._about = dict(about or {})
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
@@ -82,7 +80,7 @@ class Local:
         """From ``about.parameters``, with the longest replies there can be."""
         return model_step(
             "generate",
-            self._about,
+            self.about,
             self._weights.precision,
             prompts * tokens,
             runtime,

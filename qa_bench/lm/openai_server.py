@@ -22,6 +22,7 @@ from qa_bench import __version__
 from qa_bench.errors import UserError
 from qa_bench.lm.cache import kept_or_asked
 from qa_bench.net.connection import Address, Connection, Pace, retry_after
+from qa_bench.parts import Part
 from qa_bench.types import Reply, Request, Runtime
 
 log = logging.getLogger(__name__)
@@ -34,15 +35,19 @@ _THIS_PROMPT = {400, 413, 422}
 _LONGEST_PAUSE_S = 120.0
 
 
-class OpenAIServer:
+class OpenAIServer(Part):
     """Asks many prompts at once; retries what may pass; keeps every reply.
 
     The key is read from the environment when it is needed and goes into nothing but the request's
     header.
     """
 
-    labels = ("key_from", "concurrency", "requests_per_minute", "timeout_s", "tries", "backoff_s",
-              "cache")  # fmt: skip
+    labels = frozenset(
+        {
+            *("key_from", "concurrency", "requests_per_minute", "timeout_s", "tries", "backoff_s"),
+            "cache",
+        }
+    )
 
     def __init__(
         self,
@@ -63,7 +68,6 @@ class OpenAIServer:
         tries: int = 5,
         backoff_s: float = 1,
         cache: str | None = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings; nothing is asked yet.
 
@@ -85,7 +89,6 @@ class OpenAIServer:
             tries: requests for one prompt before it counts as failed.
             backoff_s: pause after the first try in seconds; doubled after each.
             cache: file of replies; None to keep none.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.

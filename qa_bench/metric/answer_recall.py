@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
+from qa_bench.parts import Part
 
 
-class AnswerRecall:
+class AnswerRecall(Part):
     """DPR's top-k retrieval accuracy (Karpukhin et al. 2020, section 5), for any list of k."""
 
-    def __init__(
-        self, k: Sequence[int] = (1, 5, 20, 100), about: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, k: Sequence[int] = (1, 5, 20, 100)) -> None:
         """Check the cut-offs.
 
         Raises:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from qa_bench.metric.evidence import Evidence
+from qa_bench.parts import Part
 
 
-class ExactMatch:
+class ExactMatch(Part):
     """1 where the prediction is one of the answers after SQuAD normalisation, or matches a pattern.
 
     A question without a prediction counts as wrong.
     """
 
-    def __init__(self, about: Mapping[str, Any] | None = None) -> None:
+    def __init__(self) -> None:
         """No settings."""
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:

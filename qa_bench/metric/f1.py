@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from qa_bench.metric.evidence import Evidence
 from qa_bench.metric.matching import f1_score
+from qa_bench.parts import Part
 
 
-class TokenF1:
+class TokenF1(Part):
     """Best token overlap with an answer (SQuAD 1.1). Patterns have no tokens: no regex sets.
 
     A question without a prediction counts 0.
     """
 
-    def __init__(self, about: Mapping[str, Any] | None = None) -> None:
+    def __init__(self) -> None:
         """No settings."""
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from qa_bench.metric.evidence import Evidence
+from qa_bench.parts import Part
 
 
-class ReciprocalRank:
+class ReciprocalRank(Part):
     """1 / rank of the first passage that holds an answer, 0 where none does (Voorhees 1999)."""
 
-    def __init__(self, about: Mapping[str, Any] | None = None) -> None:
+    def __init__(self) -> None:
         """No settings."""
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:

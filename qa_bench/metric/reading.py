@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from qa_bench.metric.evidence import Evidence
+from qa_bench.parts import Part
 
 
-class Reading:
+class Reading(Part):
     """Whose fault a wrong answer is, and which right one the passages do not explain.
 
     Retrieved is a question with an answer in one of the passages its reader looks at, read one that
     is answered right.
     """
 
-    def __init__(self, about: Mapping[str, Any] | None = None) -> None:
+    def __init__(self) -> None:
         """No settings."""
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
+from qa_bench.parts import Part
 
 _MEASURE = re.compile(r"(?P<name>[A-Za-z]\w*)(?P<settings>\([^()]*\))?(@(?P<cut>[1-9]\d*))?")
 _OUR_NAMES = {"nDCG": "ndcg", "R": "recall", "AP": "map", "RR": "mrr", "P": "precision"}
 
 
-class Relevance:
+class Relevance(Part):
     """Measures of ir_measures, computed by trec_eval's code through pytrec_eval.
 
     A passage that nobody judged counts as not relevant. So does one with a grade below 1. Relevant
@@ -29,7 +29,6 @@ class Relevance:
     def __init__(
         self,
         measures: Sequence[str] = ("nDCG@10", "R@20", "R@100", "AP", "RR"),
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check how the measures are written; whether ir_measures knows them shows when scoring.
 

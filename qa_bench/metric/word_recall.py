@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
+from qa_bench.parts import Part
 
 
-class WordRecall:
+class WordRecall(Part):
     """The share of questions whose answer is found before so many words are read.
 
     Passages are read whole, best first, so a passage that begins within the budget and ends beyond
@@ -19,9 +19,7 @@ class WordRecall:
     k = n / w; unlike that, it compares chunkers whose passages differ in length.
     """
 
-    def __init__(
-        self, words: Sequence[int] = (500, 1000, 2000, 5000), about: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, words: Sequence[int] = (500, 1000, 2000, 5000)) -> None:
         """Check the budgets.
 
         Raises:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from qa_bench.errors import UserError
 from qa_bench.lm.weights import Weights
 from qa_bench.models.decoding import batches, generated, padded, working
+from qa_bench.parts import Part
 from qa_bench.prompts import filled
 from qa_bench.runtime.devices import devices
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
     import torch
 
 
-class FusionInDecoder:
+class FusionInDecoder(Part):
     """Reads any T5 checkpoint; one that was trained for it answers well.
 
     A passage's states do not depend on what it is batched with, as padding is masked and then left
     out: the decoder sees the passages' own tokens only.
     """
 
-    labels = ("sha256",)
+    labels = frozenset({"sha256"})
     depends = ("transformers",)
 
     def __init__(
@@ -44,7 +45,6 @@ class FusionInDecoder:
         max_length: int = 250,
         max_tokens: int = 50,
         sha256: Mapping[str, str] | None = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings; nothing is loaded yet.
 
@@ -57,7 +57,6 @@ class FusionInDecoder:
             max_length: tokens it is cut to, the end token among them.
             max_tokens: longest answer in tokens.
             sha256: see ``Weights``.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.
@@ -74,7 +73,6 @@ class FusionInDecoder:
             raise UserError("reader.passage needs {question} and {text} in it")
         self.depth = depth
         self._passage, self._max_length, self._max_tokens = passage, max_length, max_tokens
-        self._about = dict(about or {})
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
@@ -85,7 +83,7 @@ class FusionInDecoder:
         each = min(self._max_length, PASSAGE_TOKENS + QUESTION_TOKENS + text_tokens(self._passage))
         return model_step(
             "read",
-            self._about,
+            self.about,
             self._weights.precision,
             questions * hits * each / 2,
             runtime,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.prompts import Passages, asking_step, filled
 from qa_bench.protocols import LanguageModel
 from qa_bench.runtime.estimates import prompt_tokens
@@ -22,7 +21,7 @@ _LABELLED = re.compile(r"[\W_]*(?:final |short )?answer\s*[*_]*:", re.IGNORECASE
 _AROUND = " \t\"'`“”‘’«»*_"
 
 
-class Generative:
+class Generative(Part):
     """Fills a prompt with the question and its best passages; the reply's short answer is taken.
 
     Every prompt of the set goes to the language model in one batch.
@@ -37,7 +36,6 @@ class Generative:
         depth: int = 5,
         words: int | None = None,
         short: bool = True,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -49,7 +47,6 @@ class Generative:
             depth: passages a question it is given; 0 for none: the model answers by heart.
             words: of a passage's text that it is given; None for all.
             short: take the short answer out of the reply, see ``short_answer``.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.
@@ -73,7 +70,7 @@ class Generative:
 
     def sources(self) -> dict[str, str]:
         """Identity of the language model, where it can be told."""
-        told: dict[str, str] = getattr(self._lm, "sources", dict)()
+        told: dict[str, str] = self._lm.sources()
         return told
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from qa_bench.errors import UserError
 from qa_bench.metric.matching import answer_test, get_mode
+from qa_bench.parts import Part
 from qa_bench.store.ranked import Ranked
 from qa_bench.text import nfd
 from qa_bench.types import Runtime, Step
@@ -15,7 +15,7 @@ _PASSAGES_PER_S = 10_000
 """Measured on passages of 100 words."""
 
 
-class Oracle:
+class Oracle(Part):
     """Answers with a gold answer where one of the passages holds one, else not at all.
 
     Its EM is ``answer_recall`` at its depth: what a perfect reader could reach on this run. Where
@@ -24,15 +24,12 @@ class Oracle:
 
     sees_answers = True
 
-    def __init__(
-        self, depth: int = 100, mode: str = "dpr", about: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, depth: int = 100, mode: str = "dpr") -> None:
         """Check the settings.
 
         Args:
             depth: passages a question it looks at.
             mode: whose rules say that a passage holds an answer, see ``has_answer``.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.

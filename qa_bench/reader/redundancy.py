@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import regex
 
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.runtime.progress import progress
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime, Step
@@ -103,7 +104,7 @@ _PASSAGES_PER_S = 2_200
 """Measured on passages of 100 words."""
 
 
-class Redundancy:
+class Redundancy(Part):
     """Answers with the n-gram that the passages repeat most near the question's words.
 
     A passage gives each of its n-grams a vote of s² / (rank + ``damping``), where s is the share of
@@ -119,7 +120,6 @@ class Redundancy:
         depth: int = 50,
         words: int = 4,
         damping: float = 10.0,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -127,7 +127,6 @@ class Redundancy:
             depth: passages a question it looks at.
             words: longest n-gram.
             damping: the larger, the more alike the passages' votes.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.reranker.hits import (
     check_depths,
     check_number,
@@ -23,7 +24,7 @@ from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime, Step
 
 
-class CrossEncoder:
+class CrossEncoder(Part):
     """A score for every (question, passage) pair, from a model that sees both at once.
 
     Pairs of all questions are scored together, sorted by length; each passage is tokenised once.
@@ -32,7 +33,7 @@ class CrossEncoder:
     Wang et al. 2019 (Multi-passage BERT: 100 hits in, 30 out).
     """
 
-    labels = ("sha256",)
+    labels = frozenset({"sha256"})
 
     def __init__(
         self,
@@ -51,7 +52,6 @@ class CrossEncoder:
         depth: int = 100,
         keep: int | None = None,
         sha256: Mapping[str, str] | None = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -73,7 +73,6 @@ class CrossEncoder:
             depth: how many hits of a question are looked at.
             keep: how many of them stay; None for as many as the run shall have.
             sha256: file of the model to the hash it must have.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.
@@ -92,7 +91,6 @@ class CrossEncoder:
                 raise UserError(f"reranker.{name}: a whole number >= 0, got '{whole}'")
         self._label, self._activation, self._overlap = label, activation, overlap
         self._threshold, self._interpolate = threshold, interpolate
-        self._about = dict(about or {})
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
@@ -102,7 +100,7 @@ class CrossEncoder:
         """From ``about.parameters``."""
         pair = PASSAGE_TOKENS + QUESTION_TOKENS + self._said()
         tokens = questions * hits * min(pair, self._source.max_length or pair)
-        return model_step("rerank", self._about, self._source.precision, tokens, runtime)
+        return model_step("rerank", self.about, self._source.precision, tokens, runtime)
 
     def _said(self) -> float:
         """Tokens of the template's own text."""

@@ -8,12 +8,12 @@ reply is repaired.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.prompts import Passages, asking_step, filled
 from qa_bench.protocols import LanguageModel
 from qa_bench.runtime.estimates import prompt_tokens
@@ -21,7 +21,7 @@ from qa_bench.store.ranked import Ranked
 from qa_bench.types import Reply, Runtime, Step
 
 
-class ListwiseReranker:
+class ListwiseReranker(Part):
     """Asks for the order of a window of passages, all questions at once, window after window.
 
     A hit's score is how many hits of its question stand below it.
@@ -42,7 +42,6 @@ class ListwiseReranker:
         window: int = 20,
         step: int = 10,
         words: int | None = 300,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -56,7 +55,6 @@ class ListwiseReranker:
             window: passages in one prompt.
             step: by how many the next window is nearer to the first hit.
             words: of a passage that the model is given; None for all.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.
@@ -80,7 +78,7 @@ class ListwiseReranker:
 
     def sources(self) -> dict[str, str]:
         """Identity of the language model, where it can be told."""
-        told: dict[str, str] = getattr(self._lm, "sources", dict)()
+        told: dict[str, str] = self._lm.sources()
         return told
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:

@@ -13,6 +13,7 @@ from qa_bench.models.loading import decoder_start, language_model
 from qa_bench.models.pairs import tokenised
 from qa_bench.models.rows import scored
 from qa_bench.models.source import Source
+from qa_bench.parts import Part
 from qa_bench.reranker.hits import (
     check_depths,
     check_number,
@@ -27,7 +28,7 @@ from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime, Step
 
 
-class UPR:
+class UPR(Part):
     """The mean of log P(question token | prompt with the passage, question tokens before it).
 
     A decoder reads prompt and question in one row; of an encoder-decoder (T0, T5) the encoder
@@ -36,7 +37,7 @@ class UPR:
     Source: Sachan et al. 2022, Improving Passage Retrieval with Zero-Shot Question Generation.
     """
 
-    labels = ("sha256",)
+    labels = frozenset({"sha256"})
 
     def __init__(
         self,
@@ -53,7 +54,6 @@ class UPR:
         depth: int = 100,
         keep: int | None = None,
         sha256: Mapping[str, str] | None = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -72,7 +72,6 @@ class UPR:
             depth: how many hits of a question are looked at.
             keep: how many of them stay; None for as many as the run shall have.
             sha256: file of the model to the hash it must have.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.
@@ -86,7 +85,6 @@ class UPR:
         self._source = source_of(model, revision, max_length, precision, trust_remote_code, sha256)
         self._title = "none" if title is None else str(title)
         self._before, self._after, self._end_token = before or "", after or "", bool(end_token)
-        self._about = dict(about or {})
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
@@ -96,7 +94,7 @@ class UPR:
         """From ``about.parameters``, as if all read all; the two halves of a T5 take less."""
         row = PASSAGE_TOKENS + QUESTION_TOKENS + text_tokens(self._before, self._after)
         tokens = questions * hits * min(row, self._source.max_length or row)
-        return model_step("rerank", self._about, self._source.precision, tokens, runtime)
+        return model_step("rerank", self.about, self._source.precision, tokens, runtime)
 
     def rerank(self, ranked: Ranked, runtime: Runtime) -> np.ndarray:
         """The mean log probability of every hit's question, float32 (hits,); natural logarithm.

@@ -6,7 +6,7 @@ Everything is Anserini's, as pyserini's ``LuceneSearcher`` uses it after ``set_r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.retriever.bm25.java import java_errors
 from qa_bench.retriever.bm25.pairs import Feedback, score_pairs
 from qa_bench.retriever.bm25.part import Bm25
@@ -35,7 +36,7 @@ class SearchFeedback(Feedback, Protocol):
         ...
 
 
-class Rm3:
+class Rm3(Part):
     """RM3: the question's words mixed with a relevance model of the first hits.
 
     A term's weight in the model is the sum over the hits of its share of the hit's ``terms`` most
@@ -77,7 +78,7 @@ class Rm3:
         )
 
 
-class Rocchio:
+class Rocchio(Part):
     """Rocchio: the question's vector, moved towards the mean of the first hits' vectors.
 
     Vectors are of term counts, of length 1: alpha times the question's and beta times the mean,
@@ -148,14 +149,11 @@ class Bm25Feedback(Bm25):
     bytes_per_passage = 470
     search_effort = 3.0
 
-    def __init__(
-        self, feedback: SearchFeedback, about: Mapping[str, Any] | None = None, **settings: Any
-    ) -> None:
+    def __init__(self, feedback: SearchFeedback, **settings: Any) -> None:
         """Check the settings.
 
         Args:
             feedback: what makes the second query.
-            about: for people.
             settings: those of ``Bm25``.
 
         Raises:

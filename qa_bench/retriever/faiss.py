@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import DataError, UserError
+from qa_bench.parts import Part
 from qa_bench.protocols import Indexed
 from qa_bench.retriever.vectors.similarity import pair_scores
 from qa_bench.retriever.vectors.stored import Vectors
@@ -22,7 +23,7 @@ _QUESTIONS_AT_ONCE = 512
 _ADDED_PER_S, _SEARCHED_PER_S = 1500, 1000
 
 
-class Faiss:
+class Faiss(Part):
     """A faiss index by factory string over the encoded passages of ``parts.base``.
 
     For those who serve or compare approximate search; ``dense`` itself searches exactly. The table
@@ -43,7 +44,6 @@ class Faiss:
         train: int = 100_000,
         rescore: int = 0,
         seed: int = 0,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -54,7 +54,6 @@ class Faiss:
             train: passages sampled to train on, for those that learn.
             rescore: score this many times the depth again with the exact vectors; 0 for none.
             seed: of the sample.
-            about: for people.
 
         Raises:
             UserError: no base, or it has no vectors.
@@ -69,7 +68,7 @@ class Faiss:
 
     def search_sources(self) -> dict[str, str]:
         """What the base's search reads: its question model."""
-        sources: dict[str, str] = getattr(self._base, "search_sources", dict)()
+        sources: dict[str, str] = self._base.search_sources()
         return sources
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime, base: Indexed) -> int:

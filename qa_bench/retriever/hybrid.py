@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.protocols import Fusion, PairScorer
 
 
-class Hybrid:
+class Hybrid(Part):
     """Any number of retrievers and the fusion of their runs.
 
     The line makes each part's run (cached by itself), has missing scores computed where the fusion
@@ -21,7 +22,6 @@ class Hybrid:
         parts: Mapping[str, Any],
         fusion: Fusion,
         parts_depth: int = 1000,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -29,7 +29,6 @@ class Hybrid:
             parts: the retrievers, by the names that the fusion's weights use.
             fusion: how their scores become one.
             parts_depth: depth of the parts' runs, or the run's own where that is deeper.
-            about: for people.
 
         Raises:
             UserError: fewer than two parts, or one that cannot tell scores the fusion wants.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from qa_bench.errors import UserError
+from qa_bench.parts import About
 from qa_bench.runtime.devices import devices
 from qa_bench.types import Runtime, Step
 
@@ -49,7 +46,7 @@ def prompt_tokens(template: str, passages: int, words: int | None) -> float:
 
 def model_step(
     name: str,
-    about: Mapping[str, Any],
+    about: About,
     precision: str,
     tokens: float,
     runtime: Runtime,
@@ -64,20 +61,12 @@ def model_step(
         tokens: that it reads in all.
         runtime: the devices.
         written: tokens that it writes in all.
-
-    Raises:
-        UserError: a size is no number.
     """
-    if about.get("parameters") is None:
+    if about.parameters is None:
         return Step(name, 0, None, "set about.parameters")
-    try:
-        parameters, dimension = float(about["parameters"]), int(about.get("dimension") or 0)
-    except (TypeError, ValueError):
-        raise UserError(
-            f"{name}: about.parameters and about.dimension are numbers, such as 110e6 and 768"
-        ) from None
-    seconds = (tokens + _WRITTEN * written) / token_rate(parameters, dimension, runtime)
-    return Step(name, 0, seconds, model_memory(parameters, precision))
+    rate = token_rate(about.parameters, about.dimension or 0, runtime)
+    seconds = (tokens + _WRITTEN * written) / rate
+    return Step(name, 0, seconds, model_memory(about.parameters, precision))
 
 
 SEARCH_RATE = 5e11

@@ -15,7 +15,6 @@ from qa_bench.engine.context import Context
 from qa_bench.engine.shards import Shards
 from qa_bench.engine.stage import run_stage
 from qa_bench.errors import DataError
-from qa_bench.parts import Part
 from qa_bench.protocols import Chunker, Corpus
 from qa_bench.runtime.progress import progress
 from qa_bench.stages.chunk_processes import chunk_in_processes
@@ -27,13 +26,13 @@ SHARD_PASSAGES = 100_000
 """A shard ends with the first article that brings it to so many passages."""
 
 
-def chunk(corpus: Part[Corpus], chunker: Part[Chunker], context: Context) -> Folder:
+def chunk(corpus: Corpus, chunker: Chunker, context: Context) -> Folder:
     """The corpus as passages, ``pid`` "1", "2", … in corpus order unless it came with its own.
 
     Raises:
         DataError: anything wrong in the corpus' files, an id twice, or no passage at all.
     """
-    source = corpus.made
+    source = corpus
     whole = source.unit == "passage"
     files = source.files()
 
@@ -45,7 +44,7 @@ def chunk(corpus: Part[Corpus], chunker: Part[Chunker], context: Context) -> Fol
             articles = unique.checked(source.articles(), bar)
             for _ in islice(articles, sum(note["articles"] for note in notes)):
                 pass  # chunked before a kill
-            groups = _as_they_are(articles) if whole else _cut(chunker.made, articles, context)
+            groups = _as_they_are(articles) if whole else _cut(chunker, articles, context)
             while (first := next(groups, None)) is not None:
                 note: dict[str, int] = {}
                 with shards.write(len(notes), note) as path:
@@ -62,16 +61,16 @@ def chunk(corpus: Part[Corpus], chunker: Part[Chunker], context: Context) -> Fol
                 files[0],
             )
         describe_passages(folder, [shards.data(n) for n in range(len(notes))])
-        return totals | getattr(source, "counts", dict)()
+        return totals | source.counts()
 
     return run_stage(
         "chunk",
         version=VERSION,
         slug=source.name,
-        config={"corpus": corpus.config, "chunker": None if whole else chunker.config},
+        config={"corpus": corpus.identity, "chunker": None if whole else chunker.identity},
         inputs={
             **{f"file{n}": digest for n, digest in enumerate(context.digests.of(files))},
-            **({} if whole else getattr(chunker.made, "sources", dict)()),
+            **({} if whole else chunker.sources()),
         },
         build=build,
         **context.common,
@@ -82,9 +81,9 @@ def _cut(
     chunker: Chunker, articles: Iterator[Article], context: Context
 ) -> Iterator[list[Passage]]:
     """The passages of each article, made in the way that suits the chunker."""
-    if (chunk_on := getattr(chunker, "chunk_on", None)) is not None:
-        return iter(chunk_on(articles, context.runtime))
-    if getattr(chunker, "costly", False):
+    if (passages := chunker.chunk_on(articles, context.runtime)) is not None:
+        return passages
+    if chunker.costly:
         return chunk_in_processes(chunker, articles, context.runtime.workers)
     return iter(chunker.chunk(articles))
 

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import run_stage
-from qa_bench.parts import Part
 from qa_bench.protocols import Fusion, PairScorer
 from qa_bench.stages.index import Parts, indexed
 from qa_bench.stages.search import asked
@@ -33,7 +32,7 @@ class Found:
 
     run: Folder
     index: Folder
-    retriever: Part[Any]
+    retriever: Any
     parts: Parts
 
 
@@ -57,9 +56,9 @@ def complete(
         columns = {"asked": hits.asked.astype(np.int32), "row": hits.rows}
         scored = 0
         for label, part in found.items():
-            scorer: PairScorer = part.retriever.made
+            scorer: PairScorer = part.retriever
             scores = hits.scores[label]
-            missing = np.isnan(scores) | getattr(scorer, "approximate", False)
+            missing = np.isnan(scores) | scorer.approximate
             scores[missing] = scorer.score(
                 part.index.path,
                 collection,
@@ -80,7 +79,7 @@ def complete(
         "complete",
         version=VERSION,
         slug=f"{questions.name}-{questions.split}-{name}",
-        config={"parts": {label: part.retriever.config for label, part in found.items()}},
+        config={"parts": {label: part.retriever.identity for label, part in found.items()}},
         inputs={
             "questions": asked(questions),
             **{f"run.{label}": part.run.key for label, part in found.items()},
@@ -113,7 +112,7 @@ def fuse(
     fusable: Fusable,
     passages: Folder,
     questions: QuestionSet,
-    fusion: Part[Fusion],
+    fusion: Fusion,
     name: str,
     depth: int,
     context: Context,
@@ -124,7 +123,7 @@ def fuse(
         clock = time.perf_counter()
         hits = open_hits(fusable, passages, questions)
         qids = [question.qid for question in questions]
-        run = hits.ranked(fusion.made.fuse(hits), depth, qids, open_passages(passages.path))
+        run = hits.ranked(fusion.fuse(hits), depth, qids, open_passages(passages.path))
         write_run(folder / RUN_FILE, run)
         seconds = round(time.perf_counter() - clock, 3)
         return {"questions": len(questions), "hits": len(run), "seconds": seconds}
@@ -133,7 +132,7 @@ def fuse(
         "fuse",
         version=VERSION,
         slug=f"{questions.name}-{questions.split}-{name}",
-        config={"fusion": fusion.config, "depth": depth},
+        config={"fusion": fusion.identity, "depth": depth},
         inputs={
             "passages": passages.key,
             "questions": asked(questions),

@@ -13,7 +13,6 @@ from qa_bench.engine.context import Context
 from qa_bench.engine.digests import digest
 from qa_bench.engine.files import write_whole
 from qa_bench.engine.stage import run_stage
-from qa_bench.parts import Part
 from qa_bench.protocols import Reader
 from qa_bench.store.passages import open_passages
 from qa_bench.store.ranked import Ranked
@@ -31,7 +30,7 @@ def read(
     run: Folder,
     passages: Folder,
     questions: QuestionSet,
-    reader: Part[Reader],
+    reader: Reader,
     name: str,
     context: Context,
 ) -> Folder:
@@ -44,8 +43,8 @@ def read(
     def build(folder: Path) -> dict[str, Any]:
         clock = time.perf_counter()
         hits = read_run(run.path / RUN_FILE)
-        ranked = Ranked.of(hits, open_passages(passages.path), questions, reader.made.depth)
-        answers = reader.made.read(ranked, context.runtime)
+        ranked = Ranked.of(hits, open_passages(passages.path), questions, reader.depth)
+        answers = reader.read(ranked, context.runtime)
         seconds = round(time.perf_counter() - clock, 3)
         failed: dict[int, str] = getattr(answers, "failed", {})
         rows = [
@@ -69,14 +68,14 @@ def read(
             "read",
             version=VERSION,
             slug=f"{questions.name}-{questions.split}-{name}",
-            config={"reader": reader.config},
+            config={"reader": reader.identity},
             inputs={
                 "run": run.key,
                 "passages": passages.key,
                 "questions": digest(
                     [[q.qid, q.text, *_seen(reader, q.answers)] for q in questions]
                 ),
-                **getattr(reader.made, "sources", dict)(),
+                **reader.sources(),
             },
             build=build,
             **context.common,
@@ -122,6 +121,6 @@ def _tell_failed(folder: Folder) -> None:
     )
 
 
-def _seen(reader: Part[Reader], answers: tuple[str, ...]) -> tuple[str, ...]:
+def _seen(reader: Reader, answers: tuple[str, ...]) -> tuple[str, ...]:
     """Gold answers, for the one reader that looks at them."""
-    return answers if getattr(reader.made, "sees_answers", False) else ()
+    return answers if reader.sees_answers else ()

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import run_stage
 from qa_bench.errors import UserError
-from qa_bench.parts import Part
 from qa_bench.protocols import Reranker
 from qa_bench.stages.search import asked
 from qa_bench.store.passages import open_passages
@@ -29,7 +28,7 @@ def rerank(
     run: Folder,
     passages: Folder,
     questions: QuestionSet,
-    reranker: Part[Reranker],
+    reranker: Reranker,
     name: str,
     depth: int,
     context: Context,
@@ -45,10 +44,8 @@ def rerank(
     def build(folder: Path) -> dict[str, Any]:
         clock = time.perf_counter()
         collection = open_passages(passages.path)
-        ranked = Ranked.of(
-            read_run(run.path / RUN_FILE), collection, questions, reranker.made.depth
-        )
-        scores = reranker.made.rerank(ranked, context.runtime).astype(np.float32)
+        ranked = Ranked.of(read_run(run.path / RUN_FILE), collection, questions, reranker.depth)
+        scores = reranker.rerank(ranked, context.runtime).astype(np.float32)
         if np.isnan(scores).any():
             bad = questions.questions[int(ranked.asked[np.isnan(scores).argmax()])].qid
             raise UserError(f"the reranker gave a passage of question '{bad}' no number")
@@ -76,12 +73,12 @@ def rerank(
         "rerank",
         version=VERSION,
         slug=f"{questions.name}-{questions.split}-{name}",
-        config={"reranker": reranker.config, "depth": depth},
+        config={"reranker": reranker.identity, "depth": depth},
         inputs={
             "run": run.key,
             "passages": passages.key,
             "questions": asked(questions),
-            **getattr(reranker.made, "sources", dict)(),
+            **reranker.sources(),
         },
         build=build,
         **context.common,

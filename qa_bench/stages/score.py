@@ -15,7 +15,6 @@ from qa_bench.engine.stage import run_stage
 from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
 from qa_bench.metric.matching import degenerate
-from qa_bench.parts import Part
 from qa_bench.protocols import Metric
 from qa_bench.store.columns import write_columns
 from qa_bench.store.passages import Passages, open_passages
@@ -28,7 +27,7 @@ SCORES_FILE = "scores.parquet"
 
 def score(
     questions: QuestionSet,
-    metrics: Mapping[str, Part[Metric]],
+    metrics: Mapping[str, Metric],
     mode: str,
     name: str,
     context: Context,
@@ -68,7 +67,7 @@ def score(
             columns["first_rank"] = evidence.first_ranks
         values: dict[str, Any] = {}
         for metric in metrics.values():
-            values |= metric.made.score(evidence)
+            values |= metric.score(evidence)
         if not values:
             given = "a run" if run else "predictions"
             wanted = "answers" if questions.qrels is None else "relevance judgements"
@@ -104,7 +103,7 @@ def score(
             "mode": mode,
             "depth": depth,
             **({"read": read} if read is not None else {}),
-            "metrics": {label: metric.config for label, metric in metrics.items()},
+            "metrics": {label: metric.identity for label, metric in metrics.items()},
         },
         inputs=inputs,
         build=build,

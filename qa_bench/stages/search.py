@@ -9,7 +9,6 @@ from typing import Any
 from qa_bench.engine.context import Context
 from qa_bench.engine.digests import digest
 from qa_bench.engine.stage import run_stage
-from qa_bench.parts import Part
 from qa_bench.protocols import Retriever
 from qa_bench.stages.index import Parts, indexed
 from qa_bench.store.passages import open_passages
@@ -23,7 +22,7 @@ def search(
     index: Folder,
     passages: Folder,
     questions: QuestionSet,
-    retriever: Part[Retriever],
+    retriever: Retriever,
     name: str,
     depth: int,
     context: Context,
@@ -33,7 +32,7 @@ def search(
 
     def build(folder: Path) -> dict[str, Any]:
         clock = time.perf_counter()
-        run = retriever.made.search(
+        run = retriever.search(
             index.path,
             open_passages(passages.path),
             questions,
@@ -49,11 +48,11 @@ def search(
         "search",
         version=VERSION,
         slug=f"{questions.name}-{questions.split}-{name}",
-        config={"retriever": retriever.config, "depth": depth},
+        config={"retriever": retriever.identity, "depth": depth},
         inputs={
             "index": index.key,
             "questions": asked(questions),
-            **getattr(retriever.made, "search_sources", dict)(),
+            **retriever.search_sources(),
         },
         build=build,
         **context.common,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qa_bench.engine.stage import run_stage
-from qa_bench.parts import Part
 from qa_bench.types import Folder
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ VERSION = 2
 
 
 def train(
-    line: Line, reader: Part[Any], settings: Settings, files: dict[str, Path], examples: int | None
+    line: Line, reader: Any, settings: Settings, files: dict[str, Path], examples: int | None
 ) -> Folder:
     """The stage: a model trained on the lessons of ``files``, of which ``articles`` has none."""
     from qa_bench.reader.extractive.lessons import lessons
@@ -36,14 +35,14 @@ def train(
         if examples is not None and examples < len(found):
             drawn = np.random.default_rng(settings.seed).choice(len(found), examples, replace=False)
             found = [found[place] for place in drawn.tolist()]
-        return {**counts, **reader.made.train(found, settings, folder, context.runtime)}
+        return {**counts, **reader.train(found, settings, folder, context.runtime)}
 
     return run_stage(
         "train",
         version=VERSION,
         slug=f"{files['data'].name.partition('.')[0]}-{settings.objective}",
         config={
-            "reader": _of_sequences(reader.config),
+            "reader": _of_sequences(reader.identity),
             "train": {
                 **{k: v for k, v in asdict(settings).items() if k != "checkpoint"},
                 "examples": examples,
@@ -51,7 +50,7 @@ def train(
         },
         inputs={
             **dict(zip(files, context.digests.of(list(files.values())), strict=True)),
-            **getattr(reader.made, "sources", dict)(),
+            **reader.sources(),
         },
         build=build,
         **context.common,

@@ -185,8 +185,8 @@ def gold_paragraphs(line: Line, config: Any) -> Golds:
 
 def _question_file(line: Line) -> Path | None:
     """The file the questions come from, where the dataset is one."""
-    file = getattr(line.dataset.made, "file", None)
-    return None if file is None else file()
+    file: Path | None = line.dataset.file()
+    return file
 
 
 def _ids(questions: QuestionSet) -> Callable[[int], str]:

@@ -11,11 +11,11 @@ from conf_names import NEEDED
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from qa_bench.parts import Part, make
+from qa_bench.parts import make
 from qa_bench.paths import CONF, register_resolvers
 
 Compose = Callable[..., Any]
-Make = Callable[..., Part[Any]]
+Make = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def node(composed: Compose) -> Compose:
 def part(node: Compose) -> Make:
     """``part("chunker", "words", "chunker.size=5")``: one part, with changes."""
 
-    def made(group: str, name: str, *changes: str) -> Part[Any]:
+    def made(group: str, name: str, *changes: str) -> Any:
         return make(group, node(group, name, *changes))
 
     return made

@@ -43,7 +43,7 @@ def drops_short(chosen: Any) -> bool:
 
 
 def test_one_list_an_article(chosen: Any) -> None:
-    groups = list(chosen.made.chunk(iter(ARTICLES)))
+    groups = list(chosen.chunk(iter(ARTICLES)))
     assert len(groups) == len(ARTICLES)
     for article, group in zip(ARTICLES, groups, strict=True):
         assert isinstance(group, list)
@@ -55,26 +55,26 @@ def test_one_list_an_article(chosen: Any) -> None:
 
 
 def test_no_article_no_passage(chosen: Any) -> None:
-    assert list(chosen.made.chunk([])) == []
-    assert list(chosen.made.chunk([EMPTY, BLANK])) == [[], []]
+    assert list(chosen.chunk([])) == []
+    assert list(chosen.chunk([EMPTY, BLANK])) == [[], []]
 
 
 def test_same_passages_every_time(chosen: Any, part: Make, request: Any) -> None:
-    once = list(chosen.made.chunk(ARTICLES))
-    assert list(chosen.made.chunk(iter(ARTICLES))) == once
+    once = list(chosen.chunk(ARTICLES))
+    assert list(chosen.chunk(iter(ARTICLES))) == once
     name = request.node.callspec.params["chosen"]
-    assert list(part("chunker", name).made.chunk(ARTICLES)) == once
+    assert list(part("chunker", name).chunk(ARTICLES)) == once
 
 
 def test_articles_do_not_touch_each_other(chosen: Any) -> None:
-    together = list(chosen.made.chunk(ARTICLES))
-    apart = [next(iter(chosen.made.chunk([article]))) for article in ARTICLES]
+    together = list(chosen.chunk(ARTICLES))
+    apart = [next(iter(chosen.chunk([article]))) for article in ARTICLES]
     assert together == apart
 
 
 def test_no_text_is_lost(chosen: Any) -> None:
     kept = [LONG, ROUND, ACCENTS] if drops_short(chosen) else [LONG, ROUND, SHORT, ACCENTS]
-    for article, group in zip(kept, chosen.made.chunk(kept), strict=True):
+    for article, group in zip(kept, chosen.chunk(kept), strict=True):
         found = [word for passage in group for word in passage.text.split()]
         assert set(article.text.split()) <= set(found), article.title
         first_places = [found.index(word) for word in dict.fromkeys(article.text.split())]
@@ -83,7 +83,7 @@ def test_no_text_is_lost(chosen: Any) -> None:
 
 
 def test_short_articles(chosen: Any) -> None:
-    (group,) = chosen.made.chunk([SHORT])
+    (group,) = chosen.chunk([SHORT])
     if drops_short(chosen):
         assert group == []
     else:
@@ -94,7 +94,7 @@ def test_passages_are_about_as_long_as_they_should_be(chosen: Any) -> None:
     size = chosen.config.get("size")
     if size is None:
         pytest.skip("this chunker does not count words")
-    for group in chosen.made.chunk([LONG, ROUND]):
+    for group in chosen.chunk([LONG, ROUND]):
         lengths = [len(passage.text.split()) for passage in group]
         assert set(lengths[:-1]) == {size}
         assert 0 < lengths[-1] <= size
@@ -111,7 +111,7 @@ def test_streams(chosen: Any) -> None:
             taken.append(number)
             yield Article(str(number), f"Article {number}", words(300, number))
 
-    groups = chosen.made.chunk(endless())
+    groups = chosen.chunk(endless())
     for number in range(20):
         assert next(groups)
         assert len(taken) <= number + 2
@@ -120,6 +120,6 @@ def test_streams(chosen: Any) -> None:
 def test_skipped_titles(chosen: Any) -> None:
     skipped = ["Mercury (disambiguation)", "List of rivers", "Index of plants", "Outline of art"]
     articles = [Article(str(n), title, LONG.text) for n, title in enumerate(skipped)]
-    groups = list(chosen.made.chunk(articles))
+    groups = list(chosen.chunk(articles))
     assert [bool(group) for group in groups] == [not chosen.config.get("skip_titles")] * 4
-    assert all(chosen.made.chunk([Article("9", "Listing of rivers", LONG.text)]))
+    assert all(chosen.chunk([Article("9", "Listing of rivers", LONG.text)]))

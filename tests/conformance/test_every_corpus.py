@@ -79,7 +79,7 @@ def reader(name: str, part: Make) -> Callable[..., Any]:
     def made(*paths: Path) -> Any:
         listed = ",".join(f'"{path}"' for path in paths)
         value = f"[{listed}]" if len(paths) > 1 else f'"{paths[0]}"'
-        return part("corpus", name, f"corpus.path={value}").made
+        return part("corpus", name, f"corpus.path={value}")
 
     return made
 
@@ -87,7 +87,7 @@ def reader(name: str, part: Make) -> Callable[..., Any]:
 @pytest.fixture
 def written(name: str, part: Make, tmp_path: Path) -> Callable[..., tuple[Path, list[int]]]:
     """``written(articles, stem, compression)``: such a file, and its articles' last lines."""
-    target = part("corpus", name).config["_target_"]
+    target = part("corpus", name).identity["_target_"]
     if target in NOT_IN_FILES:
         pytest.skip("read from the hub: tests/integration/test_fetch_hub.py")
     suffix, write, lines = WRITERS[target]
@@ -103,7 +103,7 @@ def written(name: str, part: Make, tmp_path: Path) -> Callable[..., tuple[Path, 
 
 
 def test_attributes(name: str, part: Make) -> None:
-    corpus = part("corpus", name).made
+    corpus = part("corpus", name)
     assert corpus.name == name
     assert corpus.unit in ("article", "passage")
 
@@ -138,7 +138,7 @@ def test_missing_files(name: str, reader: Any, written: Any, tmp_path: Path, par
         with pytest.raises(UserError, match=r"corpus\.path: no such file: .*none"):
             reader(*paths).files()
     with pytest.raises(UserError, match=r"corpus\.path="):
-        part("corpus", name, "corpus.path=null").made.files()
+        part("corpus", name, "corpus.path=null").files()
 
 
 def test_making_reads_nothing(reader: Any, tmp_path: Path) -> None:

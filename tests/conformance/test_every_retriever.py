@@ -90,7 +90,7 @@ class Subject:
     def __init__(self, name: str, node: Any, passages: Folder, cache: Path) -> None:
         self.name, self._node, self._passages, self._cache = name, node, passages, cache
         retrieval = self._retrieval(ask(), cache, RUNTIME)
-        self.made = retrieval.part.made
+        self = retrieval.part
         self.indexes = retrieval.indexes()
 
     def _retrieval(self, questions: QuestionSet, cache: Path, runtime: Runtime) -> Retrieval:
@@ -281,7 +281,7 @@ def test_questions_do_not_touch_each_other(indexed: Subject) -> None:
 
 
 def test_more_questions_than_a_batch(indexed: Subject) -> None:
-    count = 120 if isinstance(indexed.made, Composite) else 1300
+    count = 120 if isinstance(indexed, Composite) else 1300
     distinct = ("zanzibar", "herons", "nothing")
     found = by_question(indexed.run(*(distinct[n % 3] for n in range(count)), depth=2), count)
     assert {hits[0][0] for hits in found[0::3]} == {"p30"}
@@ -310,7 +310,7 @@ def test_more_ties_than_the_rounding_has_room_for(part: Make, tmp_path: Path) ->
     Anserini rounds to 1e-4 and lowers tied scores by 1e-6 each; more than a hundred of them must
     not run into the next score.
     """
-    made = part("retriever", "bm25", "retriever.k1=0.0001", "retriever.b=1").made
+    made = part("retriever", "bm25", "retriever.k1=0.0001", "retriever.b=1")
     short = [Passage(f"a{n}", "", "alpha beta") for n in range(450)]
     longer = [Passage(f"b{n}", "", "alpha beta gamma delta epsilon zeta") for n in range(450)]
     other = [Passage(f"c{n}", "", "theta iota kappa lambda") for n in range(900)]

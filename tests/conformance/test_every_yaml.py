@@ -63,22 +63,22 @@ def test_defaults(composed: Compose) -> None:
 @every_part
 def test_part(group: str, name: str, part: Make) -> None:
     made = part(group, name)
-    assert isinstance(made.made, PARTS[group])
+    assert isinstance(made, PARTS[group])
     description = made.about["description"]
     assert 10 < len(description) <= 100
     assert "\n" not in description
-    assert made.config["_target_"].startswith(f"qa_bench.{group}.")
-    assert isinstance(made.config["_version_"], int)
+    assert made.identity["part"].startswith(f"{group}/")
+    assert isinstance(made.identity["_version_"], int)
 
 
 @every_part
 def test_identity(group: str, name: str, part: Make) -> None:
     """No label in it, nothing but JSON in it, and the same every time."""
     made = part(group, name)
-    assert "about" not in keys(made.config)
-    assert not set(getattr(made.made, "labels", ())) & set(made.config)
-    assert json.loads(json.dumps(made.config)) == made.config
-    assert part(group, name).config == made.config
+    assert "about" not in keys(made.identity)
+    assert not set(getattr(made, "labels", ())) & set(made.identity)
+    assert json.loads(json.dumps(made.identity)) == made.identity
+    assert part(group, name).identity == made.identity
 
 
 @every_part
@@ -90,26 +90,26 @@ def test_what_is_for_people_changes_no_identity(
     for inner in relabelled.get("parts", {}):
         OmegaConf.update(relabelled, f"parts.{inner}.about.description", "other", force_add=True)
     changed = make(group, relabelled)
-    assert changed.config == part(group, name).config
+    assert changed.identity == part(group, name).identity
     assert changed.about["description"] == "other"
 
 
 def test_labels_change_no_identity(part: Make) -> None:
     for name in names("corpus"):
         moved = part("corpus", name, "corpus.path=x", "corpus.name=y")
-        assert {"path", "name"} <= set(moved.made.labels)
-        assert moved.config == part("corpus", name).config
+        assert {"path", "name"} <= set(moved.labels)
+        assert moved.identity == part("corpus", name).identity
 
 
 def test_packages_that_decide_results_are_in_the_identity(part: Make) -> None:
     for name in names("retriever"):
         made = part("retriever", name)
-        for package in getattr(made.made, "depends", ()):
-            assert made.config[f"_{package}_"] == metadata.version(package)
-    assert part("retriever", "bm25").config["_pyserini_"].startswith("1.")
-    inside = part("retriever", "hybrid_linear").config["parts"]
-    assert inside["bm25"] == part("retriever", "bm25").config
-    assert inside["dense"] == part("retriever", "minilm").config
+        for package in getattr(made, "depends", ()):
+            assert made.identity[f"_{package}_"] == metadata.version(package)
+    assert part("retriever", "bm25").identity["_pyserini_"].startswith("1.")
+    inside = part("retriever", "hybrid_linear").identity["parts"]
+    assert inside["bm25"] == part("retriever", "bm25").identity
+    assert inside["dense"] == part("retriever", "minilm").identity
     assert "sha256" not in inside["dense"]
 
 
@@ -129,7 +129,7 @@ def test_settings_change_the_identity(part: Make) -> None:
         ("retriever", "hybrid_rrf", "fusion@retriever.fusion=combsum"),
         ("dataset", "nq", "dataset.split=dev"),
     ):
-        assert part(group, name, change).config != part(group, name).config
+        assert part(group, name, change).identity != part(group, name).identity
 
 
 @pytest.mark.parametrize("name", names("runtime"))
@@ -155,7 +155,7 @@ def test_sample_experiment(composed: Compose, part: Make) -> None:
 
 @pytest.mark.parametrize("name", ["nq", "triviaqa", "webq", "curatedtrec", "squad"])
 def test_dataset_of_the_sample(name: str, part: Make) -> None:
-    questions = part("dataset", name, "dataset.split=sample").made.questions()
+    questions = part("dataset", name, "dataset.split=sample").questions()
     assert (questions.name, questions.split, len(questions)) == (name, "sample", 36)
     assert questions.match == ("regex" if name == "curatedtrec" else "string")
     assert len({question.qid for question in questions}) == 36
@@ -184,7 +184,7 @@ def test_real_questions_are_the_published_ones(
     name: str, split: str, part: Make, composed: Compose, shared: Any
 ) -> None:
     words = (f"dataset.split={split}", f"paths.raw={shared / 'data'}")
-    questions = part("dataset", name, *words).made.questions()
+    questions = part("dataset", name, *words).questions()
     assert len(questions) == composed(f"dataset={name}").dataset.splits[split].count
     assert questions.published is True
 
@@ -193,22 +193,22 @@ def test_real_questions_are_the_published_ones(
 def test_a_retriever_tells_what_it_searches_with(name: str, part: Make) -> None:
     """What a search reads and an index does not; a hybrid has no index of its own."""
     made = part("retriever", name)
-    if isinstance(made.made, Composite):
-        assert not isinstance(made.made, Retriever)
-        assert len(made.made.parts) >= 2
-        assert isinstance(made.made.fusion, Fusion)
-        if made.made.fusion.true_scores:
-            assert all(isinstance(inner, PairScorer) for inner in made.made.parts.values())
+    if isinstance(made, Composite):
+        assert not isinstance(made, Retriever)
+        assert len(made.parts) >= 2
+        assert isinstance(made.fusion, Fusion)
+        if made.fusion.true_scores:
+            assert all(isinstance(inner, PairScorer) for inner in made.parts.values())
     else:
-        assert made.made.search_only <= set(made.config)
-        assert isinstance(made.made, PairScorer)
+        assert made.search_only <= set(made.identity)
+        assert isinstance(made, PairScorer)
 
 
 @pytest.mark.parametrize("name", names("retriever"))
 def test_a_retriever_tells_what_it_will_take(name: str, part: Make) -> None:
     if ("retriever", name) in NEEDED:
         pytest.skip("a template: its model's size is not known")
-    made = part("retriever", name).made
+    made = part("retriever", name)
     for one in made.parts.values() if isinstance(made, Composite) else (made,):
         few, many = (one.plan(n, 3610, 100, Runtime(device="cpu")) for n in (1e5, 2.1e7))
         assert len(few) == len(many) >= 1

@@ -464,7 +464,7 @@ def measured(job: dict[str, Any], repositories: Path) -> dict[str, Any]:
     node, recipe, runtime = job["node"], job["recipe"], Runtime(threads=1, progress=False)
     told: dict[str, Any] = {}
     if recipe.get("remote_code"):
-        part = make_part("retriever", OmegaConf.create(node)).made
+        part = make_part("retriever", OmegaConf.create(node))
         try:
             part.encode_questions(["who?"], runtime)
             told["refusal"] = None
@@ -472,9 +472,9 @@ def measured(job: dict[str, Any], repositories: Path) -> dict[str, Any]:
             told["refusal"] = str(error)
         node = {**node, "trust_remote_code": True}
     if node["precision"] != "fp32":  # the comparisons below want fp32
-        part = make_part("retriever", OmegaConf.create(node)).made
+        part = make_part("retriever", OmegaConf.create(node))
         told["as_set"] = part.encode_questions(job["questions"], runtime).tolist()
-    part = make_part("retriever", OmegaConf.create({**node, "precision": "fp32"})).made
+    part = make_part("retriever", OmegaConf.create({**node, "precision": "fp32"}))
     folders = {}
     for side in ("question", "passage"):
         name = node[side].get("model") or node["model"]

@@ -283,12 +283,12 @@ def measured(job: dict[str, Any], repositories: Path) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if recipe.get("remote_code"):
         try:
-            make_part("reranker", OmegaConf.create(node)).made.rerank(ranked, runtime)
+            make_part("reranker", OmegaConf.create(node)).rerank(ranked, runtime)
             told["refusal"] = None
         except UserError as error:
             told["refusal"] = str(error)
         node = {**node, "trust_remote_code": True}
-    part = make_part("reranker", OmegaConf.create({**node, "precision": "fp32"})).made
+    part = make_part("reranker", OmegaConf.create({**node, "precision": "fp32"}))
     told["scores"] = part.rerank(ranked, runtime).tolist()
     told["sources"] = part.sources()
     pairs = [

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from qa_bench.chunker.words import Words
 from qa_bench.errors import UserError
 from qa_bench.fusion.rrf import ReciprocalRank
-from qa_bench.parts import make
+from qa_bench.parts import About, Part, make
 from qa_bench.protocols import PARTS
 from qa_bench.retriever.bm25.part import Bm25
 from qa_bench.retriever.hybrid import Hybrid
@@ -18,15 +18,15 @@ WORDS = "qa_bench.chunker.words.Words"
 BM25 = "qa_bench.retriever.bm25.part"
 
 
-class Versioned:
+class Versioned(Part):
     """A part whose code has changed twice and whose results are those of a package."""
 
     version = 3
-    labels = ("name",)
+    labels = frozenset({"name"})
     depends = ("pyarrow", "no-such-package")
 
-    def __init__(self, weights: list[int], name: str, parts: Any, about: dict[str, Any]) -> None:
-        self.weights, self.name, self.parts, self.about = weights, name, parts, about
+    def __init__(self, weights: list[int], name: str, parts: Any) -> None:
+        self.weights, self.name, self.parts = weights, name, parts
 
 
 def node(**settings: Any) -> Any:
@@ -34,47 +34,57 @@ def node(**settings: Any) -> Any:
 
 
 def test_a_part_is_made_with_its_settings():
-    part = make("chunker", node(_target_=WORDS, size=3, stride="${.size}", about={"by": "us"}))
-    assert isinstance(part.made, Words)
-    assert list(part.made.windows(list("abcd"))) == [["a", "b", "c"], ["d"]]
-    assert part.config == {"_target_": WORDS, "size": 3, "stride": 3, "_version_": 1}
-    assert part.about == {"by": "us"}
+    part = make(
+        "chunker", node(_target_=WORDS, size=3, stride="${.size}", about={"citation": "us"})
+    )
+    assert isinstance(part, Words)
+    assert list(part.windows(list("abcd"))) == [["a", "b", "c"], ["d"]]
+    assert part.identity == {"part": "chunker/Words", "size": 3, "stride": 3, "_version_": 1}
+    assert part.about == About(citation="us")
 
 
 def test_labels_stay_out_of_the_identity_and_versions_go_in():
     target = f"{__name__}.Versioned"
-    parts = {"one": {"k1": 1, "name": "kept", "about": "x"}, "two": [{"b": 2, "about": "x"}, 3]}
-    part = make("x", node(_target_=target, weights=[1, 2], name="n", parts=parts, about={"a": [1]}))
-    assert part.config == {
-        "_target_": target,
+    parts = {"one": {"k1": 1, "name": "kept"}, "two": [{"b": 2}, 3]}
+    part = make(
+        "x", node(_target_=target, weights=[1, 2], name="n", parts=parts, about={"passages": 1})
+    )
+    assert part.identity == {
+        "part": target,
         "weights": [1, 2],
         "parts": {"one": {"k1": 1, "name": "kept"}, "two": [{"b": 2}, 3]},
         "_version_": 3,
         "_pyarrow_": metadata.version("pyarrow"),
         "_no-such-package_": None,
     }
-    assert type(part.made.weights) is list
-    assert part.made.name == "n"
-    assert part.about == part.made.about == {"a": [1]}
+    assert type(part.weights) is list
+    assert part.name == "n"
+    assert part.about == About(passages=1)
 
 
 def test_a_part_inside_a_part_is_identified_as_by_itself():
     target = f"{__name__}.Versioned"
-    inner = {"_target_": target, "weights": [3], "name": "left out", "parts": {}, "about": {"a": 1}}
-    listed = {"_target_": WORDS, "size": 3, "stride": 3, "about": {"a": 1}}
+    inner = {
+        "_target_": target,
+        "weights": [3],
+        "name": "left out",
+        "parts": {},
+        "about": {"url": "a"},
+    }
+    listed = {"_target_": WORDS, "size": 3, "stride": 3, "about": {"url": "a"}}
     outer = make(
         "x",
         node(
             _target_=target,
             weights=[listed],
             name="n",
-            parts={"one": inner, "about": "no part"},
+            parts={"one": inner},
             about={},
         ),
     )
-    assert outer.config["parts"] == {
+    assert outer.identity["parts"] == {
         "one": {
-            "_target_": target,
+            "part": target,
             "weights": [3],
             "parts": {},
             "_version_": 3,
@@ -82,12 +92,12 @@ def test_a_part_inside_a_part_is_identified_as_by_itself():
             "_no-such-package_": None,
         }
     }
-    assert outer.config["weights"] == [
-        {"_target_": WORDS, "size": 3, "stride": 3, "_version_": 1},
+    assert outer.identity["weights"] == [
+        {"part": "chunker/Words", "size": 3, "stride": 3, "_version_": 1},
     ]
-    assert isinstance(outer.made.parts["one"], Versioned)
-    assert isinstance(outer.made.weights[0], Words)
-    assert outer.config["parts"]["one"] == make("x", node(**inner)).config
+    assert isinstance(outer.parts["one"], Versioned)
+    assert isinstance(outer.weights[0], Words)
+    assert outer.identity["parts"]["one"] == make("x", node(**inner)).identity
 
 
 def test_what_an_inner_part_refuses_is_told_as_its_own():
@@ -109,8 +119,8 @@ def test_where_a_corpus_lies_is_no_part_of_its_identity():
         make("corpus", node(_target_="qa_bench.corpus.jsonl.JsonlArticles", name=name, path=path))
         for name, path in (("a", "a.jsonl"), ("b", "b.jsonl"))
     ]
-    assert parts[0].config == parts[1].config
-    assert parts[0].made.name == "a"
+    assert parts[0].identity == parts[1].identity
+    assert parts[0].name == "a"
 
 
 @pytest.mark.parametrize(

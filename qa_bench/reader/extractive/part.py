@@ -13,6 +13,7 @@ import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.models.source import Source
+from qa_bench.parts import Part
 from qa_bench.reader.extractive.aggregation import AGGREGATIONS
 from qa_bench.reader.extractive.layout import Layout, Shape, Window, characters
 from qa_bench.reader.extractive.spans import Spans, best_spans, log_total, merged
@@ -56,7 +57,7 @@ class _Hit:
     found: dict[int, Logits] = field(default_factory=dict)
 
 
-class Extractive:
+class Extractive(Part):
     """A model of transformers for question answering, or DPR's reader, over all hits of a question.
 
     The answer is a piece of a passage's text. Hits of all questions are read together, sorted by
@@ -66,7 +67,7 @@ class Extractive:
     (DrQA); Mao et al. 2021 (GAR).
     """
 
-    labels = ("sha256",)
+    labels = frozenset({"sha256"})
 
     def __init__(
         self,
@@ -84,7 +85,6 @@ class Extractive:
         precision: str = "fp32",
         draft: str | None = None,
         sha256: Mapping[str, str] | None = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -104,7 +104,6 @@ class Extractive:
             draft: coarser precision in which all passages are read first; only those that may hold
                 the answer are then read in ``precision``. None: all are.
             sha256: file of the model to the hash it must have.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.
@@ -137,7 +136,6 @@ class Extractive:
         hashes = tuple(sorted(dict(sha256 or {}).items()))
         self._source = Source(model, revision, architecture, precision=precision, sha256=hashes)
         self._draft = replace(self._source, precision=draft) if draft else None
-        self._about = dict(about or {})
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
@@ -154,7 +152,7 @@ class Extractive:
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """From ``about.parameters``; a passage is one sequence."""
         tokens = questions * hits * (PASSAGE_TOKENS + QUESTION_TOKENS)
-        return model_step("read", self._about, self._source.precision, tokens, runtime)
+        return model_step("read", self.about, self._source.precision, tokens, runtime)
 
     def read(self, ranked: Ranked, runtime: Runtime) -> list[str]:
         """The answer of every question; empty where no passage has text.

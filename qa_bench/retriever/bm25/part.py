@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.retriever.bm25.documents import piped_documents, while_running
 from qa_bench.retriever.bm25.java import java_errors, silence, start_jvm
 from qa_bench.retriever.bm25.pairs import score_pairs
@@ -29,7 +30,7 @@ _SEARCHED_PER_S = 5.8e8
 _HITS_PER_S = 3.3e5
 
 
-class Bm25:
+class Bm25(Part):
     """Lucene's BM25 over title and text as one field.
 
     The index is the one Anserini's ``IndexCollection`` makes of the same passages, and scores are
@@ -54,7 +55,6 @@ class Bm25:
         b: float = 0.4,
         stemmer: str = "porter",
         keep_stopwords: bool = False,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings.
 
@@ -63,7 +63,6 @@ class Bm25:
             b: how much length matters, from 0 to 1.
             stemmer: porter, krovetz or none; for passages and questions alike.
             keep_stopwords: index stop words too.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.

@@ -14,6 +14,7 @@ from qa_bench.engine.shards import Shards
 from qa_bench.errors import UserError
 from qa_bench.models.encoder import loaded_encoder
 from qa_bench.models.source import Source, Text
+from qa_bench.parts import Part
 from qa_bench.retriever.vectors.exact import exact_search
 from qa_bench.retriever.vectors.similarity import pair_scores
 from qa_bench.retriever.vectors.stored import (
@@ -41,7 +42,7 @@ _PAIRS = 1 << 16
 _POOLINGS = ("mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens")
 
 
-class Dense:
+class Dense(Part):
     """One encoder for questions and passages (siamese), or one each (asymmetric, as DPR).
 
     Passages are encoded once into memory-mapped vectors; a search passes them all by all questions
@@ -52,7 +53,7 @@ class Dense:
     """
 
     search_only = frozenset({"question"})
-    labels = ("sha256",)
+    labels = frozenset({"sha256"})
     averages = True
     """It can search with passages beside the question."""
 
@@ -75,7 +76,6 @@ class Dense:
         truncate_dim: int | None = None,
         dtype: str = "fp32",
         sha256: Mapping[str, str] | None = None,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the settings; ``question`` and ``passage`` may override those of the model.
 
@@ -98,7 +98,6 @@ class Dense:
             truncate_dim: keep only the first so many dimensions.
             dtype: of the vectors on the disk: fp32, fp16 or int8.
             sha256: see ``Source``.
-            about: for people.
 
         Raises:
             UserError: a setting is out of range.
@@ -124,7 +123,6 @@ class Dense:
             raise UserError(f"retriever.truncate_dim: a whole number >= 1, got '{truncate_dim}'")
         self._layer_norm = layer_norm
         self._similarity, self._truncate_dim, self._dtype = similarity, truncate_dim, dtype
-        self._about = dict(about or {})
 
     @property
     def similarity(self) -> str:
@@ -241,15 +239,14 @@ class Dense:
         Raises:
             UserError: they are not there.
         """
-        if not {"parameters", "dimension"} <= set(self._about):
+        parameters, whole = self.about.parameters, self.about.dimension
+        if parameters is None or whole is None:
             raise UserError(
                 "plan needs the model's size: ++retriever.about.parameters=110e6 "
                 "++retriever.about.dimension=768"
             )
-        given = int(self._about["dimension"])
-        dimension = self._truncate_dim or given
-        parameters = float(self._about["parameters"])
-        rate = token_rate(parameters, given, runtime)
+        dimension = self._truncate_dim or whole
+        rate = token_rate(parameters, whole, runtime)
         vectors = passages * bytes_per_vector(dimension, self._dtype)
         memory = model_memory(parameters, self._passage.precision)
         seconds = questions * QUESTION_TOKENS / rate

@@ -30,7 +30,7 @@ def folder(shared: Path) -> Path:
 @pytest.fixture(scope="module")
 def cut(folder: Path) -> dict[str, list[Passage]]:
     """Passages by article id, cut with the settings of ``chunker=dpr_w100``."""
-    chunker = make("chunker", OmegaConf.load(CONF / "chunker" / "dpr_w100.yaml")).made
+    chunker = make("chunker", OmegaConf.load(CONF / "chunker" / "dpr_w100.yaml"))
     articles = [Article(**row) for row in json_lines(folder / "articles.jsonl.gz")]
     passages = chunker.chunk(articles)
     return {article.id: cut for article, cut in zip(articles, passages, strict=True)}

@@ -92,7 +92,7 @@ def json_lines(path: Path) -> list[dict[str, Any]]:
 def test_the_small_piece(parity: Any, shared: Path) -> None:
     """233 articles, and DPR's rows of their titles that do not come out."""
     folder = shared / "data" / "dpr_chunk_check"
-    chunker = make("chunker", OmegaConf.load(CONF / "chunker" / "dpr_w100.yaml")).made
+    chunker = make("chunker", OmegaConf.load(CONF / "chunker" / "dpr_w100.yaml"))
     articles = [Article(**row) for row in json_lines(folder / "articles.jsonl.gz")]
     cut = {
         one.title: parity.Cut(int(one.id), one.text.split(), [p.text for p in passages])

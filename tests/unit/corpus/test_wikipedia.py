@@ -140,7 +140,7 @@ def test_processes_are_not_in_the_identity() -> None:
     node = {"_target_": "qa_bench.corpus.wikipedia.WikipediaDump", "name": "a", "path": "b"}
 
     def config(**settings: object) -> dict[str, Any]:
-        return make("corpus", OmegaConf.create({**node, **settings})).config
+        return make("corpus", OmegaConf.create({**node, **settings})).identity
 
     assert config(processes=1) == config(processes=8)
     assert config(clean="none") != config(clean="dpr")

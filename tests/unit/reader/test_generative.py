@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from identified import identified
 
 from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
-from qa_bench.parts import Part
 from qa_bench.reader.generative import Generative, short_answer
 from qa_bench.stages.read import read
 from qa_bench.store.passages import describe_passages, write_passages
@@ -130,7 +130,7 @@ def test_the_stage_reads_failed_questions_again(
     given = Folder(folder, "key", {})
 
     def stage(lm: Model) -> Folder:
-        reader = Part(Generative(lm, PROMPT), {"some": "reader"}, {})
+        reader = identified(Generative(lm, PROMPT), some="reader")
         return read(given, given, questions, reader, "system", context)
 
     first = stage(Model(_fails))

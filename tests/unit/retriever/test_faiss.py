@@ -60,11 +60,11 @@ class Built:
         self.folder.mkdir()
         for number, half in enumerate((self.vectors[:250], self.vectors[250:])):
             np.save(self.base.folder / f"vectors-{number:05d}.npy", packed(half, "fp32"))
-        self.made = Faiss(parts={"base": self.base.retriever}, **settings)
-        self.count = self.made.index(passages, self.folder, runtime, base=self.base)
+        self = Faiss(parts={"base": self.base.retriever}, **settings)
+        self.count = self.index(passages, self.folder, runtime, base=self.base)
 
     def run(self, depth: int = DEPTH, runtime: Runtime = ONE, made: Faiss | None = None) -> Run:
-        maker = made or self.made
+        maker = made or self
         return maker.search(self.folder, self.passages, QUESTIONS, depth, runtime, base=self.base)
 
     def true(self, depth: int = DEPTH) -> list[list[tuple[str, float]]]:
@@ -193,9 +193,7 @@ def test_scores_of_pairs_are_the_exact_ones(factory: str, build: Build):
     built = build(factory=factory)
     true = by_pair(built.true(COUNT))
     asked, rows = np.array([0, 0, 3]), np.array([5, 2, 399])
-    scores = built.made.score(
-        built.folder, built.passages, QUESTIONS, asked, rows, ONE, base=built.base
-    )
+    scores = built.score(built.folder, built.passages, QUESTIONS, asked, rows, ONE, base=built.base)
     assert scores.tolist() == [true[0, "6"], true[0, "3"], true[3, "400"]]
 
 

@@ -4,8 +4,10 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from identified import identified
 
 from qa_bench.chunker.sentences import Sentences
 from qa_bench.chunker.words import Words
@@ -13,7 +15,6 @@ from qa_bench.corpus.jsonl import JsonlArticles
 from qa_bench.corpus.psgs_w100 import PsgsW100
 from qa_bench.engine.context import Context
 from qa_bench.errors import DataError
-from qa_bench.parts import Part
 from qa_bench.stages import chunk as module
 from qa_bench.stages import chunk_processes as processes
 from qa_bench.stages.chunk import chunk
@@ -27,12 +28,12 @@ def write_articles(path: Path, *articles: tuple[str, str, str]) -> Path:
     return path
 
 
-def corpus_of(path: Path, cls: type = JsonlArticles) -> Part:
-    return Part(cls("own", str(path)), {"_target_": cls.__name__}, {})
+def corpus_of(path: Path, cls: type = JsonlArticles) -> Any:
+    return identified(cls("own", str(path)), part=cls.__name__)
 
 
-def words(size: int = 2) -> Part[Words]:
-    return Part(Words(size=size), {"size": size}, {})
+def words(size: int = 2) -> Words:
+    return identified(Words(size=size), size=size)
 
 
 def rows(folder: Folder) -> list[tuple[str, str, str]]:
@@ -173,7 +174,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch):
 
 def test_processes_change_no_byte(tmp_path: Path, context: Context, small_batches: None):
     corpus = corpus_of(write_articles(tmp_path / "a.jsonl", *MANY))
-    chunker = Part(Sentences(), {}, {})
+    chunker = identified(Sentences())
     one, three = (chunk(corpus, chunker, with_threads(context, n)) for n in (1, 3))
     assert one.manifest["outputs"] == three.manifest["outputs"]
     assert one.manifest["counts"] == three.manifest["counts"]
@@ -196,7 +197,7 @@ class BreakingLate(Breaking):
 
 def test_a_build_with_processes_goes_on_too(tmp_path: Path, context: Context, small_batches: None):
     path = write_articles(tmp_path / "a.jsonl", *MANY)
-    corpus, chunker = corpus_of(path, BreakingLate), Part(Sentences(), {}, {})
+    corpus, chunker = corpus_of(path, BreakingLate), identified(Sentences())
     parallel = with_threads(context, 2)
     with pytest.raises(DataError, match="broken"):
         chunk(corpus, chunker, parallel)
@@ -245,10 +246,10 @@ class Sourced(Words):
 
 
 def test_what_a_chunker_reads_is_an_input(articles: Path, context: Context):
-    first = chunk(corpus_of(articles), Part(Sourced("1"), {}, {}), context)
+    first = chunk(corpus_of(articles), identified(Sourced("1")), context)
     assert first.manifest["inputs"]["tokenizer"] == "1"
-    assert chunk(corpus_of(articles), Part(Sourced("1"), {}, {}), context).reused
-    assert not chunk(corpus_of(articles), Part(Sourced("2"), {}, {}), context).reused
+    assert chunk(corpus_of(articles), identified(Sourced("1")), context).reused
+    assert not chunk(corpus_of(articles), identified(Sourced("2")), context).reused
 
 
 class OnDevice(Words):
@@ -261,5 +262,5 @@ class OnDevice(Words):
 
 def test_a_chunker_with_a_model_is_given_the_runtime(articles: Path, context: Context):
     chunker = OnDevice(size=2)
-    assert rows(chunk(corpus_of(articles), Part(chunker, {}, {}), context)) == EXPECTED
+    assert rows(chunk(corpus_of(articles), identified(chunker), context)) == EXPECTED
     assert chunker.given == context.runtime

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from identified import identified
 
 from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
 from qa_bench.fusion.linear import Linear
 from qa_bench.fusion.rrf import ReciprocalRank
-from qa_bench.parts import Part
 from qa_bench.protocols import Indexed
 from qa_bench.stages.fuse import Found, complete, fuse, open_hits
 from qa_bench.store.runs import RUN_FILE, read_run, write_run
@@ -83,15 +83,15 @@ class World:
 
     def found(self, label: str, key: str = "", **settings: Any) -> Found:
         index = Folder(self.place / f"index of {label}", f"key of the index of {label}", {})
-        part = Part(self.scorers[label], {"_target_": label, **settings}, {})
-        base = {"base": (Part("made", {}, {}), Folder(self.place / "below", "k", {}))}
+        part = identified(self.scorers[label], **{"part": label, **settings})
+        base = {"base": (identified("made"), Folder(self.place / "below", "k", {}))}
         return Found(self.run(label, FOUND[label], key), index, part, base)
 
     def complete(self, **changed: Found) -> Mapping[str, Folder]:
         parts = {label: self.found(label) for label in TRUE}
         return complete(parts | changed, self.passages, self.questions, "hybrid", self.context)
 
-    def fuse(self, fusable: Mapping[str, Folder], fusion: Part[Any], depth: int = 10) -> Folder:
+    def fuse(self, fusable: Mapping[str, Folder], fusion: Any, depth: int = 10) -> Folder:
         return fuse(fusable, self.passages, self.questions, fusion, "hybrid", depth, self.context)
 
 
@@ -102,11 +102,11 @@ def world(make_passages: Any, make_questions: Any, context: Context, tmp_path: P
     return World(tmp_path, Folder(passages.folder, "key of passages", {}), questions, context)
 
 
-def linear(**weights: float) -> Part[Any]:
-    return Part(Linear(weights), {"_target_": "linear", "weights": weights}, {})
+def linear(**weights: float) -> Any:
+    return identified(Linear(weights), _target_="linear", weights=weights)
 
 
-RRF: Part[Any] = Part(ReciprocalRank(), {"_target_": "rrf"}, {})
+RRF: Any = identified(ReciprocalRank(), _target_="rrf")
 
 
 def ranked(folder: Folder) -> dict[str, list[tuple[str, float]]]:
@@ -203,7 +203,7 @@ def test_what_fuses_again(world: World):
     runs = {label: world.run(label, FOUND[label]) for label in TRUE}
     first = world.fuse(runs, RRF)
     assert world.fuse(runs, RRF).reused
-    other_k: Part[Any] = Part(ReciprocalRank(k=1), {"_target_": "rrf", "k": 1}, {})
+    other_k: Any = identified(ReciprocalRank(k=1), _target_="rrf", k=1)
     assert world.fuse(runs, other_k).key != first.key
     assert world.fuse(runs, RRF, depth=3).key != first.key
     renamed = {"a": runs["a"], "c": runs["b"]}  # weights go by name

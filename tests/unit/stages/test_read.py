@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from identified import identified
 
 from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
 from qa_bench.formats.qa import read_predictions
-from qa_bench.parts import Part
 from qa_bench.stages.read import PREDICTIONS_FILE, read
 from qa_bench.store.ranked import Ranked
 from qa_bench.store.runs import RUN_FILE, write_run
@@ -65,7 +65,7 @@ def world(
         usual = Run.of(["q1", "q2", "q3"], [["4", "2", "1"], [], ["3"]], [[3, 2, 1], [], [1]])
         found = usual if run is None else run
         write_run(tmp_path / "run" / RUN_FILE, found)
-        part = Part(reader, {"setting": config}, {})
+        part = identified(reader, setting=config)
         return read(
             Folder(tmp_path / "run", key, {}), Folder(passages.folder, "passages", {}), of, part,
             "quoting", context,

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from identified import identified
 
 from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
-from qa_bench.parts import Part
 from qa_bench.stages.rerank import BESIDE_FILE, rerank
 from qa_bench.store.passages import Passages
 from qa_bench.store.ranked import Ranked
@@ -65,7 +65,7 @@ def reranked(tmp_path: Path, context: Context, make_passages: Any, make_question
             Folder(folder, "run-key", {}),
             Folder(passages.folder, "passages-key", {}),
             questions,
-            Part(given, {"_target_": "tests.Given", **config}, {}),
+            identified(given, **{"part": "tests.Given", **config}),
             "bm25+given",
             depth,
             context,

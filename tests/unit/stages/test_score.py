@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from identified import identified
 
 from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
@@ -12,16 +13,15 @@ from qa_bench.metric.answer_recall import AnswerRecall
 from qa_bench.metric.em import ExactMatch
 from qa_bench.metric.mrr import ReciprocalRank
 from qa_bench.metric.relevance import Relevance
-from qa_bench.parts import Part
 from qa_bench.stages.import_run import import_run
 from qa_bench.stages.score import SCORES_FILE, score
 from qa_bench.store.columns import read_columns
 from qa_bench.types import Folder
 
 METRICS = {
-    "answer_recall": Part(AnswerRecall(k=[1, 2]), {"k": [1, 2]}, {}),
-    "mrr": Part(ReciprocalRank(), {}, {}),
-    "em": Part(ExactMatch(), {}, {}),
+    "answer_recall": identified(AnswerRecall(k=[1, 2]), k=[1, 2]),
+    "mrr": identified(ReciprocalRank()),
+    "em": identified(ExactMatch()),
 }
 ANSWERS = {"q1": ["Paris"], "q2": ["Rome", "..."], "q3": ["Oslo"], "q4": ["Bern"]}
 
@@ -129,7 +129,7 @@ def test_judgements_instead_of_answers(run: Folder, questions, context: Context)
         questions=tuple(question._replace(answers=()) for question in questions),
         qrels={"q1": {"b": 1}, "q2": {"z": 2, "c": 0}, "q3": {"a": 1}, "q4": {"b": 0}},
     )
-    metrics = {**METRICS, "relevance": Part(Relevance(["RR", "R@2"]), {}, {})}
+    metrics = {**METRICS, "relevance": identified(Relevance(["RR", "R@2"]))}
     folder = score(judged, metrics, "dpr", "theirs", context, run=run, passages=run)
     assert read_columns(folder.path / SCORES_FILE) == {
         "qid": ["q1", "q2", "q3", "q4"],
