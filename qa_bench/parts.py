@@ -97,6 +97,7 @@ class Part(Protocol):
     labels: ClassVar[frozenset[str]] = frozenset()
     depends: ClassVar[tuple[str, ...]] = ()
     search_only: ClassVar[frozenset[str]] = frozenset()
+    reading_only: ClassVar[frozenset[str]] = frozenset()
     approximate: ClassVar[bool] = False
     averages: ClassVar[bool] = False
     costly: ClassVar[bool] = False

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qa_bench.store.hits import Hits
     from qa_bench.store.passages import Passages
     from qa_bench.store.ranked import Ranked
+    from qa_bench.train.loop import Settings, TrainingFiles
     from qa_bench.types import Reply, Search
 
 
@@ -94,6 +95,9 @@ class Expander(Part, Protocol):
     anything where the retriever cannot search with them.
     """
 
+    searches: Sequence[str]
+    """The labels of its searches, known before anything is expanded."""
+
     def expand(self, questions: QuestionSet, runtime: Runtime) -> dict[str, Search]:
         """The searches by label; the runs of several are fused.
 
@@ -138,8 +142,10 @@ class Indexed(NamedTuple):
 class Planned(Protocol):
     """A retriever that foretells what it will take."""
 
-    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
-        """The steps of indexing and searching, the run's own bytes left out."""
+    def plan(
+        self, passages: float, questions: int, depth: int, runtime: Runtime
+    ) -> tuple[Step, Step]:
+        """The steps of indexing and of searching, the run's own bytes left out."""
         ...
 
 
@@ -229,8 +235,11 @@ class Reader(Part, Protocol):
 class Learner(Part, Protocol):
     """A part whose model can be trained further."""
 
+    objectives: tuple[str, ...]
+    """What it can learn: the values of ``train.objective``."""
+
     def train(
-        self, lessons: Sequence[Any], settings: Any, folder: Path, runtime: Runtime
+        self, files: TrainingFiles, settings: Settings, folder: Path, runtime: Runtime
     ) -> dict[str, Any]:
         """Train and write the model to ``folder/model``; return counts for the manifest."""
         ...

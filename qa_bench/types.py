@@ -227,6 +227,13 @@ class Runtime:
         return self.threads or len(os.sched_getaffinity(0))
 
 
+class Load(NamedTuple):
+    """How much a plan reckons with: passages of the corpus, questions of the set."""
+
+    passages: float
+    questions: int
+
+
 class Step(NamedTuple):
     """What a stage will take, by ``qa-bench plan``: disk in bytes, time in seconds.
 
@@ -303,6 +310,11 @@ class Answers(list[str]):
         super().__init__(answers)
         self.failed = failed or {}
         self.costs = costs or {}
+
+    @classmethod
+    def of(cls, answers: list[str]) -> Answers:
+        """What a reader returned: these, or plain answers, of which none failed."""
+        return answers if isinstance(answers, cls) else cls(answers)
 
 
 def tokens(replies: Iterable[Reply]) -> dict[str, int]:

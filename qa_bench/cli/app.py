@@ -19,9 +19,11 @@ log = logging.getLogger(__name__)
 
 
 def _run(line: Any, config: Any) -> None:
-    record = line.record()
+    from qa_bench.line.record import record
+
+    row = record(line)
     if config.json:
-        print(record.line(), flush=True)
+        print(row.line(), flush=True)
 
 
 def _import(line: Any, config: Any) -> None:
@@ -31,31 +33,32 @@ def _import(line: Any, config: Any) -> None:
 
 
 def _chunk(line: Any, config: Any) -> None:
-    _tell("passages", line.passages)
+    _tell("passages", line, line.passages)
 
 
 def _index(line: Any, config: Any) -> None:
     for index in line.indexes:
-        _tell("index", index)
+        _tell("index", line, index)
 
 
 def _search(line: Any, config: Any) -> None:
-    _tell("run", line.run)
+    _tell("run", line, line.run)
 
 
 def _rerank(line: Any, config: Any) -> None:
     if line.reranker is None:
         raise UserError("rerank needs reranker=<one of `qa-bench list reranker`>")
-    _tell("run", line.ranked)
+    _tell("run", line, line.ranked)
 
 
 def _read(line: Any, config: Any) -> None:
     if line.answers is None:
         raise UserError("read needs reader=<one of `qa-bench list reader`>")
-    _tell("answers", line.answers)
+    _tell("answers", line, line.answers)
 
 
-def _tell(what: str, folder: Any) -> None:
+def _tell(what: str, line: Any, stage: Any) -> None:
+    folder = line.context.run(stage)
     counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
     print(f"{what}: {folder.path} ({counts})")
 

@@ -17,6 +17,7 @@ class Hyde(Part):
     """One search, with the generated passages beside the question."""
 
     averages = True
+    searches = ("hyde",)
 
     def __init__(
         self,
@@ -36,6 +37,10 @@ class Hyde(Part):
         """
         self._lm, self._prompt = checked_model(lm), checked_prompt(prompt)
         self._count = checked_count(count)
+
+    def sources(self) -> dict[str, str]:
+        """Those of the language model."""
+        return self._lm.sources()
 
     def expand(self, questions: QuestionSet, runtime: Runtime) -> dict[str, Search]:
         """See ``Expander``; a passage of which nothing came is left out."""

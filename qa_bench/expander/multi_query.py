@@ -22,6 +22,8 @@ _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):]|[-*•])\s+")
 class MultiQuery(Part):
     """One search with the questions, and one a wording; the model draws each by itself."""
 
+    search_only = frozenset({"fusion"})
+
     def __init__(
         self,
         lm: LanguageModel,
@@ -42,6 +44,15 @@ class MultiQuery(Part):
         """
         self._lm, self._prompt = checked_model(lm), checked_prompt(prompt)
         self._count = checked_count(count)
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """The question, and its wordings."""
+        return ("question", *(f"wording_{number + 1}" for number in range(self._count)))
+
+    def sources(self) -> dict[str, str]:
+        """Those of the language model."""
+        return self._lm.sources()
 
     def expand(self, questions: QuestionSet, runtime: Runtime) -> dict[str, Search]:
         """See ``Expander``; where no wording came, the question stands in for it."""

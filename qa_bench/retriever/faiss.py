@@ -166,15 +166,17 @@ class Faiss(Part):
                 bar.update(len(some))
         return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
 
-    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
+    def plan(
+        self, passages: float, questions: int, depth: int, runtime: Runtime
+    ) -> tuple[Step, Step]:
         """At most: plain vectors and a graph; the base's stages come before."""
         size = 1.2 * self._base.plan(passages, questions, depth, runtime)[0].disk
         seconds = passages / _ADDED_PER_S
         memory = f"{size / 1e9 + 1:.1f} GB"
-        return [
+        return (
             Step("index", size, seconds, memory),
             Step("search", 0, questions / _SEARCHED_PER_S, memory),
-        ]
+        )
 
     def score(
         self,

@@ -16,16 +16,16 @@ from qa_bench.models.source import Source
 from qa_bench.parts import Part
 from qa_bench.reader.extractive.aggregation import AGGREGATIONS
 from qa_bench.reader.extractive.layout import Layout, Shape, Window, characters
+from qa_bench.reader.extractive.objectives import OBJECTIVES
 from qa_bench.reader.extractive.spans import Spans, best_spans, log_total, merged
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step
 from qa_bench.runtime.progress import progress
 from qa_bench.store.ranked import Ranked
+from qa_bench.train.loop import Settings, TrainingFiles
 from qa_bench.types import Runtime, Step
 
 if TYPE_CHECKING:
-    from qa_bench.reader.extractive.lessons import Lesson
     from qa_bench.reader.extractive.model import Logits, ReaderModel
-    from qa_bench.train.loop import Settings
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,13 @@ class Extractive(Part):
     """
 
     labels = frozenset({"sha256"})
+    reading_only = frozenset(
+        {
+            *("model", "revision", "architecture", "precision", "draft"),
+            *("aggregation", "depth", "max_answer_tokens", "full_words"),
+        }
+    )
+    objectives = tuple(OBJECTIVES)
 
     def __init__(
         self,
@@ -142,12 +149,12 @@ class Extractive(Part):
         return {"reader_model": self._source.identity()}
 
     def train(
-        self, lessons: Sequence[Lesson], settings: Settings, folder: Path, runtime: Runtime
+        self, files: TrainingFiles, settings: Settings, folder: Path, runtime: Runtime
     ) -> dict[str, Any]:
-        """Train the model further, with sequences as this reader makes them; see ``train``."""
-        from qa_bench.train.loop import train
+        """Train the model further, with sequences as this reader makes them; see ``teach``."""
+        from qa_bench.reader.extractive.teach import teach
 
-        return train(self._source, self._shape, lessons, settings, folder, runtime)
+        return teach(self._source, self._shape, files, settings, folder, runtime)
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """From ``about.parameters``; a passage is one sequence."""

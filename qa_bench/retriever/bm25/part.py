@@ -141,15 +141,17 @@ class Bm25(Part):
         with self._opened(folder, runtime) as (autoclass, searcher):
             return score_pairs(autoclass, searcher, passages, texts, asked, rows, runtime)
 
-    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
+    def plan(
+        self, passages: float, questions: int, depth: int, runtime: Runtime
+    ) -> tuple[Step, Step]:
         """From measured rates; searching is taken to grow with the passages, and with the hits."""
         heap = f"{runtime.java_heap} heap"
         seconds = questions * (passages / _SEARCHED_PER_S + depth / _HITS_PER_S)
         seconds *= self.search_effort
-        return [
+        return (
             Step("index", passages * self.bytes_per_passage, passages / _INDEXED_PER_S, heap),
             Step("search", 0, seconds, heap),
-        ]
+        )
 
     @contextmanager
     def _opened(self, folder: Path, runtime: Runtime) -> Iterator[tuple[Any, Any]]:

@@ -233,7 +233,9 @@ class Dense(Part):
                 bar.update(count)
         return scores
 
-    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
+    def plan(
+        self, passages: float, questions: int, depth: int, runtime: Runtime
+    ) -> tuple[Step, Step]:
         """From ``about.parameters`` and ``about.dimension``.
 
         Raises:
@@ -251,10 +253,10 @@ class Dense(Part):
         memory = model_memory(parameters, self._passage.precision)
         seconds = questions * QUESTION_TOKENS / rate
         seconds += 2 * questions * passages * dimension / SEARCH_RATE
-        return [
+        return (
             Step("encode", vectors, passages * PASSAGE_TOKENS / rate, memory),
             Step("search", 0, seconds, memory),
-        ]
+        )
 
     def opened(
         self, folder: Path, passages: Passages, questions: QuestionSet, runtime: Runtime
