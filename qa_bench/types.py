@@ -91,6 +91,22 @@ class QuestionSet:
         return iter(self.questions)
 
 
+class Hit(NamedTuple):
+    """One passage of a run.
+
+    Attributes:
+        pid: the passage.
+        rank: its rank, from 1.
+        score: what the retriever gave.
+        row: the passage's place in the corpus; -1 where the run came from elsewhere.
+    """
+
+    pid: str
+    rank: int
+    score: float
+    row: int = -1
+
+
 @dataclass(frozen=True)
 class Run:
     """Ranked hits for all questions of a set.
@@ -163,6 +179,13 @@ class Run:
                 }
             )
         )
+
+    def hits(self, qid: str) -> list[Hit]:
+        """A question's hits, best first; none where there are none."""
+        import pyarrow.compute as pc
+
+        rows = self.table.filter(pc.field("qid") == qid).to_pylist()
+        return [Hit(r["pid"], r["rank"], r["score"], r.get("row", -1)) for r in rows]
 
     def slices(self) -> dict[str, slice]:
         """The rows of ``table`` that hold each question's hits, by qid."""
