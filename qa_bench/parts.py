@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 from qa_bench.errors import UserError
-from qa_bench.types import Article, Passage, Runtime
+from qa_bench.types import Article, Heading, Passage, Runtime
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,10 @@ class Part(Protocol):
             UserError: it is missing and cannot be got.
         """
         return None
+
+    def heading(self, column: str) -> Heading:
+        """Of a metric: what a table calls one of its columns."""
+        return Heading(column.upper())
 
     def counts(self) -> dict[str, int]:
         """What a corpus left out, by reason, when its articles are read."""

@@ -250,6 +250,18 @@ class Runtime:
         return self.threads or len(os.sched_getaffinity(0))
 
 
+class Heading(NamedTuple):
+    """What a table calls a column of values, and how it shows them.
+
+    Attributes:
+        title: the header.
+        unit: "%" for fractions, shown as per cents; otherwise the values' own.
+    """
+
+    title: str
+    unit: str = "%"
+
+
 class Load(NamedTuple):
     """How much a plan reckons with: passages of the corpus, questions of the set."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
 from qa_bench.parts import Part
+from qa_bench.types import Heading
 
 
 class AnswerRecall(Part):
@@ -25,6 +26,10 @@ class AnswerRecall(Part):
                 f"metric answer_recall: k must be a list of numbers >= 1, got {list(k)}"
             )
         self.k = sorted(set(k))
+
+    def heading(self, column: str) -> Heading:
+        """Top-k, as DPR has it."""
+        return Heading(f"Top-{column.partition('@')[2]}")
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``answer_recall@k``: 1 where the first rank with an answer is at most k.

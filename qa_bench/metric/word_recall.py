@@ -9,6 +9,7 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
 from qa_bench.parts import Part
+from qa_bench.types import Heading
 
 
 class WordRecall(Part):
@@ -30,6 +31,10 @@ class WordRecall(Part):
                 f"metric word_recall: words must be a list of numbers >= 1, got {list(words)}"
             )
         self._words = sorted(set(words))
+
+    def heading(self, column: str) -> Heading:
+        """The budget."""
+        return Heading(f"{column.partition('@')[2]} words")
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``word_recall@n``: 1 where the passages down to the first with an answer have n words.
