@@ -8,10 +8,11 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from qa_bench.dataset.limit import checked, limited
+from qa_bench.dataset.limit import limited
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.beir import inside, qrels_file, read_qrels, read_queries
 from qa_bench.parts import Part
+from qa_bench.settings import whole_number
 from qa_bench.types import Qrels, Question, QuestionSet
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,8 @@ class BeirSplit(Part):
             UserError: a limit below 1.
         """
         self.name, self.split = name, split
-        self._path, self._limit = path, checked(limit)
+        self._path = path
+        self._limit = whole_number("dataset.limit", limit, optional=True)
 
     def questions(self) -> QuestionSet:
         """The questions in the order of queries.jsonl.

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from qa_bench.dataset.limit import checked, limited
+from qa_bench.dataset.limit import limited
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.sources import Wanted, get_or_explain, source, wanted
 from qa_bench.formats.qa import READERS, read_questions
 from qa_bench.parts import Part
+from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.text import straight_apostrophes
 from qa_bench.types import Match, Question, QuestionSet
 
@@ -62,12 +63,12 @@ class QuestionFile(Part):
         Raises:
             UserError: an unknown match, or a limit below 1.
         """
-        if match not in ("string", "regex"):
-            raise UserError(f"dataset.match '{match}' is unknown: use string or regex")
-        self.name, self.match, self.split = name, match, split
+        self.name, self.split = name, split
+        self.match = one_of("dataset.match", match, ("string", "regex"))
         self._path, self._folder = path, folder
         self._splits = splits or {}
-        self._dpr_apostrophes, self._limit = dpr_apostrophes, checked(limit)
+        self._dpr_apostrophes = flag("dataset.dpr_apostrophes", dpr_apostrophes)
+        self._limit = whole_number("dataset.limit", limit, optional=True)
 
     def _published(self) -> Mapping[str, Any]:
         if self._path is None and self._splits and self.split not in self._splits:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from qa_bench.errors import UserError
-from qa_bench.settings import flag, number, one_of, strings, whole_number
+from qa_bench.settings import flag, number, one_of, strings, whole_number, whole_numbers
 
 
 def refusal(check: Callable[..., Any], *given: Any, **more: Any) -> str:
@@ -48,6 +48,22 @@ def test_a_whole_number_in_a_range():
     assert refusal(whole_number, 51, 1, 50) == f"{wanted} '51'"
     assert refusal(whole_number, 0, 1, 50, optional=True) == f"{wanted} '0'"
     assert refusal(whole_number, True, 0, 50, optional=True).endswith("from 0 to 50, got 'true'")
+
+
+def test_lists_of_whole_numbers():
+    assert whole_numbers("a", [3, 1]) == [3, 1]
+    assert whole_numbers("a", (0,), 0) == [0]
+    for values, shown in (
+        ([], "[]"),
+        ([1, 0], "[1, 0]"),
+        ([True], "[True]"),
+        ([1.0], "[1.0]"),
+        ("12", "12"),
+        (5, "5"),
+        (None, "null"),
+    ):
+        told = refusal(whole_numbers, values)
+        assert told == f"retriever.k: a list of whole numbers >= 1, got '{shown}'"
 
 
 def test_numbers():
