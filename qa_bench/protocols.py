@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from qa_bench.metric.evidence import Evidence
+    from qa_bench.retriever.vectors.stored import Vectors
     from qa_bench.store.hits import Hits
     from qa_bench.store.passages import Passages
     from qa_bench.store.ranked import Ranked
@@ -171,6 +172,22 @@ class PairScorer(Part, Protocol):
             runtime: threads and progress.
             parts: see ``Retriever.index``.
         """
+        ...
+
+
+@runtime_checkable
+class BiEncoder(Retriever, PairScorer, Planned, Protocol):
+    """A retriever whose index is a vector a passage, which others may search in their own way."""
+
+    @property
+    def similarity(self) -> str:
+        """How vectors are compared: cosine, dot or l2."""
+        ...
+
+    def opened(
+        self, folder: Path, passages: Passages, questions: QuestionSet, runtime: Runtime
+    ) -> tuple[Vectors, np.ndarray]:
+        """The passages' vectors, and the questions', float32 of shape (questions, dimension)."""
         ...
 
 
