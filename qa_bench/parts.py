@@ -86,6 +86,7 @@ class Part(Protocol):
         depends: packages whose versions decide results.
         search_only: settings of a retriever that change how its index is searched, not what is in
             it.
+        reading_only: settings of a part that learns which its training does not look at.
         approximate: a retriever with one part, whose hits it seeks: tables say how many it found.
         averages: a retriever can search with passages beside a question; an expander puts some
             there.
@@ -99,6 +100,7 @@ class Part(Protocol):
     labels: ClassVar[frozenset[str]] = frozenset()
     depends: ClassVar[tuple[str, ...]] = ()
     search_only: ClassVar[frozenset[str]] = frozenset()
+    reading_only: ClassVar[frozenset[str]] = frozenset()
     approximate: ClassVar[bool] = False
     averages: ClassVar[bool] = False
     costly: ClassVar[bool] = False

@@ -28,6 +28,7 @@ from qa_bench.reader.extractive.model import load_tokenizer, most_tokens, takes_
 from qa_bench.reader.extractive.objectives import OBJECTIVES, Item, Objective, batch_of
 from qa_bench.runtime.devices import devices
 from qa_bench.runtime.progress import progress
+from qa_bench.settings import number, one_of, whole_number
 from qa_bench.types import Runtime
 
 log = logging.getLogger(__name__)
@@ -81,19 +82,17 @@ class Settings:
         Raises:
             UserError: one is out of range.
         """
-        for name, allowed in (("objective", OBJECTIVES), ("precision", ("fp32", "bf16"))):
-            if getattr(self, name) not in allowed:
-                told = ", ".join(allowed)
-                raise UserError(f"train.{name}: {told}; got '{getattr(self, name)}'")
-        for name, least in (("epochs", 1), ("batch", 1), ("negatives", 1), ("seed", 0),
-                            ("checkpoint", 1)):  # fmt: skip
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise UserError(f"train.{name}: a whole number >= {least}, got '{value}'")
-        for name in ("learning_rate", "warmup", "weight_decay", "dropout"):
-            value = 0 if getattr(self, name) is None else getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise UserError(f"train.{name}: a number from 0 to 1, got '{value}'")
+        one_of("train.objective", self.objective, OBJECTIVES)
+        one_of("train.precision", self.precision, ("fp32", "bf16"))
+        whole_number("train.epochs", self.epochs)
+        whole_number("train.batch", self.batch)
+        whole_number("train.negatives", self.negatives)
+        whole_number("train.seed", self.seed, 0)
+        whole_number("train.checkpoint", self.checkpoint)
+        number("train.learning_rate", self.learning_rate, 0, 1)
+        number("train.warmup", self.warmup, 0, 1)
+        number("train.weight_decay", self.weight_decay, 0, 1)
+        number("train.dropout", self.dropout, 0, 1, optional=True)
 
 
 def train(
