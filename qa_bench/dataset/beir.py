@@ -48,7 +48,7 @@ class BeirSplit(Part):
         Raises:
             UserError: a limit below 1.
         """
-        self.name, self.split = name, split
+        self.name, self._split = name, split
         self._path = path
         self._limit = whole_number("dataset.limit", limit, optional=True)
 
@@ -64,7 +64,7 @@ class BeirSplit(Part):
                 f"dataset {self.name} needs dataset.path=<folder with queries.jsonl and qrels/>"
             )
         folder = Path(self._path)
-        judgements = qrels_file(folder, self.split)
+        judgements = qrels_file(folder, self._split)
         qrels = read_qrels(judgements)
         queries = inside(folder, "queries.jsonl")
         questions: list[Question] = []
@@ -85,8 +85,8 @@ class BeirSplit(Part):
         qrels = {question.qid: qrels[question.qid] for question in questions}
         if hopeless := sum(max(grades.values()) < 1 for grades in qrels.values()):
             remarks.append(f"{hopeless} questions have no relevant passage and count 0")
-        remark = f"{self.name} {self.split}: {'; '.join(remarks)}" if remarks else ""
+        remark = f"{self.name} {self._split}: {'; '.join(remarks)}" if remarks else ""
         if remark:
             log.warning("WARNING: %s (%s)", remark, self._path)
         digest = judged_digest(questions, qrels)
-        return QuestionSet(self.name, self.split, "qrels", questions, digest, None, remark, qrels)
+        return QuestionSet(self.name, self._split, "qrels", questions, digest, None, remark, qrels)

@@ -59,19 +59,19 @@ class Rm3(Part):
         Raises:
             UserError: a setting is out of range.
         """
-        self.terms = whole_number("retriever.feedback.terms", terms, 1, _MOST_TERMS)
+        self._terms = whole_number("retriever.feedback.terms", terms, 1, _MOST_TERMS)
         self.docs = whole_number("retriever.feedback.docs", docs, 1, _RM3_DOCS)
         place = "retriever.feedback.original_query_weight"
         self._original = float(number(place, original_query_weight, 0, 1))
 
     def switch_on(self, searcher: Any) -> None:
         """Let every search of Anserini's ``SimpleSearcher`` feed back."""
-        searcher.set_rm3(None, self.terms, self.docs, self._original, False, True)
+        searcher.set_rm3(None, self._terms, self.docs, self._original, False, True)
 
     def reranker(self, autoclass: Any, analyzer: Any) -> Any:
         """Anserini's ``Rm3Reranker``."""
         return autoclass("io.anserini.rerank.lib.Rm3Reranker")(
-            analyzer, None, "contents", self.terms, self.docs, self._original, False, True
+            analyzer, None, "contents", self._terms, self.docs, self._original, False, True
         )
 
 
@@ -103,7 +103,7 @@ class Rocchio(Part):
         Raises:
             UserError: a setting is out of range.
         """
-        self.terms = whole_number("retriever.feedback.terms", terms, 1, _MOST_TERMS)
+        self._terms = whole_number("retriever.feedback.terms", terms, 1, _MOST_TERMS)
         self.docs = whole_number("retriever.feedback.docs", docs)
         number("retriever.feedback.alpha", alpha, 0)
         number("retriever.feedback.beta", beta, 0)
@@ -113,7 +113,7 @@ class Rocchio(Part):
 
     def _settings(self) -> tuple[Any, ...]:
         """As Anserini takes them, feedback from hits that are not relevant turned off."""
-        return (self.terms, self.docs, 10, 10, *self._weights, 0.0, False, False)
+        return (self._terms, self.docs, 10, 10, *self._weights, 0.0, False, False)
 
     def switch_on(self, searcher: Any) -> None:
         """Let every search of Anserini's ``SimpleSearcher`` feed back."""
