@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from qa_bench.errors import UserError
+from qa_bench.settings import flag, whole_number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -225,18 +226,15 @@ class Runtime:
         Raises:
             UserError: one is out of range.
         """
-        if not isinstance(self.threads, int) or self.threads < 0:
-            raise UserError(f"runtime.threads must be a whole number >= 0, got '{self.threads}'")
-        if not isinstance(self.batch_size, int) or self.batch_size < 0:
-            raise UserError(
-                f"runtime.batch_size must be a whole number >= 0, got '{self.batch_size}'"
-            )
+        whole_number("runtime.threads", self.threads, 0)
+        whole_number("runtime.batch_size", self.batch_size, 0)
+        flag("runtime.progress", self.progress)
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(self.device)):
             raise UserError(
-                f"runtime.device must be auto, cpu, cuda, cuda:<number> or mps, got '{self.device}'"
+                f"runtime.device: auto, cpu, cuda, cuda:<number> or mps, got '{self.device}'"
             )
         if not re.fullmatch(r"\d+[kKmMgG]?", str(self.java_heap)):
-            raise UserError(f"runtime.java_heap must be a size such as 2g, got '{self.java_heap}'")
+            raise UserError(f"runtime.java_heap: a size such as 2g, got '{self.java_heap}'")
 
     @property
     def heap_mb(self) -> int:

@@ -90,7 +90,7 @@ class Subject:
     def __init__(self, name: str, node: Any, passages: Folder, cache: Path) -> None:
         self.name, self._node, self._passages, self._cache = name, node, passages, cache
         retrieval = self._retrieval(ask(), cache, RUNTIME)
-        self = retrieval.part
+        self.part = retrieval.part
         self.indexes = retrieval.indexes()
 
     def _retrieval(self, questions: QuestionSet, cache: Path, runtime: Runtime) -> Retrieval:
@@ -281,7 +281,7 @@ def test_questions_do_not_touch_each_other(indexed: Subject) -> None:
 
 
 def test_more_questions_than_a_batch(indexed: Subject) -> None:
-    count = 120 if isinstance(indexed, Composite) else 1300
+    count = 120 if isinstance(indexed.part, Composite) else 1300
     distinct = ("zanzibar", "herons", "nothing")
     found = by_question(indexed.run(*(distinct[n % 3] for n in range(count)), depth=2), count)
     assert {hits[0][0] for hits in found[0::3]} == {"p30"}

@@ -14,6 +14,7 @@ from identified import identified
 
 from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.reader.generative import Generative, short_answer
 from qa_bench.stages.read import read
 from qa_bench.store.passages import describe_passages, write_passages
@@ -25,7 +26,7 @@ QUIET = Runtime(progress=False)
 PROMPT = "{passages}\n\nQ: {question}\nA:"
 
 
-class Model:
+class Model(Part):
     """Replies as a function says; an exception's text is the error."""
 
     def __init__(self, reply: Callable[[str], str] = str.upper) -> None:
@@ -101,7 +102,10 @@ def test_failed(ranked: Ranked) -> None:
     [
         ({"lm": "gpt"}, r"reader\.lm"),
         ({"depth": -1}, r"reader\.depth"),
+        ({"depth": True}, r"reader\.depth: a whole number >= 0, got 'true'"),
         ({"words": 0}, r"reader\.words"),
+        ({"words": True}, r"reader\.words: a whole number >= 1, got 'true'"),
+        ({"short": "no"}, r"reader\.short: true or false, got 'no'"),
         ({"prompt": "{passages}"}, "no {question}"),
         ({"prompt": "{question}"}, r"no {passages} .* reader\.depth=0"),
         ({"depth": 0}, "there are none"),

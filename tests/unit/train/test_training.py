@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import inspect
 import json
 import logging
 import lzma
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,35 @@ def test_another_seed_gives_another_model(tmp_path: Path) -> None:
     one, other = (digest_of(tmp_path / name / "model") for name in "ab")
     assert one["config.json"] == other["config.json"]
     assert one["model.safetensors"] != other["model.safetensors"]
+
+
+def test_what_is_only_for_reading_changes_no_training(tmp_path: Path) -> None:
+    base = pointer(tmp_path / "base")
+    changes: dict[str, Any] = {
+        "model": str(shutil.copytree(base, tmp_path / "copy")),
+        "revision": "main",
+        "architecture": "BertForQuestionAnswering",
+        "precision": "bf16",
+        "draft": "fp16",
+        "aggregation": "drqa",
+        "depth": 7,
+        "max_answer_tokens": 3,
+        "full_words": False,
+    }
+    assert set(changes) == Extractive.reading_only
+    models, sources = [], []
+    shape = {"max_length": 64, "stride": 24, "question_tokens": 12}
+    for number, changed in enumerate(({}, changes)):
+        reader = Extractive(**{"model": str(base), **shape, **changed})
+        folder = tmp_path / f"trained{number}"
+        folder.mkdir()
+        reader.train(LESSONS, Settings(epochs=1, batch=4), folder, RUNTIME)
+        models.append(digest_of(folder / "model"))
+        sources.append(reader.sources())
+    assert models[0] == models[1]
+    assert sources[0] == sources[1], "the model's content is what the stage is told of it"
+    settings = set(inspect.signature(Extractive).parameters)
+    assert settings - Extractive.reading_only - Extractive.labels == {"title", *shape}
 
 
 def test_nothing_is_pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,9 +309,11 @@ def test_no_lessons(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"objective": "mlm"}, "spans, dpr"),
-        ({"precision": "fp16"}, "fp32, bf16"),
+        ({"objective": "mlm"}, "train.objective: spans or dpr, got 'mlm'"),
+        ({"precision": "fp16"}, "train.precision: fp32 or bf16"),
         ({"epochs": 0}, "train.epochs"),
+        ({"epochs": True}, "train.epochs: a whole number >= 1, got 'true'"),
+        ({"warmup": True}, "train.warmup: a number from 0 to 1, got 'true'"),
         ({"seed": -1}, "train.seed"),
         ({"learning_rate": 2}, "train.learning_rate"),
         ({"dropout": "half"}, "train.dropout"),
