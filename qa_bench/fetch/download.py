@@ -21,9 +21,11 @@ from typing import IO, Any
 
 from qa_bench.engine.files import locked, write_whole
 from qa_bench.errors import UserError
+from qa_bench.net.address import shown
+from qa_bench.net.failures import GiveUp, TryAgain
 from qa_bench.net.patience import Patience
 from qa_bench.net.policy import offline
-from qa_bench.net.web import Answer, GiveUp, TryAgain, ask, shown, told_size
+from qa_bench.net.web import Answer, ask, told_size
 
 log = logging.getLogger(__name__)
 
