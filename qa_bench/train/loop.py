@@ -20,11 +20,12 @@ import numpy as np
 
 from qa_bench.engine.shards import Shards
 from qa_bench.errors import UserError
-from qa_bench.models.loading import quiet
+from qa_bench.models.checkpoint import quiet
+from qa_bench.models.loading import tokenizer_of
 from qa_bench.models.source import Source
 from qa_bench.reader.extractive.layout import Layout, Padding, Shape
 from qa_bench.reader.extractive.lessons import Lesson
-from qa_bench.reader.extractive.model import load_tokenizer, most_tokens, takes_types
+from qa_bench.reader.extractive.model import most_tokens, takes_types
 from qa_bench.reader.extractive.objectives import OBJECTIVES, Item, Objective, batch_of
 from qa_bench.runtime.devices import devices
 from qa_bench.runtime.progress import progress
@@ -129,7 +130,7 @@ def train(
     objective = OBJECTIVES[settings.objective]
     with _threads(runtime.workers):
         torch.manual_seed(settings.seed)
-        model, tokenizer = objective.model(source), load_tokenizer(source)
+        model, tokenizer = objective.model(source), tokenizer_of(source)
         _drop(model, settings.dropout)
         if device.type == "cpu":
             model.set_attn_implementation("eager")  # with dropout, twice as fast there as sdpa
