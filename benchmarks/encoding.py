@@ -163,9 +163,7 @@ def change(settings: dict[str, str]) -> None:
     if settings.get("linear") == "plain":
         torch.ops.mkldnn._reorder_linear_weight = lambda weight, tokens: weight
     if settings.get("torch") == "all":
-        module.one_thread_each = lambda on_cpu: contextlib.nullcontext()
-        threads = module.worker_threads
-        module.worker_threads = lambda count, one_each=False: threads(count)
+        module.torch_threads = lambda count: contextlib.nullcontext()
 
 
 def trials(arguments: argparse.Namespace, texts: Path, count: int) -> None:

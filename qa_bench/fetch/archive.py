@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import shutil
 import stat
 import tarfile
 import zipfile
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from qa_bench.engine.files import whole_folder
 from qa_bench.errors import DataError
 
 LARGEST = 200 * 10**9
@@ -41,22 +41,17 @@ def unpack(archive: Path, folder: Path, largest: int = LARGEST, most: int = MOST
     """
     if folder.exists():
         return folder
-    work = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
     try:
-        left = largest
-        for count, (name, file) in enumerate(_members(archive), 1):
-            if count > most:
-                raise DataError(f"holds more than {most:,} files", archive)
-            left -= _write(file, work / _inside(name, archive), left, largest, archive)
-        work.replace(folder)
+        with whole_folder(folder) as work:
+            left = largest
+            for count, (name, file) in enumerate(_members(archive), 1):
+                if count > most:
+                    raise DataError(f"holds more than {most:,} files", archive)
+                left -= _write(file, work / _inside(name, archive), left, largest, archive)
     except (*_CORRUPT, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's, not the archive's
         raise DataError(f"corrupt or truncated archive ({error})", archive) from None
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return folder
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from qa_bench.engine.files import whole
 from qa_bench.errors import DataError
 from qa_bench.fetch.farmhash import fingerprint64
 from qa_bench.formats.lines import parse_json, read_lines, read_whole
@@ -83,21 +84,16 @@ def write_questions(path: Path, pairs: Iterable[Pair]) -> int:
     Raises:
         DataError: whatever is wrong where the pairs come from, or there are none.
     """
-    part = path.with_name(f"{path.name}.part")
     count = 0
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file, delimiter="\t", lineterminator="\n")
-            for question, answers in pairs:
-                count += 1
-                if suffix_of(path) == ".csv":
-                    table.writerow([question, repr(answers)])
-                else:
-                    row = {"question": question, "answers": answers}
-                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        for question, answers in pairs:
+            count += 1
+            if suffix_of(path) == ".csv":
+                table.writerow([question, repr(answers)])
+            else:
+                row = {"question": question, "answers": answers}
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
         if not count:
             raise DataError("no question came out of what it is made of", path)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return count

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -19,11 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from qa_bench.engine.files import locked, write_whole
+from qa_bench.engine.files import locked, settle, write_whole
 from qa_bench.errors import UserError
+from qa_bench.net.address import shown
+from qa_bench.net.failures import GiveUp, TryAgain
 from qa_bench.net.patience import Patience
 from qa_bench.net.policy import offline
-from qa_bench.net.web import Answer, GiveUp, TryAgain, ask, shown, told_size
+from qa_bench.net.web import Answer, ask, told_size
 
 log = logging.getLogger(__name__)
 
@@ -161,9 +162,7 @@ class _Part:
         self._note.unlink(missing_ok=True)
 
     def finish(self, target: Path) -> None:
-        with self.path.open("rb") as file:
-            os.fsync(file.fileno())
-        self.path.replace(target)
+        settle(self.path, target)
         self._note.unlink(missing_ok=True)
 
 

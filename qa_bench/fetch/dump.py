@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from qa_bench.engine.files import locked
+from qa_bench.engine.files import locked, whole_folder
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.download import Expected, download
 from qa_bench.net.patience import Patience
@@ -40,22 +40,21 @@ def get_dump(
     with locked(folder, "getting"):
         if folder.exists():
             return folder
-        work = folder.with_name(f".{folder.name}.partial")
-        told = work / listing
-        download([f"{base}/{listing}" for base in bases], told, None, patience)
-        try:
-            pieces = _pieces(told)
-        except UserError:
-            told.unlink()  # it may be another next time
-            raise
-        total = sum(piece.size or 0 for piece in pieces.values())
-        log.info("%s: %d pieces, %s", folder, len(pieces), told_size(total))
-        for name, expected in pieces.items():
-            download([f"{base}/{name}" for base in bases], work / name, expected, patience)
-        told.unlink()
-        for left in work.glob(".*.lock"):
-            left.unlink()
-        work.replace(folder)
+        with whole_folder(folder, go_on=True) as work:
+            told = work / listing
+            download([f"{base}/{listing}" for base in bases], told, None, patience)
+            try:
+                pieces = _pieces(told)
+            except UserError:
+                told.unlink()  # it may be another next time
+                raise
+            total = sum(piece.size or 0 for piece in pieces.values())
+            log.info("%s: %d pieces, %s", folder, len(pieces), told_size(total))
+            for name, expected in pieces.items():
+                download([f"{base}/{name}" for base in bases], work / name, expected, patience)
+            told.unlink()
+            for left in work.glob(".*.lock"):
+                left.unlink()
     return folder
 
 

@@ -9,17 +9,24 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
 from qa_bench.fetch.sources import MissingError, Wanted, hub_entry
+from qa_bench.net.hub import (
+    cache_folder,
+    cached_file,
+    commit_of,
+    fetched_file,
+    known_commit,
+    one_line,
+    safe_name,
+)
 from qa_bench.net.policy import offline
 from qa_bench.net.web import told_size
 
@@ -60,26 +67,27 @@ class HubSplit:
                 raise MissingError(f"{self}: not fetched yet, and downloads are forbidden")
             return known
         try:
-            path = self._note_of(_commit(self.name, self.revision))
+            path = self._note_of(commit_of(self.name, self.revision, "dataset"))
         except UserError as error:
             if known is None:
                 raise
             log.warning("WARNING: %s; taking the commit that was last seen", error)
             return known
         if not path.exists():
-            with _one_line(str(self)):
+            with one_line(str(self)):
                 told = self._ask(path.stem.rpartition("@")[2])
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, json.dumps(told, indent=1))
         return path
 
     def _note_of(self, commit: str) -> Path:
-        stem = f"{self.config or 'default'}-{self.split}"
-        return self.folder / _safe(self.name.replace("/", "--")) / f"{_safe(stem)}@{commit}.json"
+        folder = safe_name(self.name.replace("/", "--"))
+        stem = safe_name(f"{self.config or 'default'}-{self.split}")
+        return self.folder / folder / f"{stem}@{commit}.json"
 
     def _known_note(self) -> Path | None:
         """The note of the commit that the revision last meant."""
-        commit = _known_commit(self.name, self.revision)
+        commit = known_commit(self.name, self.revision, "dataset")
         path = self._note_of(commit) if commit else None
         return path if path is not None and path.exists() else None
 
@@ -137,7 +145,7 @@ class HubSplit:
         home = f"hf://datasets/{told['repository']}@{told['commit']}"
         for path, found in cached.items():
             where = str(found) if found is not None else f"{home}/{path}"
-            with _one_line(f"{self}: {path}"):
+            with one_line(f"{self}: {path}"):
                 rows: Any = load_dataset(
                     told["format"], data_files={"all": [where]}, split="all", streaming=True
                 )
@@ -160,13 +168,9 @@ class HubSplit:
                 "downloading %s at commit %s (%s; %s) to the hub's cache",
                 self.address, told["commit"][:12], told_size(self._size(told)), self.licence,
             )  # fmt: skip
-        with _one_line(str(self)):
-            from huggingface_hub import hf_hub_download
-
+        with one_line(str(self)):
             for path in missing:
-                hf_hub_download(
-                    told["repository"], path, repo_type="dataset", revision=told["commit"]
-                )
+                fetched_file(told["repository"], path, told["commit"], "dataset")
         return self.note()
 
     def wanted(self, what: str) -> Wanted:
@@ -177,8 +181,8 @@ class HubSplit:
         return Wanted(
             what=what,
             address=f"{self.address} ({self.config or 'default'}, {self.split})",
-            target=_cache_folder(self.name),
-            found=_cache_folder(self.name) if there else None,
+            target=cache_folder(self.name, "dataset"),
+            found=cache_folder(self.name, "dataset") if there else None,
             size=self._size(told) if told else None,
             licence=self.licence,
             get=self.fetch,
@@ -205,65 +209,6 @@ class HubSplit:
         return f"hub set {self.name} ({self.config or 'default'}, {self.split})"
 
 
-def _safe(name: str) -> str:
-    return re.sub(r"[^\w.-]", "-", name)
-
-
-def _cache_folder(name: str) -> Path:
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE) / f"datasets--{name.replace('/', '--')}"
-
-
 def _cached(told: dict[str, Any], path: str) -> Path | None:
     """A file in the hub's cache, at the commit of the note."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(
-        told["repository"], path, repo_type="dataset", revision=told["commit"]
-    )
-    return Path(found) if isinstance(found, str) else None
-
-
-def _is_commit(revision: str | None) -> bool:
-    return revision is not None and re.fullmatch(r"[0-9a-f]{40}", revision) is not None
-
-
-def _known_commit(name: str, revision: str | None) -> str | None:
-    """The commit that a revision last meant."""
-    if _is_commit(revision):
-        return revision
-    with suppress(OSError):
-        return (_cache_folder(name) / "refs" / (revision or "main")).read_text().strip()
-    return None
-
-
-@cache
-def _commit(name: str, revision: str | None) -> str:
-    """The commit that a revision of a set means now; noted for when nothing may be asked."""
-    if _is_commit(revision):
-        return str(revision)
-    with _one_line(f"hub set {name}"):
-        from huggingface_hub import HfApi
-
-        commit = str(HfApi().dataset_info(name, revision=revision).sha)
-    note = _cache_folder(name) / "refs" / (revision or "main")
-    note.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(note, commit)
-    return commit
-
-
-@contextmanager
-def _one_line(what: str) -> Iterator[None]:
-    """Tell in one line what the hub's libraries raise: their own errors, and those of a network."""
-    try:
-        yield
-    except (UserError, ImportError, GeneratorExit):
-        raise
-    except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = " ".join(lines)[:300] or type(error).__name__
-        raise UserError(
-            f"{what}: the hub does not give it, or it cannot be read ({reason}); is the name "
-            "right, and does it need a login (hf auth login)?"
-        ) from error
+    return cached_file(told["repository"], path, told["commit"], "dataset")

@@ -17,9 +17,10 @@ from qa_bench.fetch.archive import unpack
 from qa_bench.fetch.convert import CONVERTERS, split_of, write_questions
 from qa_bench.fetch.download import Expected, download
 from qa_bench.fetch.dump import get_dump
+from qa_bench.net.address import shown
 from qa_bench.net.patience import Patience
 from qa_bench.net.policy import offline
-from qa_bench.net.web import shown, told_size
+from qa_bench.net.web import told_size
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.lm.cache import kept_or_asked
-from qa_bench.lm.weights import Weights
-from qa_bench.models.decoding import written
+from qa_bench.models.decoding import Writer, loaded_writer
+from qa_bench.models.source import language_source
 from qa_bench.parts import Part
 from qa_bench.runtime.estimates import model_step
 from qa_bench.settings import flag, number, strings, whole_number
@@ -45,9 +45,9 @@ class Local(Part):
         """Check the settings; nothing is loaded yet.
 
         Args:
-            model: see ``Weights``.
-            revision: see ``Weights``.
-            precision: see ``Weights``.
+            model: see ``Source``.
+            revision: see ``Source``.
+            precision: see ``Source``.
             chat: use the model's chat template, where it has one.
             system: system message before the prompt.
             max_tokens: longest reply in tokens.
@@ -55,13 +55,13 @@ class Local(Part):
             top_p: draw from the likeliest tokens that have this much probability together.
             seed: of the draws.
             stop: strings that end a reply.
-            sha256: see ``Weights``.
+            sha256: see ``Source``.
             cache: file of replies; None to keep none.
 
         Raises:
             UserError: a setting is out of range.
         """
-        self._weights = Weights.of(model, revision, precision, sha256, "lm")
+        self._source = language_source("lm", model, revision, precision, sha256)
         self._chat, self._system = flag("lm.chat", chat), system
         self._max_tokens = whole_number("lm.max_tokens", max_tokens)
         self._temperature = number("lm.temperature", temperature, 0)
@@ -72,14 +72,14 @@ class Local(Part):
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
-        return {"lm": self._weights.identity()}
+        return {"lm": self._source.identity()}
 
     def plan(self, prompts: int, tokens: float, runtime: Runtime) -> Step:
         """From ``about.parameters``, with the longest replies there can be."""
         return model_step(
             "generate",
             self.about,
-            self._weights.precision,
+            self._source.precision,
             prompts * tokens,
             runtime,
             written=prompts * self._max_tokens,
@@ -91,9 +91,9 @@ class Local(Part):
         Raises:
             UserError: the model cannot be loaded, or a prompt is longer than it takes.
         """
-        identity = {
-            "model": self._weights.identity(),
-            "precision": self._weights.precision,
+        identity: dict[str, Any] = {
+            "model": self._source.identity(),
+            "precision": self._source.precision,
             "chat": self._chat,
             "system": self._system,
             "max_tokens": self._max_tokens,
@@ -105,27 +105,23 @@ class Local(Part):
         }
 
         def ask(requests: Sequence[Request]) -> Iterator[tuple[int, Reply]]:
-            return self._ask(requests, runtime)
+            return self._ask(requests, loaded_writer(self._source, identity["model"], runtime))
 
         draws = self._temperature > 0
         return kept_or_asked(prompts, identity, draws, self._cache, ask, runtime)
 
-    def _ask(self, requests: Sequence[Request], runtime: Runtime) -> Iterator[tuple[int, Reply]]:
-        tokenizer, model = self._weights.load()
-        ids = [self._ids(tokenizer, request.prompt) for request in requests]
-        self._fits(model, ids)
-        for place, tokens in written(
-            tokenizer,
-            model,
+    def _ask(self, requests: Sequence[Request], model: Writer) -> Iterator[tuple[int, Reply]]:
+        ids = [self._ids(model.tokenizer, request.prompt) for request in requests]
+        self._fits(model.config, ids)
+        for place, tokens in model.replies(
             ids,
-            runtime,
             max_tokens=self._max_tokens,
             stop=self._stop,
             temperature=self._temperature,
             top_p=self._top_p,
             seeds=[[self._seed, request.prompt, request.draw] for request in requests],
         ):
-            text = tokenizer.decode(tokens, skip_special_tokens=True)
+            text = model.tokenizer.decode(tokens, skip_special_tokens=True)
             for stop in self._stop:
                 text = text.partition(stop)[0]
             yield place, Reply(text, len(ids[place]), len(tokens))
@@ -141,7 +137,7 @@ class Local(Part):
                 )
             except Exception as error:  # a template may raise what it likes
                 raise UserError(
-                    f"model {self._weights.model}: its chat template refuses the prompt ({error}); "
+                    f"model {self._source.model}: its chat template refuses the prompt ({error}); "
                     "leave lm.system out, or set lm.chat=false"
                 ) from error
             found: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -151,15 +147,15 @@ class Local(Part):
         plain: list[int] = tokenizer(prompt)["input_ids"]
         return plain
 
-    def _fits(self, model: Any, ids: list[list[int]]) -> None:
-        limit = getattr(model.config, "max_position_embeddings", None)
+    def _fits(self, config: Any, ids: list[list[int]]) -> None:
+        limit = getattr(config, "max_position_embeddings", None)
         if limit is None:
             return  # T5 and others with relative positions
-        room = limit if model.config.is_encoder_decoder else limit - self._max_tokens
+        room = limit if config.is_encoder_decoder else limit - self._max_tokens
         longer = [len(one) for one in ids if len(one) > room]
         if longer:
             raise UserError(
-                f"model {self._weights.model}: {len(longer)} prompts are longer than the "
+                f"model {self._source.model}: {len(longer)} prompts are longer than the "
                 f"{room:,} tokens it takes, the longest has {max(longer):,}: give it fewer or "
                 "shorter passages"
             )

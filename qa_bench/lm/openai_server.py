@@ -5,23 +5,25 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import logging
 import os
-import random
 import re
-import ssl
 import threading
+import time
+import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from qa_bench import __version__
 from qa_bench.errors import UserError
 from qa_bench.lm.cache import kept_or_asked
-from qa_bench.net.connection import Address, Connection, Pace, retry_after
+from qa_bench.net.address import Address
+from qa_bench.net.connection import Connection
+from qa_bench.net.failures import GiveUp, TryAgain, UnknownHost, may_pass
+from qa_bench.net.pace import Pace
+from qa_bench.net.patience import Patience, retry_after
 from qa_bench.parts import Part
 from qa_bench.settings import number, one_of, strings, whole_number
 from qa_bench.types import Reply, Request, Runtime
@@ -29,11 +31,8 @@ from qa_bench.types import Reply, Request, Runtime
 log = logging.getLogger(__name__)
 
 _PLACES = {"chat": "/chat/completions", "completions": "/completions"}
-_MAY_PASS = {408, 409, 425, 429}
-"""Statuses that may pass, beside those from 500."""
 _THIS_PROMPT = {400, 413, 422}
-"""Statuses that concern one prompt; any other one concerns all."""
-_LONGEST_PAUSE_S = 120.0
+"""Statuses that concern one prompt; any other one that will not pass concerns all."""
 
 
 class OpenAIServer(Part):
@@ -94,7 +93,7 @@ class OpenAIServer(Part):
         Raises:
             UserError: a setting is out of range.
         """
-        self._address = Address(url)
+        self._url, self._address = url, _address(url)
         if not model:
             raise UserError("lm.model: set it to the name of the model on the server")
         one_of("lm.api", api, _PLACES)
@@ -135,12 +134,16 @@ class OpenAIServer(Part):
             UserError: no prompt could be replied to, the server refuses all, or the key is missing.
         """
         identity = {
-            "url": self._address.shown,
+            "url": self._url,
             "api": self._api,
             "system": self._system,
             **self._fields,
         }
         return kept_or_asked(prompts, identity, self._draws, self._cache, self._ask, runtime)
+
+    @property
+    def _endpoint(self) -> str:
+        return f"{self._url.rstrip('/')}{_PLACES[self._api]}"
 
     def _ask(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply]]:
         asking = _Asking(self, requests)
@@ -186,12 +189,11 @@ class _Asking:
         self._headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "User-Agent": f"qa-bench/{__version__}",
         }
         if self._key is not None:
             self._headers["Authorization"] = f"Bearer {self._key}"
         self._pace = Pace(server._per_minute)
+        self._patience = Patience(backoff_s=server._backoff)
         self._own = threading.local()
         self._lock = threading.Lock()
         self._connections: list[Connection] = []
@@ -220,59 +222,67 @@ class _Asking:
             self._pace.wait()
             if self._pace.stopped.is_set():
                 return Reply("", error="stopped")
-            found, asked_for = self._try(body)
-            if isinstance(found, Reply):
+            try:
+                reply = self._try(body)
+            except TryAgain as error:
+                why = str(error)
+                if tries < self._server._tries:
+                    self._pause(tries, error.after)
+            else:
                 self._in_a_row = 0
-                return found
-            why = found
-            if tries < self._server._tries:
-                self._pause(tries, asked_for)
+                return reply
         with self._lock:
             self._in_a_row += 1
         return Reply("", error=f"{why} (tried {self._server._tries} times)")
 
-    def _pause(self, tries: int, asked_for: float | None) -> None:
-        if asked_for is not None:
-            self._pace.hold(min(asked_for, _LONGEST_PAUSE_S))
-            return
-        doubled = self._server._backoff * 2 ** (tries - 1)
-        self._pace.pause(min(doubled, _LONGEST_PAUSE_S) * random.uniform(0.5, 1))  # noqa: S311
+    def _pause(self, tries: int, wanted: float | None) -> None:
+        """Wait before the next try; all threads do where the server wants it."""
+        seconds = self._patience.pause(tries, wanted)
+        if wanted is None:
+            self._pace.pause(seconds)
+        else:
+            self._pace.hold(seconds)
 
     def _connection(self) -> Connection:
         """This thread's."""
         if not hasattr(self._own, "connection"):
-            timeout, stopped = self._server._timeout, self._pace.stopped
-            connection = Connection(self._server._address, timeout, stopped)
+            wait = min(self._server._timeout, self._patience.connect_s)
+            connection = Connection(self._server._address, wait, self._pace.stopped)
             with self._lock:
                 self._connections.append(connection)
             self._own.connection = connection
         made: Connection = self._own.connection
         return made
 
-    def _try(self, body: bytes) -> tuple[Reply | str, float | None]:
-        """The reply; or why there is none this time, and for how long the server asks to wait."""
-        place = _PLACES[self._server._api]
+    def _try(self, body: bytes) -> Reply:
+        """The reply; or an empty one, where the server refuses this prompt.
+
+        Raises:
+            TryAgain: there is none this time.
+            UserError: the server refuses whatever is asked.
+        """
+        url, timeout = self._server._endpoint, self._server._timeout
+        end = time.monotonic() + timeout
         try:
-            status, headers, answer = self._connection().post(place, body, self._headers)
-        except TimeoutError:
-            return f"no reply in {self._server._timeout:g} s", None
-        except ssl.SSLCertVerificationError as error:
-            shown = self._server._address.shown
-            raise UserError(f"{shown}: certificate not valid: {error.verify_message}") from None
-        except OSError as error:
-            return f"no connection ({error.strerror or type(error).__name__})", None
-        except http.client.HTTPException as error:
-            return f"a broken reply ({type(error).__name__})", None
+            with self._connection().request(
+                "POST", urllib.parse.urlsplit(url).path, self._headers, timeout, body
+            ) as response:
+                answer = response.whole(end - time.monotonic())
+        except UnknownHost as error:  # a network may come back
+            raise TryAgain(str(error)) from None
+        except GiveUp as error:
+            raise UserError(f"{self._server._url}: {error}") from None
+        status = response.status
         if status == 200:
-            return _parsed(answer), None
-        if status in _MAY_PASS or status >= 500:
-            return f"status {status}", retry_after(headers)
+            return _parsed(answer)
+        if may_pass(status):
+            raise TryAgain(f"status {status}", retry_after(response.headers))
         if status in _THIS_PROMPT:
-            return Reply("", error=f"status {status}{self._said(answer)}"), None
+            return Reply("", error=f"status {status}{self._said(answer)}")
         # What a server says of a wrong key may repeat it.
         said = "" if status in (401, 403) else self._said(answer)
         hint = " (is lm.key_from set, and the key right?)" if status in (401, 403) else ""
-        raise UserError(f"{self._server._address.shown}{place}: status {status}{said}{hint}")
+        raise UserError(f"{url}: status {status}{said}{hint}")
 
     def _said(self, answer: bytes) -> str:
         """What the server says of an error, in one short line without the key."""
@@ -289,8 +299,34 @@ class _Asking:
         return f": {line}" if line else ""
 
 
-def _parsed(answer: bytes) -> Reply | str:
-    """The reply in a server's JSON; or what is wrong with it."""
+def _address(url: str) -> Address:
+    """The server's address.
+
+    Raises:
+        UserError: it is none, or holds what may be a secret; that is not repeated.
+    """
+    would = "would be right: http://127.0.0.1:8000/v1, with the key in lm.key_from"
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        raise UserError(f"lm.url: not an address; {would}") from None
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise UserError(f"lm.url: no name, password, ? or # may be in it; {would}")
+    try:
+        address = Address.of(url)
+    except ValueError:
+        raise UserError(f"lm.url: '{url}' is not an http or https address; {would}") from None
+    if re.search(r"[\s\x00-\x1f\x7f]", url) or not url.isascii():
+        raise UserError(f"lm.url: a space or a character that does not belong there; {would}")
+    return address
+
+
+def _parsed(answer: bytes) -> Reply:
+    """The reply in a server's JSON.
+
+    Raises:
+        TryAgain: something is wrong with it.
+    """
     try:
         told = json.loads(answer)
         choice = told["choices"][0]
@@ -300,9 +336,9 @@ def _parsed(answer: bytes) -> Reply | str:
         used = told.get("usage") or {}
         read, wrote = used.get("prompt_tokens") or 0, used.get("completion_tokens") or 0
     except ValueError:
-        return "a reply that is no JSON" if answer.strip() else "an empty reply"
+        raise TryAgain("a reply that is no JSON" if answer.strip() else "an empty reply") from None
     except (KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        return "a reply without choices[0]"
+        raise TryAgain("a reply without choices[0]") from None
     if not isinstance(text, str) or not isinstance(read, int) or not isinstance(wrote, int):
-        return "a reply without text"
+        raise TryAgain("a reply without text")
     return Reply(text, read, wrote)

@@ -1,97 +1,145 @@
-"""Batches of prompts through ``generate`` of transformers: greedy, or drawn with a seed each."""
+"""A language model that writes: greedy, or drawn with a seed a prompt, on all devices.
+
+Prompts of like length are decoded together, the longest first: what does not fit shows at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from qa_bench.engine.digests import digest
 from qa_bench.errors import UserError
-from qa_bench.runtime.devices import devices
+from qa_bench.models.loading import language_model
+from qa_bench.models.source import Source
+from qa_bench.runtime.replicas import Replicas
 from qa_bench.types import Runtime
 
 if TYPE_CHECKING:
     import torch
 
-_BATCH = {"cpu": 8}
-_BATCH_ELSEWHERE = 32
+Result = TypeVar("Result")
+
+_CPU_BATCH, _GPU_BATCH = 8, 32
 
 
-def batches(lengths: Sequence[int], runtime: Runtime, device: torch.device) -> Iterator[list[int]]:
-    """Places of items of like length, the longest first: what does not fit shows at once."""
-    size = runtime.batch_size or _BATCH.get(device.type, _BATCH_ELSEWHERE)
-    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
-    for first in range(0, len(order), size):
-        yield order[first : first + size]
+class Writer:
+    """A loaded language model. It writes for one caller at a time.
 
-
-def written(
-    tokenizer: Any,
-    model: Any,
-    ids: Sequence[Sequence[int]],
-    runtime: Runtime,
-    *,
-    max_tokens: int,
-    stop: Sequence[str],
-    temperature: float,
-    top_p: float,
-    seeds: Sequence[Any],
-) -> Iterator[tuple[int, list[int]]]:
-    """(place of a prompt, the tokens the model wrote, without its end), batch by batch.
-
-    Args:
-        tokenizer: the model's, for ``stop``.
-        model: a causal or an encoder-decoder model.
-        ids: token ids of each prompt.
-        runtime: device, threads and batch size.
-        max_tokens: of a reply.
-        stop: strings that end a reply.
-        temperature: 0 for greedy decoding.
-        top_p: of the draws.
-        seeds: one a prompt: anything that JSON can hold.
+    Attributes:
+        tokenizer: the model's.
+        config: the model's.
     """
-    device = devices(runtime)[0]
-    with working(runtime):
-        model = model.to(device)
-        for places in batches([len(one) for one in ids], runtime, device):
+
+    def __init__(self, source: Source, runtime: Runtime) -> None:
+        """Load the model, a copy on every GPU.
+
+        Raises:
+            UserError: there is no such model, or it generates no text.
+        """
+        self.tokenizer, model = language_model(source)
+        model.generation_config = _plain(model.generation_config, self.tokenizer)
+        self.config = model.config
+        self._replicas = Replicas(model, source.model, runtime, whole_cpu=True)
+        on_cpu = self._replicas.on_cpu
+        self.batch_size = runtime.batch_size or (_CPU_BATCH if on_cpu else _GPU_BATCH)
+
+    def each(
+        self, count: int, forward: Callable[[int, Any, torch.device], Result]
+    ) -> Iterator[tuple[int, Result]]:
+        """(number, what ``forward`` made of it), in order; each device takes one at a time.
+
+        Args:
+            count: how many there are.
+            forward: takes a number, a copy of the model and its device.
+
+        Raises:
+            UserError: a device's memory is too small.
+        """
+
+        def one(places: np.ndarray, model: Any, device: torch.device) -> Result:
+            return forward(int(places[0]), model, device)
+
+        alone = [np.array([number]) for number in range(count)]
+        for places, found in self._replicas.run(np.zeros(count, np.int64), one, alone):
+            yield int(places[0]), found
+
+    def replies(
+        self,
+        ids: Sequence[Sequence[int]],
+        *,
+        max_tokens: int,
+        stop: Sequence[str],
+        temperature: float,
+        top_p: float,
+        seeds: Sequence[Any],
+    ) -> Iterator[tuple[int, list[int]]]:
+        """(place of a prompt, the tokens the model wrote, without its end), batch by batch.
+
+        Args:
+            ids: token ids of each prompt.
+            max_tokens: of a reply.
+            stop: strings that end a reply.
+            temperature: 0 for greedy decoding.
+            top_p: of the draws.
+            seeds: one a prompt: anything that JSON can hold.
+
+        Raises:
+            UserError: a device's memory is too small, or the model's output is not a number.
+        """
+
+        def forward(places: np.ndarray, model: Any, device: torch.device) -> list[list[int]]:
             some = [ids[place] for place in places]
             left = not model.config.is_encoder_decoder
             tokens, mask = padded(some, model.generation_config.pad_token_id or 0, left)
             draw = _Draw(temperature, top_p, [seeds[place] for place in places])
             skip = tokens.shape[1] if left else 1
-            new = generated(
+            return generated(
                 model,
                 max_tokens,
                 skip,
                 input_ids=tokens.to(device),
                 attention_mask=mask.to(device),
                 logits_processor=[draw] if temperature > 0 else [],
-                stopping_criteria=[_Stop(tokenizer, stop, skip)] if stop else [],
+                stopping_criteria=[_Stop(self.tokenizer, stop, skip)] if stop else [],
             )
-            yield from zip(places, new, strict=True)
+
+        lengths = np.array([len(one) for one in ids], dtype=np.int64)
+        batches = of_like_length(lengths, self.batch_size)
+        for places, new in self._replicas.run(lengths, forward, batches):
+            yield from zip(places.tolist(), new, strict=True)
 
 
-@contextmanager
-def working(runtime: Runtime) -> Iterator[None]:
-    """With as many threads as set; a device that is too small is told in one line.
+@lru_cache(maxsize=1)
+def loaded_writer(source: Source, identity: str, runtime: Runtime) -> Writer:
+    """``Writer(source, runtime)``; the last one is kept, for the next prompts.
 
-    Raises:
-        UserError: the device's memory is full.
+    ``identity`` tells a folder's content from what it held before.
     """
-    import torch
+    return Writer(source, runtime)
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(runtime.workers)
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            "the device's memory is full: set a smaller runtime.batch_size, fewer or shorter "
-            "passages, or runtime.device=cpu"
-        ) from error
-    finally:
-        torch.set_num_threads(before)
+
+def of_like_length(lengths: np.ndarray, size: int) -> list[np.ndarray]:
+    """Places of items, so many of like length together, the longest first."""
+    order = np.argsort(-lengths, kind="stable")
+    return [order[first : first + size] for first in range(0, len(order), size)]
+
+
+def _plain(own: Any, tokenizer: Any) -> Any:
+    """What else a model's authors set for generating (sampling, penalties) is ours to say."""
+    import transformers
+
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else own.eos_token_id
+    settings: Any = transformers.GenerationConfig
+    return settings(
+        bos_token_id=own.bos_token_id,
+        eos_token_id=own.eos_token_id,
+        pad_token_id=pad[0] if isinstance(pad, list) else pad,
+        decoder_start_token_id=own.decoder_start_token_id,
+    )
 
 
 def generated(model: Any, max_tokens: int, skip: int, **inputs: Any) -> list[list[int]]:
@@ -100,13 +148,10 @@ def generated(model: Any, max_tokens: int, skip: int, **inputs: Any) -> list[lis
     Raises:
         UserError: the model's output is not a number.
     """
-    import torch
-
     own = model.generation_config
     ends = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
     inputs["logits_processor"] = [_refuse_nan, *inputs.get("logits_processor", [])]
-    with torch.inference_mode():
-        out = model.generate(max_new_tokens=max_tokens, do_sample=False, num_beams=1, **inputs)
+    out = model.generate(max_new_tokens=max_tokens, do_sample=False, num_beams=1, **inputs)
     return [_cut(row, ends, own.pad_token_id) for row in out[:, skip:].tolist()]
 
 

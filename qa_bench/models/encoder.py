@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.models.sentence_model import loaded_model
+from qa_bench.models.sentence_model import sentence_model
 from qa_bench.models.source import Source, Text
 from qa_bench.runtime.devices import worker_threads
 from qa_bench.runtime.replicas import Replicas
@@ -48,7 +48,7 @@ class Encoder:
             UserError: there is no such model, it needs code of its own, or a hash is wrong.
         """
         self._model = source.model
-        model = loaded_model(source)
+        model = sentence_model(source)
         self._preprocess: Callable[..., dict[str, Any]] = model.preprocess
         self._replicas = Replicas(model, source.model, runtime)
 

@@ -1,16 +1,21 @@
-"""Models that score pairs, loaded on the CPU: a cross-encoder, or a language model."""
+"""Models loaded on the CPU, in evaluation mode: one function a kind of head.
+
+Bi-encoders: ``sentence_model``. Heads that begin at random, to be trained: ``new_heads``.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from qa_bench.engine.digests import file_digest
 from qa_bench.errors import UserError
-from qa_bench.models.source import Source, model_folder, revision_of
+from qa_bench.models.checkpoint import checkpoint, torch_dtype
+from qa_bench.models.source import Source, model_folder
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 _SCORING = ("ForSequenceClassification", "ForCausalLM")
 _GENERATING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
@@ -25,11 +30,11 @@ def cross_encoder(source: Source) -> Any:
     """
     from sentence_transformers import CrossEncoder
 
-    with _told(source):
+    with checkpoint(source, "reranker") as place:
         model = CrossEncoder(
-            checked_name(source),
+            place.name,
             device="cpu",
-            revision=revision_of(source),
+            revision=place.commit,
             trust_remote_code=source.trust_remote_code,
             max_length=source.max_length,
             model_kwargs={"dtype": torch_dtype(source)},
@@ -38,38 +43,83 @@ def cross_encoder(source: Source) -> Any:
         return model.eval().to(torch_dtype(source))
 
 
-def language_model(source: Source, gguf_file: str | None = None) -> tuple[Any, Any]:
-    """Tokenizer and model of transformers: a decoder, or encoder and decoder (T5).
+def language_model(source: Source, group: str | None = None, fast: bool = False) -> tuple[Any, Any]:
+    """Tokenizer and model of transformers: a decoder, or encoder and decoder (T5); GGUF too.
 
     Args:
         source: the model.
-        gguf_file: the file of it to load, where it is in that format.
+        group: where ``trust_remote_code`` is a setting, see ``checkpoint``.
+        fast: the tokenizer must be one of the tokenizers library.
 
     Raises:
         UserError: there is no such model, it needs code of its own, or it generates no text.
     """
     import transformers
 
-    with _told(source):
-        name = checked_name(source)
-        common: dict[str, Any] = {
-            "revision": revision_of(source),
-            "trust_remote_code": source.trust_remote_code,
-        }
-        if gguf_file is not None:
-            common["gguf_file"] = gguf_file
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **common)
-        config = transformers.AutoConfig.from_pretrained(name, **common)
+    with checkpoint(source, group) as place:
+        common: dict[str, Any] = {"revision": place.commit}
+        if group is not None:
+            common["trust_remote_code"] = source.trust_remote_code
+        if place.gguf_file is not None:
+            common["gguf_file"] = place.gguf_file
+        tokenizer = transformers.AutoTokenizer.from_pretrained(place.name, **common)
+        config = transformers.AutoConfig.from_pretrained(place.name, **common)
         _need_head(source, config, _GENERATING, "a language model")
         kind: Any = (
             transformers.AutoModelForSeq2SeqLM
             if config.is_encoder_decoder
             else transformers.AutoModelForCausalLM
         )
-        model = kind.from_pretrained(name, dtype=torch_dtype(source), **common)
-    if not tokenizer.is_fast:
+        model = kind.from_pretrained(place.name, dtype=torch_dtype(source), **common)
+    if fast and not tokenizer.is_fast:
         raise UserError(f"model {source.model}: its tokenizer is not a fast one: not supported")
     return tokenizer, model.eval()
+
+
+def question_answering(source: Source) -> Any:
+    """A model of transformers with the head that points at answers.
+
+    Raises:
+        UserError: there is no such model, or it has no head that points at answers.
+    """
+    import transformers
+
+    remedy = "name one trained for question answering, or make one with `qa-bench train`"
+    with checkpoint(source, None, remedy=remedy) as place:
+        config = transformers.AutoConfig.from_pretrained(place.name, revision=place.commit)
+        classes = config.architectures or ["AutoModelForQuestionAnswering"]
+        named = source.architecture or classes[0]
+        kind = getattr(transformers, named, None)
+        if kind is None:
+            raise UserError(f"model {source.model}: transformers has no class '{named}'")
+        model = kind.from_pretrained(place.name, revision=place.commit, dtype=torch_dtype(source))
+        if not _points(model.eval()):
+            raise UserError(
+                f"model {source.model} is a {named}, which has no head for answers: {remedy}"
+            )
+    return model
+
+
+def _points(model: Any) -> bool:
+    """Whether it gives logits of starts and ends."""
+    import torch
+
+    with torch.inference_mode():
+        tokens = torch.ones((1, 4), dtype=torch.int64)
+        found = model(input_ids=tokens, attention_mask=tokens, return_dict=True)
+    return all(getattr(found, name, None) is not None for name in ("start_logits", "end_logits"))
+
+
+def tokenizer_of(source: Source) -> Any:
+    """A model's tokenizer, as transformers makes it; no model's own code is run.
+
+    Raises:
+        UserError: there is no such model, or it has none.
+    """
+    from transformers import AutoTokenizer
+
+    with checkpoint(source, None) as place:
+        return AutoTokenizer.from_pretrained(place.name, revision=place.commit)
 
 
 def decoder_start(model: Any) -> int:
@@ -82,122 +132,72 @@ def decoder_start(model: Any) -> int:
 
 
 def _need_head(source: Source, config: Any, endings: Sequence[str], wanted: str) -> None:
-    """A class that the checkpoint was not made with would start with random weights."""
-    classes = getattr(config, "architectures", None) or []
-    if classes and not any(name.endswith(tuple(endings)) for name in classes):
+    """Refuse a class that was trained without the head, which may share its weights with others.
+
+    Of a class that transformers does not know, only its weights tell.
+    """
+    import transformers
+
+    classes = list(getattr(config, "architectures", None) or [])
+    known = [name for name in classes if hasattr(transformers, name)]
+    if known and not any(name.endswith(tuple(endings)) for name in classes):
         raise UserError(
-            f"model {source.model} is a {classes[0]}, which lacks the head that is needed: take "
+            f"model {source.model} is a {known[0]}, which lacks the head that is needed: take "
             f"{wanted} (…{', …'.join(endings)})"
         )
 
 
-@contextmanager
-def _told(source: Source) -> Iterator[None]:
-    """Quietly; what goes wrong in one line.
-
-    Weights that a checkpoint lacks are an error: transformers makes them up, and only says so.
-    """
-    reports = _Reports()
-    logger = logging.getLogger("transformers.modeling_utils")
-    before = logger.level, logger.propagate
-    try:
-        with quiet(), told_in_one_line(source, "reranker"):
-            logger.addHandler(reports)
-            logger.setLevel(logging.WARNING)
-            logger.propagate = False
-            yield
-    finally:
-        logger.removeHandler(reports)
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
-    if reports.missing:
-        own = "" if source.trust_remote_code else "; does it need reranker.trust_remote_code=true?"
-        raise UserError(
-            f"model {source.model} lacks weights that its class needs "
-            f"({', '.join(reports.missing)[:200]}){own}"
-        )
+# Tokenizers without a model and without transformers, which takes seconds to import
 
 
-class _Reports(logging.Handler):
-    """Keeps the names of weights that transformers reports as missing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.missing: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        rows = [line.split("|") for line in record.getMessage().splitlines()]
-        self.missing += [row[0].strip() for row in rows if len(row) > 1 and "MISSING" in row[1]]
-
-
-def torch_dtype(source: Source) -> Any:
-    """The type of torch that computes with a source's precision."""
-    import torch
-
-    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[source.precision]
-
-
-def checked_name(source: Source) -> str:
-    """The name or folder to load from; its files have the hashes they must have."""
-    folder = model_folder(source.model)
-    for file, wanted in source.sha256:
-        if folder is not None:
-            path = folder / file
-        else:
-            from huggingface_hub import hf_hub_download
-
-            path = Path(hf_hub_download(source.model, file, revision=revision_of(source)))
-        if not path.is_file():
-            raise UserError(f"model {source.model}: {file} is missing")
-        with path.open("rb") as opened:
-            found = hashlib.file_digest(opened, "sha256").hexdigest()
-        if found != wanted:
-            raise UserError(f"model {source.model}: sha256 of {file} is {found}, not {wanted}")
-    return source.model if folder is None else str(folder)
-
-
-@contextmanager
-def told_in_one_line(source: Source, group: str | None) -> Iterator[None]:
-    """Tell what went wrong while loading a model in one line.
+def bare_tokenizer(source: Source, setting: str) -> Tokenizer:
+    """A model's ``tokenizer.json`` alone, cutting nothing off and padding nothing.
 
     Args:
         source: the model.
-        group: where ``trust_remote_code`` is a setting; None where no model's own code is run.
+        setting: what names it, for messages: chunker.tokenizer.
+
+    Raises:
+        UserError: there is no such tokenizer, or it cannot be read.
     """
+    path = _tokenizer_file(source, setting)
     try:
-        yield
+        from tokenizers import Tokenizer
+
+        if path is not None:
+            made = Tokenizer.from_file(str(path))
+        else:
+            made = Tokenizer.from_pretrained(source.model, revision=source.identity())
     except UserError:
         raise
-    except (ImportError, OSError, ValueError, RuntimeError, KeyError, AttributeError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        if "trust_remote_code" in str(error):
-            remedy = (
-                f"read it on the hub, then set {group}.trust_remote_code=true"
-                if group
-                else "that is not done here, choose another model"
-            )
-            raise UserError(f"model {source.model} runs code of its own: {remedy}") from error
+    except ImportError:
         raise UserError(
-            f"model {source.model}: {type(error).__name__}: {' '.join(lines)[:300]}"
-        ) from error
+            f"{setting} needs the package tokenizers: pip install 'qa-bench[dense]'"
+        ) from None
+    except Exception as error:  # tokenizers raises nothing more special
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{setting}={source.model}: cannot be read ({reason})") from error
+    made.no_truncation()
+    made.no_padding()
+    return made
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the libraries' remarks and loading bars off the terminal; downloads still show."""
-    from transformers.utils import logging as transformers_logging
+def tokenizer_identity(source: Source, setting: str) -> str:
+    """What tells a bare tokenizer from another: a hash of its file, or its commit on the hub.
 
-    their_logging: Any = transformers_logging
-    bars = their_logging.is_progress_bar_enabled()
-    names = ("sentence_transformers", "transformers")
-    levels = {name: logging.getLogger(name).level for name in names}
-    their_logging.disable_progress_bar()
-    for name in names:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-        if bars:
-            their_logging.enable_progress_bar()
+    Raises:
+        UserError: there is no such tokenizer.
+    """
+    path = _tokenizer_file(source, setting)
+    return source.identity() if path is None else file_digest(path)
+
+
+def _tokenizer_file(source: Source, setting: str) -> Path | None:
+    """The tokenizer's file on this machine; None for a name on the hub."""
+    folder = model_folder(source.model)
+    if folder is None:
+        return None
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise UserError(f"{setting}={source.model}: there is no {path}")
+    return path

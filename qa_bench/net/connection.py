@@ -1,156 +1,146 @@
-"""HTTP as a language model's server wants it: kept connections, a deadline, a common pace."""
+"""One connection to a server: TLS, proxies, times, and an end at once where nobody waits any more.
+
+Downloads open one for each request and read it as it comes (``web``); a language model's client
+keeps one a thread and takes each answer whole.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import re
 import socket
 import ssl
 import threading
 import time
-import urllib.parse
-import urllib.request
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
-from qa_bench.errors import UserError
+from qa_bench import __version__
+from qa_bench.net.address import Address
+from qa_bench.net.failures import TryAgain, of_connecting, of_exchange, of_reading
 
 _BLOCK = 1 << 16
-_CONNECT_S = 15.0
-_LONGEST_REPLY = 1 << 24
-"""Bytes; a server that sends more than that for one prompt is out of its mind."""
-
-
-class Address:
-    """A server's address, taken apart, and the proxy of the environment that leads to it."""
-
-    def __init__(self, url: str) -> None:
-        """Check ``url``, the part before ``/chat/completions``.
-
-        Raises:
-            UserError: it is no address, or holds what may be a secret; that is not repeated.
-        """
-        would = "would be right: http://127.0.0.1:8000/v1, with the key in lm.key_from"
-        try:
-            parts = urllib.parse.urlsplit(url)
-            self.port = parts.port
-        except ValueError:
-            raise UserError(f"lm.url: not an address; {would}") from None
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            raise UserError(f"lm.url: no name, password, ? or # may be in it; {would}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError(f"lm.url: '{url}' is not an http or https address; {would}")
-        if re.search(r"[\s\x00-\x1f\x7f]", url) or not url.isascii():
-            raise UserError(f"lm.url: a space or a character that does not belong there; {would}")
-        self.secure, self.host = parts.scheme == "https", parts.hostname
-        self.path = parts.path.rstrip("/")
-        self.shown = url
-        self.proxy: urllib.parse.SplitResult | None = None
-        named = urllib.request.getproxies().get(parts.scheme)
-        if named and not urllib.request.proxy_bypass(parts.netloc):
-            proxy = urllib.parse.urlsplit(named if "//" in named else f"http://{named}")
-            self.proxy = proxy if proxy.hostname else None
+_LONGEST = 1 << 24
+"""Bytes of an answer that is taken whole; a server that sends more is out of its mind."""
+_HEADERS = {"User-Agent": f"qa-bench/{__version__}", "Accept-Encoding": "identity"}
 
 
 class Connection:
-    """One connection, opened when needed and kept; of one thread."""
+    """Opened when needed, and kept as long as both sides want it; of one thread."""
 
-    def __init__(self, address: Address, timeout_s: float, stopped: threading.Event) -> None:
+    def __init__(
+        self, address: Address, connect_s: float, stopped: threading.Event | None = None
+    ) -> None:
         """Open nothing yet.
 
         Args:
-            address: where to.
-            timeout_s: for a whole exchange, in seconds.
+            address: the server's; its path is not looked at.
+            connect_s: seconds for a connection.
             stopped: once set, and ``close`` called, nothing is opened or waited for any more.
         """
-        self._address, self._timeout, self._stopped = address, timeout_s, stopped
+        self._address, self._connect_s, self._stopped = address, connect_s, stopped
         self._open: http.client.HTTPConnection | None = None
         self._socket: socket.socket | None = None
 
-    def post(self, place: str, body: bytes, headers: dict[str, str]) -> tuple[int, Any, bytes]:
-        """Status, headers and body of the answer.
+    def request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        body: bytes | None = None,
+    ) -> Response:
+        """The server's answer, its content yet to be read.
+
+        Args:
+            method: GET or POST.
+            path: with the query.
+            headers: beside those that every request has.
+            timeout_s: seconds without a byte until the answer begins.
+            body: what is posted.
 
         Raises:
-            OSError: no connection, a broken one, or the time is over (TimeoutError).
-            http.client.HTTPException: what came is not HTTP.
+            TryAgain: no connection, a broken one, or no answer in time.
+            GiveUp: there is no such host, or its certificate is not valid.
         """
-        deadline = time.monotonic() + self._timeout
         kept = self._open is not None
         try:
-            return self._exchange(place, body, headers, deadline)
-        except (ConnectionError, http.client.BadStatusLine):
+            return self._exchange(method, path, headers, timeout_s, body)
+        except (ConnectionError, http.client.BadStatusLine) as error:
             if not kept:
-                raise
+                raise of_exchange(error, timeout_s) from None
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            raise of_exchange(error, timeout_s) from None
         # Servers may close a kept connection at any time: that says nothing of this request.
-        return self._exchange(place, body, headers, deadline)
+        try:
+            return self._exchange(method, path, headers, timeout_s, body)
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            raise of_exchange(error, timeout_s) from None
 
     def _exchange(
-        self, place: str, body: bytes, headers: dict[str, str], deadline: float
-    ) -> tuple[int, Any, bytes]:
-        whole, response = False, None
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        body: bytes | None,
+    ) -> Response:
         try:
-            connection = self._connected()
-            opened = self._socket
-            if opened is None:
-                raise ConnectionError("closed by another thread")
-            opened.settimeout(self._timeout)
-            connection.request("POST", self._target(place), body, headers)
-            response = connection.getresponse()
-            pieces, size = [], 0
-            while True:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError
-                opened.settimeout(left)  # so that one who drips cannot hold us for ever
-                piece = response.read1(_BLOCK)
-                if not piece:
-                    break
-                pieces.append(piece)
-                size += len(piece)
-                if size > _LONGEST_REPLY:
-                    raise http.client.HTTPException("endless")
-            whole = not response.will_close and not response.length
-            return response.status, response.headers, b"".join(pieces)
-        finally:
-            if response is not None:
-                response.close()  # a connection that can stay does
-            if not whole:
-                self.close()
-
-    def _connected(self) -> http.client.HTTPConnection:
-        if self._open is not None:
-            return self._open
-        address, proxy = self._address, self._address.proxy
-        host, port = address.host, address.port
-        if proxy is not None:
-            host, port = str(proxy.hostname), proxy.port
-        made: http.client.HTTPConnection
-        wait = min(self._timeout, _CONNECT_S)
-        if address.secure:
-            context = ssl.create_default_context()
-            made = http.client.HTTPSConnection(host, port, timeout=wait, context=context)
-            if proxy is not None:
-                made.set_tunnel(address.host, address.port or 443)
-        else:
-            made = http.client.HTTPConnection(host, port, timeout=wait)
-        made.connect()
-        made.auto_open = 0  # one that another thread closed stays closed
-        self._open, self._socket = made, made.sock
-        if self._stopped.is_set():  # after it stands where close() finds it: one of both sees it
+            connection, opened = self._connected()
+            opened.settimeout(timeout_s)
+            connection.request(method, self.target(path), body, self._headers(headers))
+            return Response(self, connection.getresponse(), opened)
+        except BaseException:
             self.close()
-            raise ConnectionError("closed by another thread")
+            raise
+
+    def _connected(self) -> tuple[http.client.HTTPConnection, socket.socket]:
+        connection, opened = self._open, self._socket
+        if connection is None or opened is None:
+            try:
+                connection = self._connection()
+                connection.connect()
+            except (OSError, ValueError) as error:
+                raise of_connecting(error) from None
+            connection.auto_open = 0  # one that another thread closed stays closed
+            opened = connection.sock
+            self._open, self._socket = connection, opened
+            if self._stopped is not None and self._stopped.is_set():
+                # Looked at after it stands where close() finds it: one of both sees it.
+                raise TryAgain("closed by another thread")
+        return connection, opened
+
+    @cached_property
+    def _proxy(self) -> Address | None:
+        return self._address.proxy()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        address, proxy = self._address, self._proxy
+        to = proxy or address
+        if not address.secure and not to.secure:
+            return http.client.HTTPConnection(to.host, to.port, timeout=self._connect_s)
+        made = http.client.HTTPSConnection(
+            to.host, to.port, timeout=self._connect_s, context=ssl.create_default_context()
+        )
+        if proxy is not None and address.secure:
+            login = {"Proxy-Authorization": proxy.authorization} if proxy.login else {}
+            made.set_tunnel(address.host, address.port or 443, login)
         return made
 
-    def _target(self, place: str) -> str:
-        path = f"{self._address.path}{place}"
-        if self._address.proxy is None or self._address.secure:
+    def target(self, path: str) -> str:
+        """What the first line of a request names: all of the address, where a proxy is asked."""
+        if self._address.secure or self._proxy is None:
             return path
-        port = f":{self._address.port}" if self._address.port else ""
-        return f"http://{self._address.host}{port}{path}"
+        return f"{self._address.scheme}://{self._address.netloc}{path}"
+
+    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        proxy = None if self._address.secure else self._proxy
+        login = {"Proxy-Authorization": proxy.authorization} if proxy and proxy.login else {}
+        return {**_HEADERS, **login, **headers}
 
     def close(self) -> None:
-        """Close it; what waits on it, in whatever thread, ends with an OSError."""
+        """Close it; what waits on it, in whatever thread, ends with an error."""
         connection, self._open = self._open, None
         opened, self._socket = self._socket, None
         if opened is not None:
@@ -160,43 +150,66 @@ class Connection:
             connection.close()
 
 
-class Pace:
-    """When the next request may start, for all threads together."""
+class Response:
+    """A server's answer; a context manager that lets the connection go.
 
-    def __init__(self, per_minute: float | None) -> None:
-        """At most so many requests a minute; None for no limit."""
-        self._interval = 60 / per_minute if per_minute else 0.0
-        self._next = 0.0
-        self._lock = threading.Lock()
-        self.stopped = threading.Event()
-        """Set when nobody wants replies any more."""
+    Attributes:
+        status: of HTTP.
+        reason: the status in the server's words.
+        headers: of the answer.
+    """
 
-    def wait(self) -> None:
-        """Until this thread's turn."""
-        with self._lock:
-            now = time.monotonic()
-            start = max(now, self._next)
-            if self._interval:
-                self._next = start + self._interval
-        if start > now:
-            self.stopped.wait(start - now)
+    def __init__(self, owner: Connection, response: Any, opened: socket.socket) -> None:
+        """An answer whose headers have come."""
+        self._owner, self._response, self._socket = owner, response, opened
+        self._whole = False
+        self.status: int = response.status
+        self.reason: str = response.reason or ""
+        self.headers: Any = response.headers
 
-    def pause(self, seconds: float) -> None:
-        """Of this thread alone."""
-        self.stopped.wait(seconds)
+    def read(self, limit: int, timeout_s: float) -> bytes:
+        """The next bytes, as soon as there are some; none at the end.
 
-    def hold(self, seconds: float) -> None:
-        """Let no request start for so long: the server asked for it."""
-        with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
+        Raises:
+            TryAgain: the connection broke, or nothing came in time.
+        """
+        try:
+            self._socket.settimeout(timeout_s)
+            data: bytes = self._response.read1(limit)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise of_reading(error) from None
+        self._whole = not data and not self._response.will_close and not self._response.length
+        return data
 
+    def whole(self, timeout_s: float) -> bytes:
+        """All bytes, if they come within so many seconds: one who drips cannot hold us for ever.
 
-def retry_after(headers: Any) -> float | None:
-    """Seconds of a Retry-After header, which may be a date; None where there is none."""
-    value = str(headers.get("Retry-After", "")).strip()
-    try:
-        if re.fullmatch(r"\d+(\.\d+)?", value):
-            return float(value)
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None
+        Raises:
+            TryAgain: the connection broke, the time is over, or there is no end.
+        """
+        deadline, size = time.monotonic() + timeout_s, 0
+        pieces: list[bytes] = []
+        while size <= _LONGEST:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise of_reading(TimeoutError())
+            piece = self.read(_BLOCK, left)
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+            size += len(piece)
+        raise TryAgain("an answer without end")
+
+    def __enter__(self) -> Response:
+        """As it is."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Keep the connection where it can be used again, else close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._response.close()
+        if not self._whole:
+            self._owner.close()

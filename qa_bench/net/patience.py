@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
+import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -34,3 +38,14 @@ class Patience:
             return min(asked, self.longest_s)
         doubled = self.backoff_s * 2 ** (tries - 1)
         return float(min(doubled, self.longest_s) * random.uniform(0.5, 1))  # noqa: S311
+
+
+def retry_after(headers: Any) -> float | None:
+    """Seconds of a Retry-After header, which may be a date; None where there is none."""
+    value = str(headers.get("Retry-After", "")).strip()
+    try:
+        if re.fullmatch(r"\d+(\.\d+)?", value):
+            return float(value)
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError):
+        return None

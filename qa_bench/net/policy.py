@@ -14,7 +14,18 @@ _forbidden = 0
 
 def offline() -> bool:
     """Is every download forbidden, by ``offline=true``, the environment, or what is being done?"""
-    return _forbidden > 0 or os.environ.get(_VARIABLE, "").upper() in ("1", "ON", "YES", "TRUE")
+    return _forbidden > 0 or _said_offline()
+
+
+def hub_offline() -> bool:
+    """May the hub not even be asked what a name means: by ``offline=true``, or the environment?"""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE) or _said_offline()
+
+
+def _said_offline() -> bool:
+    return os.environ.get(_VARIABLE, "").upper() in ("1", "ON", "YES", "TRUE")
 
 
 @contextmanager

@@ -7,15 +7,17 @@ most 50 tokens, greedy.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from qa_bench.errors import UserError
-from qa_bench.lm.weights import Weights
-from qa_bench.models.decoding import batches, generated, padded, working
+from qa_bench.models.decoding import generated, loaded_writer, of_like_length, padded
+from qa_bench.models.source import language_source
 from qa_bench.parts import Part
 from qa_bench.prompts import filled
-from qa_bench.runtime.devices import devices
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import whole_number
@@ -50,19 +52,19 @@ class FusionInDecoder(Part):
         """Check the settings; nothing is loaded yet.
 
         Args:
-            model: see ``Weights``.
-            revision: see ``Weights``.
-            precision: see ``Weights``.
+            model: see ``Source``.
+            revision: see ``Source``.
+            precision: see ``Source``.
             depth: passages a question it reads.
             passage: what the encoder is given: {question}, {title} and {text}.
             max_length: tokens it is cut to, the end token among them.
             max_tokens: longest answer in tokens.
-            sha256: see ``Weights``.
+            sha256: see ``Source``.
 
         Raises:
             UserError: a setting is out of range.
         """
-        self._weights = Weights.of(model, revision, precision, sha256, "reader")
+        self._source = language_source("reader", model, revision, precision, sha256)
         if "{question}" not in passage or "{text}" not in passage:
             raise UserError("reader.passage needs {question} and {text} in it")
         self.depth = whole_number("reader.depth", depth)
@@ -72,7 +74,7 @@ class FusionInDecoder(Part):
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
-        return {"reader_model": self._weights.identity()}
+        return {"reader_model": self._source.identity()}
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """From ``about.parameters``: half of them encode, an answer goes through all."""
@@ -80,7 +82,7 @@ class FusionInDecoder(Part):
         return model_step(
             "read",
             self.about,
-            self._weights.precision,
+            self._source.precision,
             questions * hits * each / 2,
             runtime,
             written=questions * self._max_tokens,
@@ -92,22 +94,26 @@ class FusionInDecoder(Part):
         Raises:
             UserError: the model cannot be loaded, or is no T5.
         """
-        tokenizer, model = self._weights.load()
+        model = loaded_writer(self._source, self._source.identity(), runtime)
         if getattr(model.config, "model_type", None) not in ("t5", "mt5", "umt5"):
             # Others know a token's place in the whole input, which the decoder would see mixed up.
-            raise UserError(f"reader.model: {self._weights.model} is no T5")
+            raise UserError(f"reader.model: {self._source.model} is no T5")
         groups = [(place, hits) for place, hits in ranked.groups() if hits.stop > hits.start]
-        device = devices(runtime)[0]
+        alone = threading.Lock()  # a tokenizer is of one thread at a time
+
+        def forward(number: int, copy: Any, device: torch.device) -> tuple[int, list[int]]:
+            with alone:
+                ids = self._ids(model.tokenizer, ranked, *groups[number])
+            states = encoded(copy, ids, model.batch_size, device)
+            return len(states), decoded(copy, [states], self._max_tokens)[0]
+
         answers, costs = [""] * len(ranked.questions), {"prompt_tokens": 0, "completion_tokens": 0}
-        bar = progress(len(groups), "read", "questions", runtime)
-        with bar, working(runtime):
-            model = model.to(device)
-            for place, hits in groups:
-                ids = self._ids(tokenizer, ranked, place, hits)
-                states = encoded(model, ids, runtime, device)
-                [tokens] = decoded(model, [states], self._max_tokens)
-                answers[place] = tokenizer.decode(tokens, skip_special_tokens=True).strip()
-                costs["prompt_tokens"] += len(states)
+        with progress(len(groups), "read", "questions", runtime) as bar:
+            for number, (count, tokens) in model.each(len(groups), forward):
+                with alone:
+                    text = model.tokenizer.decode(tokens, skip_special_tokens=True)
+                answers[groups[number][0]] = text.strip()
+                costs["prompt_tokens"] += count
                 costs["completion_tokens"] += len(tokens)
                 bar.update(1)
         return Answers(answers, costs=costs)
@@ -130,17 +136,16 @@ class FusionInDecoder(Part):
 
 
 def encoded(
-    model: Any, ids: list[list[int]], runtime: Runtime, device: torch.device
+    model: Any, ids: list[list[int]], batch_size: int, device: torch.device
 ) -> torch.Tensor:
     """The states of all tokens of all passages, in order; of shape (tokens, width)."""
     import torch
 
     states: list[Any] = [None] * len(ids)
-    for places in batches([len(one) for one in ids], runtime, device):
+    for places in of_like_length(np.array([len(one) for one in ids]), batch_size):
         some = [ids[place] for place in places]
         tokens, mask = padded(some, model.config.pad_token_id or 0, left=False)
-        with torch.inference_mode():
-            found = model.encoder(input_ids=tokens.to(device), attention_mask=mask.to(device))
+        found = model.encoder(input_ids=tokens.to(device), attention_mask=mask.to(device))
         for place, row, one in zip(places, found.last_hidden_state, some, strict=True):
             states[place] = row[: len(one)]
     return torch.cat(states)

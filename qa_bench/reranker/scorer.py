@@ -68,7 +68,7 @@ class Scorer:
             self._frame, self._preprocess = _checked_frame(model, self._limit), _with_prompt(model)
             module = _cross_encoder_scores(model, _checked_label(source, model.num_labels, label))
         else:
-            self._tokenizer, model = language_model(source)
+            self._tokenizer, model = language_model(source, "reranker", fast=True)
             self._frame = _template_frame(self._tokenizer, template, model)
             self._question, self._passage = template.question, template.passage
             self._limit = source.max_length

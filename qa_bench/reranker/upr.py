@@ -58,8 +58,8 @@ class UPR(Part):
         """Check the settings.
 
         Args:
-            model: hub name, folder, or ``wheel:<package>/<folder>``; of a model in GGUF's format
-                with the file's name after that.
+            model: hub name, folder, or ``wheel:<package>/<folder>``, with a file's name after that
+                where it is in GGUF's format.
             revision: commit, tag or branch on the hub; None for the newest.
             max_length: tokens of prompt and question; the passage is cut to what they leave.
             precision: fp32, bf16 or fp16.
@@ -79,9 +79,6 @@ class UPR(Part):
         check_depths(depth, keep)
         self.depth, self.keep = depth, keep
         self._interpolate = number("reranker.interpolate", interpolate)
-        self._gguf_file: str | None = None
-        if model and model.endswith(".gguf"):
-            model, _, self._gguf_file = model.rpartition("/")
         self._source = source_of(model, revision, max_length, precision, trust_remote_code, sha256)
         self._title = "none" if title is None else str(title)
         self._before, self._after = before or "", after or ""
@@ -106,7 +103,7 @@ class UPR(Part):
         """
         if not len(ranked):
             return np.zeros(0, dtype=np.float32)
-        tokenizer, replicas, two_parts = loaded_likelihood(self._source, self._gguf_file, runtime)
+        tokenizer, replicas, two_parts = loaded_likelihood(self._source, runtime)
         places, asked = np.unique(ranked.asked, return_inverse=True)
         passages, which = distinct_passages(ranked, self._title)
         rows = _Rows(
@@ -202,11 +199,9 @@ class _Rows:
 
 
 @lru_cache(maxsize=1)
-def loaded_likelihood(
-    source: Source, gguf_file: str | None, runtime: Runtime
-) -> tuple[Any, Replicas, bool]:
+def loaded_likelihood(source: Source, runtime: Runtime) -> tuple[Any, Replicas, bool]:
     """Tokenizer, model on all devices, and whether it has an encoder; the last one is kept."""
-    tokenizer, model = language_model(source, gguf_file)
+    tokenizer, model = language_model(source, "reranker", fast=True)
     two_parts = bool(model.config.is_encoder_decoder)
     module = _encoder_decoder(model) if two_parts else _decoder(model)
     return tokenizer, Replicas(module, source.model, runtime), two_parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -39,17 +39,22 @@ def _mps() -> int:
 
 
 @contextmanager
-def one_thread_each(on_cpu: bool) -> Iterator[None]:
-    """Let torch start no threads of its own: workers that share nothing keep the cores busier."""
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Let torch spread an operation over so many threads; None leaves it at what it has."""
     import torch
 
     before = torch.get_num_threads()
-    if on_cpu:
-        torch.set_num_threads(1)
+    if count is not None:
+        torch.set_num_threads(count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def one_thread_each(on_cpu: bool) -> AbstractContextManager[None]:
+    """Let torch start no threads of its own: workers that share nothing keep the cores busier."""
+    return torch_threads(1 if on_cpu else None)
 
 
 @contextmanager

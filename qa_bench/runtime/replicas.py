@@ -1,19 +1,20 @@
-"""A model on every device, and rows of tokens through it: encoders, rerankers and readers.
+"""A model on every device, and batches of rows through it: whatever runs a model runs it so.
 
-Rows of the same number of tokens make a batch, so that none depends on its neighbours. On a CPU
-every core runs batches of its own.
+Encoders, rerankers and extractive readers: rows of the same number of tokens make a batch, so that
+none depends on its neighbours, and on a CPU every core runs batches of its own. Generation brings
+its batches, and has a CPU's threads together.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.runtime.devices import devices, one_thread_each, worker_threads
+from qa_bench.runtime.devices import devices, torch_threads, worker_threads
 from qa_bench.runtime.onednn import quicken
 from qa_bench.types import Runtime
 
@@ -29,36 +30,51 @@ _CPU_TOKENS, _GPU_TOKENS = 2048, 65_536
 class Replicas:
     """Copies of a model, one a device. They run for one caller at a time."""
 
-    def __init__(self, model: Any, name: str, runtime: Runtime) -> None:
+    def __init__(self, model: Any, name: str, runtime: Runtime, whole_cpu: bool = False) -> None:
         """Put them there.
 
         Args:
             model: a torch module.
             name: what it is called.
-            runtime: devices and batch size.
+            runtime: devices, threads and batch size.
+            whole_cpu: one worker has all threads of a CPU, instead of every core a worker, and
+                torch's own operators. Generation is no faster with a worker a core (seen with 135 M
+                parameters on two cores), but would hold as many caches of keys and values.
         """
         self._name, self._batch_size = name, runtime.batch_size
         self._devices = devices(runtime)
-        self._on_cpu = self._devices[0].type == "cpu"
-        if self._on_cpu:
-            quicken(model, _CPU_TOKENS)
+        self._threads: int | None = None
+        if self._devices[0].type == "cpu":
+            self._threads = runtime.workers if whole_cpu else 1
+            if whole_cpu:
+                del self._devices[1:]
+            else:
+                quicken(model, _CPU_TOKENS)
         every = list(dict.fromkeys(self._devices))
         copies = {device: model if len(every) == 1 else copy.deepcopy(model) for device in every}
         self._copies = [copies[device].to(device) for device in self._devices]
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether they are on a CPU."""
+        return self._threads is not None
 
     def run(
         self,
         lengths: np.ndarray,
         forward: Callable[[np.ndarray, Any, torch.device], Result],
+        batches: Sequence[np.ndarray] | None = None,
     ) -> Iterator[tuple[np.ndarray, Result]]:
-        """(places of some rows, what ``forward`` made of them) until all are done, longest first.
+        """(places of some rows, what ``forward`` made of them) until all are done.
 
         Args:
-            lengths: tokens of each row; (rows,). Rows of none are left out.
-            forward: takes places of rows of one length, a copy of the model and its device.
+            lengths: tokens of each row; (rows,). 0 where nobody knows.
+            forward: takes the places of a batch, a copy of the model and its device.
+            batches: places of rows that go together; None for rows of one length, the longest
+                first, and rows of no tokens left out.
 
         Raises:
-            UserError: a GPU's memory is too small.
+            UserError: a device's memory is too small.
         """
         import torch
 
@@ -73,10 +89,12 @@ class Replicas:
             try:
                 with torch.inference_mode():
                     return forward(batch, self._copies[worker], device)
-            except torch.cuda.OutOfMemoryError as error:
+            except torch.OutOfMemoryError as error:
+                longest = int(lengths[batch].max())
                 told = UserError(
-                    f"model {self._name}: {device} has too little memory for {len(batch)} texts "
-                    f"of {lengths[batch[0]]} tokens at once: set runtime.batch_size"
+                    f"model {self._name}: {device} has too little memory for {len(batch)} texts"
+                    f"{f' of up to {longest:,} tokens' if longest else ''} at once: set a smaller "
+                    "runtime.batch_size, give it fewer or shorter passages, or runtime.device=cpu"
                 )
                 failed.append(told)
                 raise told from error
@@ -86,21 +104,25 @@ class Replicas:
             finally:
                 free.append(worker)
 
-        batches = list(self._batches(lengths))
-        with (
-            one_thread_each(self._on_cpu),
-            worker_threads(len(self._devices), one_each=self._on_cpu) as pool,
-        ):
-            yield from zip(batches, pool.map(one, batches), strict=True)
+        todo = list(self._of_one_length(lengths)) if batches is None else batches
+        with torch_threads(self._threads):
+            if (
+                self.on_cpu and len(self._devices) == 1
+            ):  # nobody to wait for: Ctrl-C ends it at once
+                for batch in todo:
+                    yield batch, one(batch)
+                return
+            with worker_threads(len(self._devices), one_each=self.on_cpu) as pool:
+                yield from zip(todo, pool.map(one, todo), strict=True)
 
-    def _batches(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
+    def _of_one_length(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
         """Places of rows of the same length, the longest first."""
         order = np.argsort(-lengths, kind="stable")
         for group in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
             length = int(lengths[group[0]]) if len(group) else 0
             if not length:
                 continue
-            tokens = _CPU_TOKENS if self._on_cpu else _GPU_TOKENS
+            tokens = _CPU_TOKENS if self.on_cpu else _GPU_TOKENS
             size = self._batch_size or max(1, tokens // length)
             for first in range(0, len(group), size):
                 yield group[first : first + size]

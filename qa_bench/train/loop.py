@@ -20,7 +20,7 @@ import numpy as np
 
 from qa_bench.engine.shards import Shards
 from qa_bench.errors import UserError
-from qa_bench.models.loading import quiet
+from qa_bench.models.checkpoint import quiet
 from qa_bench.runtime.devices import devices
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import number, one_of, whole_number

@@ -123,7 +123,7 @@ def rows_of(run: Run, qid: str) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module", autouse=True)
 def _models_loaded_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoder, "loaded_model", cache(encoder.loaded_model))
+        patch.setattr(encoder, "sentence_model", cache(encoder.sentence_model))
         yield
 
 

@@ -17,7 +17,7 @@ from qa_bench.store.passages import Passages
 
 pytest.importorskip("datasets")
 
-WIKI = ("corpus=hub", "corpus.path=org/wiki", "corpus.identity=20231101.en", "chunker=words")
+WIKI = ("corpus=hub", "corpus.path=org/wiki", "corpus.config=20231101.en", "chunker=words")
 QA = ("dataset=hub", "dataset.path=org/qa")
 README = """---
 configs:

@@ -18,7 +18,9 @@ from bench_helpers import SAMPLE_NQ, error_line, stage_folders
 
 from qa_bench.errors import UserError
 from qa_bench.lm.openai_server import OpenAIServer
-from qa_bench.net.connection import Address, Connection
+from qa_bench.net.address import Address
+from qa_bench.net.connection import Connection
+from qa_bench.net.failures import TryAgain
 from qa_bench.types import Runtime
 
 QUIET = Runtime(progress=False)
@@ -313,11 +315,11 @@ def test_stopped_while_it_opens(server: Server) -> None:
     """Nobody closes what was opened too late to be closed with the others."""
     server.fault = lambda prompt, n: "stall"
     stopped = threading.Event()
-    connection = Connection(Address(server.url), 30, stopped)
+    connection = Connection(Address.of(server.url), 30, stopped)
     stopped.set()
     connection.close()
-    with pytest.raises(OSError, match="closed"):
-        connection.post("/completions", b'{"prompt": "slow"}', {})
+    with pytest.raises(TryAgain, match="closed"):
+        connection.request("POST", "/completions", {}, 30, b'{"prompt": "slow"}')
     assert not server.bodies
 
 

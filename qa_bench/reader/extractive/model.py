@@ -1,4 +1,4 @@
-"""The model of the extractive reader: loading it with its head, and its logits for sequences.
+"""The model of the extractive reader: its logits for sequences.
 
 Sequences of about the same number of tokens are read together, whichever questions they are of.
 What each is padded to is its own affair, so that a logit does not depend on its neighbours.
@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qa_bench.errors import UserError
-from qa_bench.models.loading import checked_name, quiet, told_in_one_line, torch_dtype
-from qa_bench.models.source import Source, revision_of
+from qa_bench.models.loading import question_answering, tokenizer_of
+from qa_bench.models.source import Source
 from qa_bench.reader.extractive.layout import Padding, Window
 from qa_bench.runtime.replicas import Replicas
 from qa_bench.types import Runtime
@@ -32,59 +31,6 @@ class Logits(NamedTuple):
     start: np.ndarray
     end: np.ndarray
     relevance: float | None
-
-
-def load_tokenizer(source: Source) -> Any:
-    """The model's tokenizer.
-
-    Raises:
-        UserError: there is no such model, or it has none.
-    """
-    from transformers import AutoTokenizer
-
-    with quiet(), told_in_one_line(source, None):
-        return AutoTokenizer.from_pretrained(checked_name(source), revision=revision_of(source))
-
-
-def load_reader(source: Source) -> Any:
-    """The model with its trained head, on the CPU, in evaluation mode.
-
-    Raises:
-        UserError: there is no such model, or it has no head that points at answers.
-    """
-    import transformers
-
-    with quiet(), told_in_one_line(source, None):
-        name, revision = checked_name(source), revision_of(source)
-        config = transformers.AutoConfig.from_pretrained(name, revision=revision)
-        told_by_model = config.architectures or ["AutoModelForQuestionAnswering"]
-        named = source.architecture or told_by_model[0]
-        kind = getattr(transformers, named, None)
-        if kind is None:
-            raise UserError(f"model {source.model}: transformers has no class '{named}'")
-        model, told = kind.from_pretrained(
-            name, revision=revision, dtype=torch_dtype(source), output_loading_info=True
-        )
-        model.eval()
-        if told["missing_keys"] or not _points(model):
-            lacks = (
-                f" ({sorted(told['missing_keys'])[0]} is missing)" if told["missing_keys"] else ""
-            )
-            raise UserError(
-                f"model {source.model} is a {named} without a trained head for answers{lacks}: "
-                "name one trained for question answering, or make one with `qa-bench train`"
-            )
-    return model
-
-
-def _points(model: Any) -> bool:
-    """Whether it gives logits of starts and ends."""
-    import torch
-
-    with torch.inference_mode():
-        tokens = torch.ones((1, 4), dtype=torch.int64)
-        found = model(input_ids=tokens, attention_mask=tokens, return_dict=True)
-    return all(getattr(found, name, None) is not None for name in ("start_logits", "end_logits"))
 
 
 def most_tokens(model: Any) -> int:
@@ -115,10 +61,10 @@ class ReaderModel:
         """Load the model, a copy on every GPU.
 
         Raises:
-            UserError: see ``load_reader``.
+            UserError: see ``question_answering``.
         """
-        model = load_reader(source)
-        self.tokenizer = load_tokenizer(source)
+        model = question_answering(source)
+        self.tokenizer = tokenizer_of(source)
         self.limit, self.types = most_tokens(model), takes_types(model)
         self._padding = Padding(self.tokenizer.pad_token_id or 0, self.limit)
         self._replicas = Replicas(model, source.model, runtime)

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from qa_bench.errors import UserError
-from qa_bench.models.loading import checked_name, quiet, told_in_one_line
-from qa_bench.models.source import Source, revision_of
+from qa_bench.models.new_heads import dpr_reader_to_train, pointer_to_train
+from qa_bench.models.source import Source
 from qa_bench.reader.extractive.layout import Layout, Padding, Window, tokens_of
 from qa_bench.reader.extractive.lessons import Lesson
 
@@ -87,12 +86,7 @@ class Spans:
 
     def model(self, source: Source) -> Any:
         """Any encoder of transformers with a head for question answering."""
-        import transformers
-
-        with quiet(), told_in_one_line(source, None):
-            named: dict[str, Any] = {"revision": revision_of(source)}
-            kind = transformers.AutoModelForQuestionAnswering
-            return kind.from_pretrained(checked_name(source), **named)
+        return pointer_to_train(source)
 
     def items(self, layout: Layout, lessons: Sequence[Lesson], negatives: int) -> list[Item]:
         """Every window of every positive passage; the first of the answers counts."""
@@ -133,31 +127,7 @@ class Dpr:
 
     def model(self, source: Source) -> Any:
         """A ``DPRReader``; around a BERT's weights, and its head's if it points at answers."""
-        import transformers
-
-        with quiet(), told_in_one_line(source, None):
-            name, named = checked_name(source), {"revision": revision_of(source)}
-            config: Any = transformers.AutoConfig.from_pretrained(name, **named)
-            if "DPRReader" in (config.architectures or []):
-                kind: Any = transformers.DPRReader
-                return kind.from_pretrained(name, **named)
-            if config.model_type != "bert":
-                raise UserError(
-                    f"train.objective=dpr makes a DPRReader, which is a BERT; {source.model} is of "
-                    f"the kind '{config.model_type}': take train.objective=spans"
-                )
-            kind = transformers.BertForQuestionAnswering
-            bert, told = kind.from_pretrained(name, output_loading_info=True, **named)
-            plain = {
-                key: value
-                for key, value in config.to_dict().items()
-                if key not in ("model_type", "architectures", "_name_or_path")
-            }
-            reader = transformers.DPRReader(transformers.DPRConfig(**plain, projection_dim=0))
-            reader.span_predictor.encoder.bert_model.load_state_dict(bert.bert.state_dict())
-            if not any(key.startswith("qa_outputs.") for key in told["missing_keys"]):
-                reader.span_predictor.qa_outputs.load_state_dict(bert.qa_outputs.state_dict())
-            return reader
+        return dpr_reader_to_train(source)
 
     def items(self, layout: Layout, lessons: Sequence[Lesson], negatives: int) -> list[Item]:
         """The first window of the positive with an answer, the first of each negative."""

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.models.loading import tokenizer_of
 from qa_bench.models.source import Source
 from qa_bench.reader.extractive.layout import Layout, Padding, Shape
 from qa_bench.reader.extractive.lessons import Lesson, lessons
-from qa_bench.reader.extractive.model import load_tokenizer, most_tokens, takes_types
+from qa_bench.reader.extractive.model import most_tokens, takes_types
 from qa_bench.reader.extractive.objectives import OBJECTIVES, Item, Objective, batch_of
 from qa_bench.train.loop import Settings, Task, TrainingFiles, learn
 from qa_bench.types import Runtime
@@ -92,7 +93,7 @@ def teach_lessons(
     negatives = settings.negatives if objective.contrasts else 0
 
     def build() -> tuple[Any, Any, Task]:
-        model, tokenizer = objective.model(source), load_tokenizer(source)
+        model, tokenizer = objective.model(source), tokenizer_of(source)
         padding = Padding(tokenizer.pad_token_id or 0, most_tokens(model))
         layout = Layout(tokenizer, shape, padding.most, takes_types(model))
         items: list[Item] = []

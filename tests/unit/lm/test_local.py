@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from qa_bench.errors import UserError
+from qa_bench.lm import local
 from qa_bench.lm.local import Local
-from qa_bench.lm.weights import Weights
 from qa_bench.types import Runtime
 
 CPU = Runtime(device="cpu", threads=1, batch_size=3, progress=False)
@@ -105,10 +105,10 @@ def test_kept_replies_need_no_model(
     settings: Any = {"chat": False, "max_tokens": 4, "cache": str(tmp_path / "replies.sqlite")}
     first = Local(str(tiny_causal), **settings).generate(PROMPTS, CPU)
 
-    def refused(self: Weights) -> None:
+    def refused(*_: Any) -> None:
         raise AssertionError("loaded")
 
-    monkeypatch.setattr(Weights, "load", refused)
+    monkeypatch.setattr(local, "loaded_writer", refused)
     assert Local(str(tiny_causal), **settings).generate(PROMPTS[::-1], CPU) == first[::-1]
     with pytest.raises(AssertionError, match="loaded"):
         Local(str(tiny_causal), **{**settings, "max_tokens": 5}).generate(PROMPTS, CPU)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from email.utils import formatdate
-from threading import Event
 from typing import Any
 
 import pytest
 
 from qa_bench.errors import UserError
 from qa_bench.lm.openai_server import OpenAIServer
-from qa_bench.net.connection import Address, Connection, retry_after
 from qa_bench.types import Runtime
 
 GOOD = {"url": "http://127.0.0.1:1/v1", "model": "m"}
@@ -70,27 +66,3 @@ def test_a_key_that_cannot_be_one(key: str, monkeypatch: pytest.MonkeyPatch) -> 
         OpenAIServer(**GOOD, key_from="THE_KEY").generate(["x"], Runtime(progress=False))
     assert not key or key not in str(caught.value)
     assert caught.value.__cause__ is None
-
-
-def test_retry_after() -> None:
-    assert retry_after({"Retry-After": " 7 "}) == 7
-    assert retry_after({"Retry-After": "0.5"}) == 0.5
-    soon = retry_after({"Retry-After": formatdate(time.time() + 30, usegmt=True)})
-    assert soon == pytest.approx(30, abs=2)
-    assert retry_after({"Retry-After": formatdate(0, usegmt=True)}) == 0
-    for bad in ({}, {"Retry-After": ""}, {"Retry-After": "soon"}, {"Retry-After": "-3"}):
-        assert retry_after(bad) is None
-
-
-def test_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("http_proxy", "http://proxy.example.org:3128")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    address = Address("http://host.example.org:81/v1/")
-    assert address.proxy is not None
-    assert address.proxy.hostname == "proxy.example.org"
-    assert Connection(address, 1, Event())._target("/x") == "http://host.example.org:81/v1/x"
-    direct = Address("http://127.0.0.1:81/v1")
-    assert direct.proxy is None
-    assert Connection(direct, 1, Event())._target("/x") == "/v1/x"

@@ -117,7 +117,7 @@ class Stub(torch.nn.Module):
 @pytest.fixture
 def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Encoder]]:
     def made(model: Any, **runtime: Any) -> Encoder:
-        monkeypatch.setattr(module, "loaded_model", lambda source: model)
+        monkeypatch.setattr(module, "sentence_model", lambda source: model)
         return Encoder(Source("stub"), cpu(**runtime))
 
     yield made
@@ -233,7 +233,7 @@ def slow():
     if len(calls) == 4:  # all is submitted, and the main thread waits
         print("encoding", flush=True)
     time.sleep(0.1)
-module.loaded_model = lambda source: Stub(slow)
+module.sentence_model = lambda source: Stub(slow)
 encoder = module.Encoder(models.Source("stub"), cpu(threads=1, batch_size=1))
 next(encoder.encode([["text"] * 3000], "p:"))
 """

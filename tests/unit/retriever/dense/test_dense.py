@@ -99,7 +99,7 @@ def folder(tmp_path: Path) -> Path:
 def minilm() -> Iterator[Callable[..., Dense]]:
     """``minilm(setting=…)``: the real model, loaded once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoder, "loaded_model", cache(encoder.loaded_model))
+        patch.setattr(encoder, "sentence_model", cache(encoder.sentence_model))
         yield lambda **settings: Dense(model=MINILM, **settings)
 
 

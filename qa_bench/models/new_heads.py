@@ -1,0 +1,61 @@
+"""Models to be trained, whose heads begin at random: the one place where weights may be missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qa_bench.errors import UserError
+from qa_bench.models.checkpoint import checkpoint
+from qa_bench.models.source import Source
+
+_HEADS = ("qa_outputs", "qa_classifier", "splinter_qass")
+"""The names that heads for answers have in transformers' classes."""
+
+
+def pointer_to_train(source: Source) -> Any:
+    """Any encoder of transformers with a head for answers, which is new where it has none.
+
+    Raises:
+        UserError: there is no such model, there is no such class for it, or it lacks other weights.
+    """
+    import transformers
+
+    with checkpoint(source, None, new=_HEADS) as place:
+        kind: Any = transformers.AutoModelForQuestionAnswering
+        return kind.from_pretrained(place.name, revision=place.commit)
+
+
+def dpr_reader_to_train(source: Source) -> Any:
+    """A ``DPRReader``: a trained one, or one around a BERT.
+
+    The head that selects passages is new around a BERT, and the one that points at answers where
+    the BERT has none.
+
+    Raises:
+        UserError: there is no such model, it is no BERT, or it lacks other weights.
+    """
+    import transformers
+
+    with checkpoint(source, None, new=_HEADS) as place:
+        named: dict[str, Any] = {"revision": place.commit}
+        config: Any = transformers.AutoConfig.from_pretrained(place.name, **named)
+        if "DPRReader" in (config.architectures or []):  # its heads have other names: none is new
+            trained: Any = transformers.DPRReader
+            return trained.from_pretrained(place.name, **named)
+        if config.model_type != "bert":
+            raise UserError(
+                f"train.objective=dpr makes a DPRReader, which is a BERT; {source.model} is of "
+                f"the kind '{config.model_type}': take train.objective=spans"
+            )
+        kind: Any = transformers.BertForQuestionAnswering
+        bert, info = kind.from_pretrained(place.name, output_loading_info=True, **named)
+    plain = {
+        key: value
+        for key, value in config.to_dict().items()
+        if key not in ("model_type", "architectures", "_name_or_path")
+    }
+    reader = transformers.DPRReader(transformers.DPRConfig(**plain, projection_dim=0))
+    reader.span_predictor.encoder.bert_model.load_state_dict(bert.bert.state_dict())
+    if not any(key.startswith("qa_outputs.") for key in info["missing_keys"]):
+        reader.span_predictor.qa_outputs.load_state_dict(bert.qa_outputs.state_dict())
+    return reader

@@ -1,0 +1,138 @@
+"""The Hugging Face hub: which commit a name means, its cache, and what goes wrong in one line."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from qa_bench.engine.files import write_whole
+from qa_bench.errors import UserError
+from qa_bench.net.policy import hub_offline
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["model", "dataset"]
+
+_CALLED: dict[Kind, tuple[str, str]] = {
+    "model": ("model", "no such folder, and the hub does not give it"),
+    "dataset": ("hub set", "the hub does not give it, or it cannot be read"),
+}
+
+
+def is_commit(revision: str | None) -> bool:
+    """Whether a revision is a commit, which never means anything else."""
+    return revision is not None and re.fullmatch(r"[0-9a-f]{40}", revision) is not None
+
+
+def safe_name(name: str) -> str:
+    """A name as part of a file's name."""
+    return re.sub(r"[^\w.-]", "-", name)
+
+
+def cache_folder(name: str, kind: Kind) -> Path:
+    """Where the hub's own client keeps a repository."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / f"{kind}s--{name.replace('/', '--')}"
+
+
+def known_commit(name: str, revision: str | None, kind: Kind) -> str | None:
+    """The commit that a revision last meant; None where it was never asked for. Asks nobody."""
+    if is_commit(revision):
+        return revision
+    with suppress(OSError):
+        return _note(name, revision, kind).read_text().strip()
+    return None
+
+
+def _note(name: str, revision: str | None, kind: Kind) -> Path:
+    return cache_folder(name, kind) / "refs" / (revision or "main")
+
+
+@cache
+def commit_of(name: str, revision: str | None, kind: Kind) -> str:
+    """The commit that a revision means now; without a network, what it last meant.
+
+    Args:
+        name: of the repository, as ``organisation/name``.
+        revision: commit, tag or branch; None for the newest.
+        kind: model or dataset.
+
+    Raises:
+        UserError: there is no such repository or revision, or it was never asked for before.
+    """
+    if is_commit(revision):
+        return str(revision)
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    called, refused = _CALLED[kind]
+    known = known_commit(name, revision, kind)
+    with one_line(f"{called} {name}", refused):
+        if hub_offline():
+            if known is None:
+                raise ConnectionError("offline")
+            return known
+        try:
+            api = HfApi()
+            info = api.model_info if kind == "model" else api.dataset_info
+            commit = str(info(name, revision=revision).sha)
+        except (GatedRepoError, RepositoryNotFoundError):
+            raise
+        except Exception as error:  # the hub's client passes on those of its network library
+            if known is None:
+                raise
+            log.warning(
+                "WARNING: %s %s: the hub does not answer (%s); taking the commit that was last "
+                "seen, %s",
+                called, name, _reason(error), known[:12],
+            )  # fmt: skip
+            return known
+    # Files are fetched by their commit, of which the hub's client keeps no note.
+    note = _note(name, revision, kind)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(note, commit)
+    return commit
+
+
+def cached_file(name: str, path: str, commit: str, kind: Kind) -> Path | None:
+    """A file of a repository in the hub's cache; None where it is not. Asks nobody."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, path, repo_type=kind, revision=commit)
+    return Path(found) if isinstance(found, str) else None
+
+
+def fetched_file(name: str, path: str, commit: str, kind: Kind) -> Path:
+    """A file of a repository, downloaded to the hub's cache where it is not there yet."""
+    from huggingface_hub import hf_hub_download
+
+    return Path(hf_hub_download(name, path, repo_type=kind, revision=commit))
+
+
+@contextmanager
+def one_line(what: str, refused: str = _CALLED["dataset"][1]) -> Iterator[None]:
+    """Tell in one line what the hub's libraries raise: their own errors, and those of a network.
+
+    Args:
+        what: that is asked for.
+        refused: what it means.
+    """
+    try:
+        yield
+    except (UserError, ImportError, GeneratorExit):
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{what}: {refused} ({_reason(error)}); is the name right, and does it need a login "
+            "(hf auth login)?"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,0 +1,91 @@
+"""Which commit a name means: asked, noted, and remembered for when nobody answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hub import Hub
+
+from qa_bench.net.hub import is_commit, known_commit, safe_name
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+ASK = """
+import json, logging, sys
+logging.basicConfig(level="WARNING", format="%(message)s")
+from qa_bench.errors import UserError
+from qa_bench.net.hub import commit_of, known_commit
+for kind, name, revision in json.loads(sys.argv[1]):
+    try:
+        print(json.dumps(commit_of(name, revision, kind)))
+    except UserError as error:
+        print(json.dumps(str(error)))
+    print(json.dumps(known_commit(name, revision, kind)))
+"""
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    for name in ("models/some/model", "models/some/closed", "datasets/some/model"):
+        path = tmp_path / "repositories" / name / "config.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(f'"{name}"')
+    with Hub(tmp_path / "repositories", frozenset({"some/closed"})) as serving:
+        yield serving
+
+
+def asked(hub: Hub, home: Path, *what: tuple[str, str, str | None], **env: str) -> Any:
+    """(answers, stderr): for each what it means, and what is known of it afterwards."""
+    done = hub.python("-c", ASK, json.dumps(what), home=home, env=env)
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    return list(zip(told[::2], told[1::2], strict=True)), done.stderr
+
+
+def test_a_commit_is_asked_for_noted_and_remembered(hub: Hub, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    both = (("model", "some/model", None), ("dataset", "some/model", "main"))
+    commits = [hub.commit("models", "some/model"), hub.commit("datasets", "some/model")]
+    assert commits[0] != commits[1]
+    found, _ = asked(hub, home, *both)
+    assert found == [(commit, commit) for commit in commits]
+
+    requests = len(hub.requests)
+    found, said = asked(hub, home, *both, HF_HUB_OFFLINE="1")
+    assert found == [(commit, commit) for commit in commits]
+    assert (len(hub.requests), said) == (requests, ""), "nobody was asked, and nobody wonders"
+
+    hub._server.shutdown()
+    hub._server.server_close()
+    found, said = asked(hub, home, both[0], ("model", "some/other", None))
+    assert found[0] == (commits[0], commits[0])
+    assert "WARNING: model some/model: the hub does not answer" in said
+    assert f"taking the commit that was last seen, {commits[0][:12]}" in said
+    assert found[1][0].startswith("model some/other: no such folder, and the hub does not give it")
+    assert found[1][1] is None
+    hub._server.shutdown = lambda: None  # type: ignore[method-assign]
+
+
+def test_what_there_is_not(hub: Hub, tmp_path: Path) -> None:
+    what = (("model", "some/absent", None), ("model", "some/closed", None),
+            ("dataset", "some/absent", None), ("model", "some/model", "v2"))  # fmt: skip
+    found, _ = asked(hub, tmp_path / "home", *what)
+    for (message, known), (kind, name, _) in zip(found, what, strict=True):
+        assert message.startswith(f"{'hub set' if kind == 'dataset' else 'model'} {name}: ")
+        assert message.endswith("is the name right, and does it need a login (hf auth login)?")
+        assert "\n" not in message
+        assert known is None
+
+
+def test_a_commit_means_itself() -> None:
+    assert is_commit(COMMIT)
+    assert not any(map(is_commit, (None, "main", COMMIT[:39], COMMIT.upper())))
+    assert known_commit("some/model", COMMIT, "model") == COMMIT
+
+
+def test_names_of_files() -> None:
+    assert safe_name("20231101.en/train:x") == "20231101.en-train-x"
