@@ -104,7 +104,7 @@ def complete(
         lambda: {"questions": wording.digest()},
         build,
         plan,
-        f"complete {name}",
+        wording.titled(f"complete {name}"),
     )
 
 
