@@ -71,6 +71,18 @@ class Stage:
         """
         return digest(self.identified)[:16]
 
+    @cached_property
+    def missing(self) -> UserError | None:
+        """What keeps the key from being known yet: a file or a model, its own or an input's."""
+        for before in self.inputs.values():
+            if before.missing:
+                return before.missing
+        try:
+            _ = self.key
+        except UserError as error:
+            return error
+        return None
+
 
 def graph(*ends: Stage) -> list[Stage]:
     """The stages that some are made of, and these, each once and after what it is made of.
@@ -84,11 +96,8 @@ def graph(*ends: Stage) -> list[Stage]:
     def walk(stage: Stage) -> str:
         if stage not in identities:
             inputs = {name: walk(before) for name, before in stage.inputs.items()}
-            try:
-                identities[stage] = stage.key
-            except UserError:
-                known = [stage.name, stage.version, stage.slug, dict(stage.config), inputs]
-                identities[stage] = digest(known)
+            known = [stage.name, stage.version, stage.slug, dict(stage.config), inputs]
+            identities[stage] = digest(known) if stage.missing else stage.key
             stages.setdefault(identities[stage], stage)
         return identities[stage]
 

@@ -134,6 +134,7 @@ def fuse(
     depth: int,
     hits_a_question: int,
     context: Context,
+    title: str = "",
 ) -> Stage:
     """The best ``depth`` of all parts' hits by the fused score.
 
@@ -146,6 +147,7 @@ def fuse(
         depth: of the run.
         hits_a_question: of all parts together, for the plan.
         context: where and how.
+        title: see ``Stage``.
     """
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
@@ -175,5 +177,5 @@ def fuse(
         lambda: {"questions": question_digest(questions)},
         build,
         plan,
-        f"fuse {name}",
+        title or f"fuse {name}",
     )

@@ -134,6 +134,23 @@ def test_the_graph_shows_what_is_missing(make_stage: MakeStage) -> None:
         _ = score.key
 
 
+def test_what_is_missing_is_looked_for_once(make_stage: MakeStage) -> None:
+    """To ask a hub that is not there takes long."""
+    calls: list[int] = []
+
+    def digests() -> NoReturn:
+        calls.append(1)
+        raise UserError("no such model")
+
+    index = make_stage(name="index", digests=digests)
+    search = make_stage(inputs={"chunk": make_stage(name="chunk"), "index": index})
+    score = make_stage(name="score", inputs={"run": search, "index": index})
+    graph(score)
+    assert str(index.missing) == str(search.missing) == str(score.missing) == "no such model"
+    assert calls == [1]
+    assert make_stage().missing is None
+
+
 def test_what_is_wide_is_walked_once(make_stage: MakeStage) -> None:
     """Two inputs a stage, fifty deep: every path would take for ever."""
     stage = make_stage(config={"n": 0})
