@@ -21,6 +21,7 @@ from qa_bench.formats.qa import read_predictions
 from qa_bench.line.retrieval import Retrieval
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import make
+from qa_bench.settings import whole_number
 from qa_bench.stages.ceiling import ceiling
 from qa_bench.stages.chunk import chunk
 from qa_bench.stages.expand import Wording, expand
@@ -48,8 +49,7 @@ class Line:
         """
         self.config, self._choices, self.system = config, choices, system
         self.depth: int = config.depth
-        if not isinstance(self.depth, int) or self.depth < 1:
-            raise UserError(f"depth must be a whole number >= 1, got '{self.depth}'")
+        whole_number("depth", self.depth)
         get_mode(config.mode)
         try:
             runtime = Runtime(**config.runtime)

@@ -1,4 +1,4 @@
-"""Lines, composed as the command composes them."""
+"""Lines, composed as the command composes them, and a retriever that needs nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import open_dict
 
 from qa_bench.line.line import Line
+from qa_bench.parts import Part
 from qa_bench.paths import CONF, register_resolvers
+from qa_bench.store.passages import Passages
+from qa_bench.types import QuestionSet, Run, Runtime, Step
 
 SAMPLE = ("corpus=sample", "dataset=nq", "dataset.split=sample")
 
@@ -34,3 +37,33 @@ def line_of(folder: Path, *overrides: str, system: str = "", **parts: dict[str, 
             config[group] = part
     choices = {name: str(choice) for name, choice in config.hydra.runtime.choices.items()}
     return Line(config, choices, system or choices["retriever"])
+
+
+class First(Part):
+    """Finds the first passages of the corpus, whatever is asked."""
+
+    search_only = frozenset({"k1"})
+
+    def __init__(self, k1: float = 0.9) -> None:
+        self.k1 = k1
+
+    def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
+        return len(passages)
+
+    def search(
+        self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
+    ) -> Run:
+        pids = [passages[row].pid for row in range(min(depth, len(passages)))]
+        scores = [1.0] * len(pids)
+        qids = [question.qid for question in questions]
+        return Run.of(qids, [pids] * len(qids), [scores] * len(qids))
+
+    def plan(
+        self, passages: float, questions: int, depth: int, runtime: Runtime
+    ) -> tuple[Step, Step]:
+        return Step("index", 1e6, 100, "1.0 GB"), Step("search", 0, 20, "1.0 GB")
+
+
+def first(k1: float = 0.9) -> dict[str, Any]:
+    """What stands in the configuration for it."""
+    return {"_target_": f"{__name__}.First", "k1": k1}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from lines import SAMPLE, line_of
+from lines import SAMPLE, first, line_of
 from omegaconf import OmegaConf
 
 from qa_bench.cli import plan as module
@@ -20,8 +20,8 @@ from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
 from qa_bench.line.line import Line
 from qa_bench.parts import Part
-from qa_bench.store.passages import Passages
-from qa_bench.types import QuestionSet, Run, Runtime, Step
+from qa_bench.reader.oracle import Oracle
+from qa_bench.types import Answers, Runtime, Step
 
 Usage = namedtuple("Usage", "total used free")
 NOWHERE = "/no/such/model"  # a plan loads none
@@ -75,37 +75,11 @@ def own(tmp_path: Path) -> Callable[..., Line]:
 @pytest.fixture
 def sample(tmp_path: Path) -> Callable[..., Line]:
     """``sample("reader=oracle", k1=1.2)``: a line over the sample's 269 passages, 36 questions."""
-    return lambda *overrides, k1=0.9: line_of(
-        tmp_path, *SAMPLE, *overrides, retriever={**part(Terms), "k1": k1}
-    )
+    return lambda *overrides, k1=0.9: line_of(tmp_path, *SAMPLE, *overrides, retriever=first(k1))
 
 
 def part(kind: type) -> dict[str, str]:
     return {"_target_": f"{__name__}.{kind.__name__}"}
-
-
-class Terms(Part):
-    """Finds the first passages, whatever is asked; writes no index."""
-
-    search_only = frozenset({"k1"})
-
-    def __init__(self, k1: float = 0.9) -> None:
-        self.k1 = k1
-
-    def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
-        return len(passages)
-
-    def search(
-        self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
-    ) -> Run:
-        pids = [passages[row].pid for row in range(depth)]
-        qids = [question.qid for question in questions]
-        return Run.of(qids, [pids] * len(qids), [[1.0] * depth] * len(qids))
-
-    def plan(
-        self, passages: float, questions: int, depth: int, runtime: Runtime
-    ) -> tuple[Step, Step]:
-        return Step("index", 1e6, 100, "1.0 GB"), Step("search", 0, 20, "1.0 GB")
 
 
 def test_every_stage_has_a_line(own: Callable[..., Line]) -> None:
@@ -204,9 +178,6 @@ def test_nothing_is_built(
 def test_what_failed_the_last_time_is_planned_again(
     sample: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from qa_bench.reader.oracle import Oracle
-    from qa_bench.types import Answers
-
     def fail(self: Oracle, ranked: Any, runtime: Runtime) -> Answers:
         return Answers([""] * len(ranked.questions), {0: "no reply", 3: "no reply"})
 
