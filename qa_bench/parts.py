@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 from qa_bench.errors import UserError
-from qa_bench.types import Article, Passage, Runtime
+from qa_bench.settings import strings
+from qa_bench.types import Article, Heading, Passage, Runtime
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class About:
             raise UserError(
                 f"{group}.about.{name}: a number, such as 110e6 or 768, got '{values[name]}'"
             ) from None
-        return cls(**{**values, "published": tuple(values.get("published", ()))})
+        published = strings(f"{group}.about.published", values.get("published"))
+        return cls(**{**values, "published": tuple(published)})
 
 
 class Part(Protocol):
@@ -84,6 +86,7 @@ class Part(Protocol):
         depends: packages whose versions decide results.
         search_only: settings of a retriever that change how its index is searched, not what is in
             it.
+        reading_only: settings of a part that learns which its training does not look at.
         approximate: a retriever with one part, whose hits it seeks: tables say how many it found.
         averages: a retriever can search with passages beside a question; an expander puts some
             there.
@@ -130,6 +133,10 @@ class Part(Protocol):
             UserError: it is missing and cannot be got.
         """
         return None
+
+    def heading(self, column: str) -> Heading:
+        """Of a metric: what a table calls one of its columns."""
+        return Heading(column.upper())
 
     def counts(self) -> dict[str, int]:
         """What a corpus left out, by reason, when its articles are read."""

@@ -1,9 +1,13 @@
 """What every part must be able to do, one Protocol each. Read this first.
 
-Batch in, batch out: nothing here is called once an item. A part holds its settings and nothing
-else; heavy libraries are imported inside its methods, so that making one costs nothing.
+Batch in, batch out: nothing here is called once an item. A part holds its settings, checked by
+``settings``, and nothing else; heavy libraries are imported inside its methods, so that making one
+costs nothing.
 
-Each is built on ``parts.Part``, which has what a part may say beyond it.
+Every part is derived from ``parts.Part``, on which these are built: it has a default for all that a
+part may say beyond its group's Protocol. What only some parts of a group can do (``PairScorer``,
+``Learner``, …) is a Protocol of its own, asked for by ``isinstance``. A public name that stands
+nowhere here is refused by ``tests/conformance``.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from qa_bench.metric.evidence import Evidence
+    from qa_bench.retriever.vectors.stored import Vectors
     from qa_bench.store.hits import Hits
     from qa_bench.store.passages import Passages
     from qa_bench.store.ranked import Ranked
@@ -181,6 +186,22 @@ class PairScorer(Part, Protocol):
 
 
 @runtime_checkable
+class BiEncoder(Retriever, PairScorer, Planned, Protocol):
+    """A retriever whose index is a vector a passage, which others may search in their own way."""
+
+    @property
+    def similarity(self) -> str:
+        """How vectors are compared: cosine, dot or l2."""
+        ...
+
+    def opened(
+        self, folder: Path, passages: Passages, questions: QuestionSet, runtime: Runtime
+    ) -> tuple[Vectors, np.ndarray]:
+        """The passages' vectors, and the questions', float32 of shape (questions, dimension)."""
+        ...
+
+
+@runtime_checkable
 class Composite(Part, Protocol):
     """A retriever made of retrievers: the line makes their runs one by one, then fuses them."""
 
@@ -226,7 +247,7 @@ class Reader(Part, Protocol):
     def read(self, ranked: Ranked, runtime: Runtime) -> list[str]:
         """One answer for every question of the set, in order; empty where it finds none.
 
-        One that asks others may return ``lm.replies.Answers``: with the questions that failed.
+        One that asks others may return ``types.Answers``: with the questions that failed.
         """
         ...
 

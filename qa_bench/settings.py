@@ -26,11 +26,22 @@ def whole_number(
     """
     if value is None and optional:
         return value
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
-    if not whole or (most is not None and value > most):  # type: ignore[operator]
+    if not _is_whole(value, least, most):
         span = f">= {least}" if most is None else f"from {least} to {most}"
         raise _refusal(name, f"a whole number {span}", value)
     return value
+
+
+def whole_numbers(name: str, values: Sequence[int], least: int = 1) -> list[int]:
+    """A list of whole numbers from ``least``, one at least.
+
+    Raises:
+        UserError: it is something else.
+    """
+    listed = isinstance(values, Sequence) and not isinstance(values, str) and len(values) > 0
+    if not listed or not all(_is_whole(value, least) for value in values):
+        raise _refusal(name, f"a list of whole numbers >= {least}", values)
+    return list(values)
 
 
 def number(
@@ -93,6 +104,12 @@ def strings(name: str, value: Sequence[str] | None) -> list[str]:
     if not listed or not all(isinstance(text, str) for text in value):
         raise _refusal(name, "a list of texts", value)
     return list(value)
+
+
+def _is_whole(value: object, least: int, most: int | None = None) -> bool:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return value >= least and (most is None or value <= most)
 
 
 def _span(least: float | None, most: float | None, above: float | None) -> str:

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from qa_bench.cli.labels import labels
-from qa_bench.cli.messages import one_line
 from qa_bench.errors import UserError
+from qa_bench.line.labels import labels
+from qa_bench.line.messages import one_line
 from qa_bench.paths import CONF, register_resolvers
 
 log = logging.getLogger(__name__)
@@ -155,6 +155,7 @@ def main(
     # Hydra shall raise instead of printing its own report and exiting.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     import hydra
+    from hydra.core.hydra_config import HydraConfig
 
     register_resolvers()
     failed: list[str] = []
@@ -165,7 +166,7 @@ def main(
         from qa_bench.fetch.sources import MissingError, list_missing
         from qa_bench.line.line import Line
 
-        choices, system = labels(config)
+        choices, system = labels(config, HydraConfig.get())
         line = None
         try:
             with _allowance(verb, config):

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from qa_bench.expander.searches import checked_count, checked_model, checked_prompt, replies_to
+from qa_bench.expander.searches import checked_model, checked_prompt, replies_to
 from qa_bench.parts import Part
 from qa_bench.prompts import filled
 from qa_bench.protocols import LanguageModel
+from qa_bench.settings import whole_number
 from qa_bench.types import QuestionSet, Runtime, Search
 
 _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):]|[-*•])\s+")
@@ -43,7 +44,7 @@ class MultiQuery(Part):
             UserError: a setting is out of range.
         """
         self._lm, self._prompt = checked_model(lm), checked_prompt(prompt)
-        self._count = checked_count(count)
+        self._count = whole_number("expander.count", count)
 
     @property
     def searches(self) -> tuple[str, ...]:

@@ -90,6 +90,11 @@ class Line:
         """The reader; None where none is chosen."""
         return self._chosen("reader")
 
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The metrics, by their names in the configuration."""
+        return {name: make("metric", node) for name, node in self.config.metrics.items()}
+
     def _chosen(self, group: str) -> Any:
         """The part of a group that has a choice without any: ``none``."""
         node = self.config[group]
@@ -213,8 +218,7 @@ class Line:
     @cached_property
     def scores(self) -> Stage:
         """Run, answers or predictions → per-question values."""
-        metrics = {name: make("metric", node) for name, node in self.config.metrics.items()}
-        common = (self.questions, metrics, self.config.mode, self.slug, self.context)
+        common = (self.questions, self.metrics, self.config.mode, self.slug, self.context)
         if self.config.predictions is not None:
             known = {question.qid for question in self.questions}
             given = read_predictions(Path(self.config.predictions), known)

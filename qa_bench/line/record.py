@@ -13,6 +13,7 @@ from qa_bench.report.record import Record, save
 from qa_bench.stages.ceiling import CEILING_FILE
 from qa_bench.stages.score import SCORES_FILE
 from qa_bench.store.columns import read_columns
+from qa_bench.types import Heading
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,10 @@ def record(line: Line) -> Record:
         published_corpus=used_corpus and _is_published_corpus(line),
         passages_key=line.passages.key if used_corpus else "",
         values=counts["means"] | (ceiling.manifest["counts"] if ceiling else {}),
+        headings={
+            **{name: line.metrics[of].heading(name) for name, of in counts["metrics"].items()},
+            **({"ceiling": Heading("ceiling")} if ceiling else {}),
+        },
         costs=_costs(line) if ours else {},
         notes=_notes(line, counts, used_corpus),
         published_as=_published_as(line) if ours else [],

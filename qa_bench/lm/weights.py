@@ -15,6 +15,7 @@ from typing import Any
 from qa_bench.engine.digests import file_digest
 from qa_bench.errors import UserError
 from qa_bench.models.source import Source
+from qa_bench.settings import one_of
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ class Weights:
         """
         if not model:
             raise UserError(f"{setting}.model: set it to a hub name, a folder or a GGUF file")
-        if precision not in ("fp32", "bf16", "fp16"):
-            raise UserError(f"{setting}.precision must be fp32, bf16 or fp16, got '{precision}'")
+        one_of(f"{setting}.precision", precision, ("fp32", "bf16", "fp16"))
         return cls(model, revision, precision, tuple(sorted((sha256 or {}).items())))
 
     def identity(self) -> str:

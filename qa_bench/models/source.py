@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from qa_bench.engine.digests import digest, file_digest
+from qa_bench.engine.digests import digest, remembered_digest
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
 
@@ -60,7 +60,7 @@ class Source:
             return commit_of(self.model, self.revision)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         names = [str(path.relative_to(folder)) for path in files]
-        return digest([[n, file_digest(p)] for n, p in zip(names, files, strict=True)])
+        return digest([[n, remembered_digest(p)] for n, p in zip(names, files, strict=True)])
 
 
 def model_folder(model: str) -> Path | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from qa_bench.errors import UserError
 from qa_bench.metric.matching import answer_test, get_mode
 from qa_bench.parts import Part
+from qa_bench.settings import whole_number
 from qa_bench.store.ranked import Ranked
 from qa_bench.text import nfd
 from qa_bench.types import Runtime, Step
@@ -34,9 +34,7 @@ class Oracle(Part):
         Raises:
             UserError: a setting is out of range.
         """
-        if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
-            raise UserError(f"reader.depth: a whole number >= 1, got '{depth}'")
-        self.depth, self._mode = depth, mode
+        self.depth, self._mode = whole_number("reader.depth", depth), mode
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """At the measured rate."""

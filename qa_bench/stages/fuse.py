@@ -114,7 +114,8 @@ def open_hits(fusable: Mapping[str, Folder], passages: Folder, questions: Questi
         files = {label: run.path / RUN_FILE for label, run in fusable.items()}
         qids = [question.qid for question in questions]
         return Hits.read(files, qids, open_passages(passages.path))
-    table = pq.read_table(fusable[""].path / HITS_FILE)
+    with pq.ParquetFile(fusable[""].path / HITS_FILE) as file:
+        table = file.read()
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
     labels = [name.removeprefix("score.") for name in columns if name.startswith("score.")]
     return Hits(

@@ -88,8 +88,11 @@ def score(
         if evidence.first_ranks is not None:
             columns["first_rank"] = evidence.first_ranks
         values: dict[str, Any] = {}
-        for metric in metrics.values():
-            values |= metric.score(evidence)
+        metric_of: dict[str, str] = {}
+        for label, metric in metrics.items():
+            of_metric = metric.score(evidence)
+            values |= of_metric
+            metric_of |= dict.fromkeys(of_metric, label)
         if not values:
             what = "a run" if run else "predictions"
             wanted = "answers" if questions.qrels is None else "relevance judgements"
@@ -101,6 +104,7 @@ def score(
         counts: dict[str, Any] = {
             "questions": len(questions),
             "means": {name: float(column.mean()) for name, column in values.items()},
+            "metrics": metric_of,
             "degenerate_answers": sum(
                 degenerate(question.answers, questions.match, mode) for question in questions
             ),

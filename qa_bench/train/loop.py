@@ -23,6 +23,7 @@ from qa_bench.errors import UserError
 from qa_bench.models.loading import quiet
 from qa_bench.runtime.devices import devices
 from qa_bench.runtime.progress import progress
+from qa_bench.settings import number, one_of, whole_number
 from qa_bench.types import Runtime
 
 log = logging.getLogger(__name__)
@@ -71,17 +72,16 @@ class Settings:
         Raises:
             UserError: one is out of range.
         """
-        if self.precision not in ("fp32", "bf16"):
-            raise UserError(f"train.precision: fp32, bf16; got '{self.precision}'")
-        for name, least in (("epochs", 1), ("batch", 1), ("negatives", 1), ("seed", 0),
-                            ("checkpoint", 1)):  # fmt: skip
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise UserError(f"train.{name}: a whole number >= {least}, got '{value}'")
-        for name in ("learning_rate", "warmup", "weight_decay", "dropout"):
-            value = 0 if getattr(self, name) is None else getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise UserError(f"train.{name}: a number from 0 to 1, got '{value}'")
+        one_of("train.precision", self.precision, ("fp32", "bf16"))
+        whole_number("train.epochs", self.epochs)
+        whole_number("train.batch", self.batch)
+        whole_number("train.negatives", self.negatives)
+        whole_number("train.seed", self.seed, 0)
+        whole_number("train.checkpoint", self.checkpoint)
+        number("train.learning_rate", self.learning_rate, 0, 1)
+        number("train.warmup", self.warmup, 0, 1)
+        number("train.weight_decay", self.weight_decay, 0, 1)
+        number("train.dropout", self.dropout, 0, 1, optional=True)
 
 
 class TrainingFiles(NamedTuple):

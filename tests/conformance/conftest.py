@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from conf_names import NEEDED
+from conf_names import NEEDED, inside
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -39,7 +39,7 @@ def node(composed: Compose) -> Compose:
 
     def found(group: str, name: str, *changes: str) -> Any:
         changes = (*NEEDED.get((group, name), ()), *changes)
-        if group in ("fusion", "lm", "metric"):  # they stand in several places, or inside of others
+        if inside(group):
             return composed(f"+{group}@one={name}", *changes).one
         return composed(f"{group}={name}", *changes)[group]
 

@@ -334,11 +334,12 @@ def test_run_that_names_a_passage_the_corpus_lacks(tmp_path: Path) -> None:
 
 LATE = [
     case("depth 0", "search depth=0", "depth", "0"),
+    case("depth true", "search depth=true", "depth: a whole number >= 1, got 'true'"),
     case("depth no number", "search depth=deep", "depth"),
     case("mode", "run mode=strict", "strict", "drqa"),
-    case("k1 below 0", "index retriever.k1=-1", "k1=-1"),
+    case("k1 below 0", "index retriever.k1=-1", "retriever.k1:", "'-1'"),
     case("k1 no number", "index retriever.k1=abc", "retriever", "abc"),
-    case("b above 1", "index retriever.b=1.5", "b=1.5"),
+    case("b above 1", "index retriever.b=1.5", "retriever.b:", "'1.5'"),
     case("stemmer", "index retriever.stemmer=snowball", "snowball", "krovetz"),
     case("recall at 0", "run metrics.answer_recall.k=[0,5]", "k", "0"),
     case("recall at nothing", "run metrics.answer_recall.k=[]", "k"),

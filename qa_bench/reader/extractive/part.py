@@ -20,6 +20,7 @@ from qa_bench.reader.extractive.objectives import OBJECTIVES
 from qa_bench.reader.extractive.spans import Spans, best_spans, log_total, merged
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step
 from qa_bench.runtime.progress import progress
+from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.store.ranked import Ranked
 from qa_bench.train.loop import Settings, TrainingFiles
 from qa_bench.types import Runtime, Step
@@ -68,6 +69,8 @@ class Extractive(Part):
     """
 
     labels = frozenset({"sha256"})
+    # Training sees sequences and the model. The model is among its inputs by content, whatever it
+    # is called; its head is the objective's choice, its precision train.precision.
     reading_only = frozenset(
         {
             *("model", "revision", "architecture", "precision", "draft"),
@@ -120,26 +123,19 @@ class Extractive(Part):
                 "reader.model: name a question answering model of the hub, or a folder; "
                 "`qa-bench train` makes one"
             )
-        for name, value, allowed in (
-            ("aggregation", aggregation, tuple(AGGREGATIONS)),
-            ("precision", precision, ("fp32", "bf16", "fp16")),
-        ):
-            if value not in allowed:
-                raise UserError(f"reader.{name}: {', '.join(allowed)}; got '{value}'")
-        if draft not in (None, "bf16", "fp16"):
-            raise UserError(f"reader.draft: null, bf16, fp16; got '{draft}'")
+        one_of("reader.aggregation", aggregation, AGGREGATIONS)
+        one_of("reader.precision", precision, ("fp32", "bf16", "fp16"))
+        one_of("reader.draft", draft, ("bf16", "fp16", None))
         if draft and AGGREGATIONS[aggregation].best is None:
             raise UserError(
                 "reader.draft: not for an aggregation in which several passages decide "
                 f"({aggregation})"
             )
-        for name, number in (("depth", depth), ("max_answer_tokens", max_answer_tokens)):
-            if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-                raise UserError(f"reader.{name}: a whole number >= 1, got '{number}'")
-        self.depth = depth
+        self.depth = whole_number("reader.depth", depth)
         self._shape = Shape(title, max_length, stride, question_tokens)
         self._aggregation = AGGREGATIONS[aggregation]
-        self._longest, self._full_words = max_answer_tokens, bool(full_words)
+        self._longest = whole_number("reader.max_answer_tokens", max_answer_tokens)
+        self._full_words = flag("reader.full_words", full_words)
         hashes = tuple(sorted(dict(sha256 or {}).items()))
         self._source = Source(model, revision, architecture, precision=precision, sha256=hashes)
         self._draft = replace(self._source, precision=draft) if draft else None

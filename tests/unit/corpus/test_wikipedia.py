@@ -123,11 +123,11 @@ def test_settings(settings: dict[str, Any], text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"clean": "wiki"}, "corpus.clean must be one of dpr, tamber, none, got 'wiki'"),
-        ({"links": True}, "corpus.links must be one of drop, keep, got 'True'"),
-        ({"tables": "all"}, "corpus.tables must be one of drop, keep, got 'all'"),
-        ({"on_error": "ignore"}, "corpus.on_error must be one of stop, skip, got 'ignore'"),
-        ({"processes": -1}, "corpus.processes must be a whole number >= 0, got '-1'"),
+        ({"clean": "wiki"}, "corpus.clean: dpr, tamber or none, got 'wiki'"),
+        ({"links": True}, "corpus.links: drop or keep, got 'true'"),
+        ({"tables": "all"}, "corpus.tables: drop or keep, got 'all'"),
+        ({"on_error": "ignore"}, "corpus.on_error: stop or skip, got 'ignore'"),
+        ({"processes": -1}, "corpus.processes: a whole number >= 0, got '-1'"),
     ],
 )
 def test_a_setting_that_is_none(setting: dict[str, Any], message: str) -> None:

@@ -103,7 +103,10 @@ def test_failed(ranked: Ranked) -> None:
     [
         ({"lm": "gpt"}, r"reader\.lm"),
         ({"depth": -1}, r"reader\.depth"),
+        ({"depth": True}, r"reader\.depth: a whole number >= 0, got 'true'"),
         ({"words": 0}, r"reader\.words"),
+        ({"words": True}, r"reader\.words: a whole number >= 1, got 'true'"),
+        ({"short": "no"}, r"reader\.short: true or false, got 'no'"),
         ({"prompt": "{passages}"}, "no {question}"),
         ({"prompt": "{question}"}, r"no {passages} .* reader\.depth=0"),
         ({"depth": 0}, "there are none"),

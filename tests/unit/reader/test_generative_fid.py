@@ -139,7 +139,7 @@ def test_only_t5(tmp_path: Path, ranked: Ranked) -> None:
 @pytest.mark.parametrize(
     "settings",
     [{"model": None}, {"depth": 0}, {"max_length": 0}, {"max_tokens": 0}, {"passage": "{text}"},
-     {"precision": "int4"}],
+     {"precision": "int4"}, {"depth": True}],
 )  # fmt: skip
 def test_settings(settings: dict[str, Any]) -> None:
     [name] = settings

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.reranker.llm import ListwiseReranker, permutation
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Question, QuestionSet, Reply, Runtime
@@ -20,7 +21,7 @@ QUIET = Runtime(progress=False)
 PROMPT = "{number} for {question}\n{passages}"
 
 
-class Sorter:
+class Sorter(Part):
     """Puts the passages of a window in the order of the numbers they hold, largest first."""
 
     def __init__(self, failing: str = "none") -> None:
@@ -133,7 +134,8 @@ def test_always_a_permutation(reply: str, count: int) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"depth": 0}, {"keep": 0}, {"window": 1}, {"step": 21}, {"words": 0}, {"lm": None},
+    [{"depth": 0}, {"keep": 0}, {"keep": 101}, {"window": 1}, {"window": True}, {"step": 21},
+     {"words": 0}, {"lm": None},
      {"prompt": "{question}"}, {"passage": "{title}"}],
 )  # fmt: skip
 def test_settings(settings: dict[str, Any]) -> None:

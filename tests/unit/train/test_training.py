@@ -221,8 +221,10 @@ def test_no_lessons(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"precision": "fp16"}, "fp32, bf16"),
+        ({"precision": "fp16"}, "train.precision: fp32 or bf16"),
         ({"epochs": 0}, "train.epochs"),
+        ({"epochs": True}, "train.epochs: a whole number >= 1, got 'true'"),
+        ({"warmup": True}, "train.warmup: a number from 0 to 1, got 'true'"),
         ({"seed": -1}, "train.seed"),
         ({"learning_rate": 2}, "train.learning_rate"),
         ({"dropout": "half"}, "train.dropout"),
