@@ -101,6 +101,11 @@ def test_a_run_is_scored_over_all_questions(
     assert folder.manifest["counts"] == {
         "questions": 4,
         "means": {"answer_recall@1": 0.25, "answer_recall@2": 0.5, "mrr": 0.375},
+        "metrics": {
+            "answer_recall@1": "answer_recall",
+            "answer_recall@2": "answer_recall",
+            "mrr": "mrr",
+        },
         "degenerate_answers": 1,
     }
     assert folder.manifest["inputs"]["run"] == folder.manifest["inputs"]["passages"] == theirs.key
@@ -120,6 +125,7 @@ def test_predictions_are_scored_over_all_questions(
     assert folder.manifest["counts"] == {
         "questions": 4,
         "means": {"em": 0.25},
+        "metrics": {"em": "em"},
         "degenerate_answers": 1,
         "without_prediction": 2,
     }
@@ -205,6 +211,7 @@ def test_judgements_instead_of_answers(
     assert folder.manifest["counts"] == {
         "questions": 4,
         "means": {"mrr": 0.125, "recall@2": 0.25},
+        "metrics": {"mrr": "relevance", "recall@2": "relevance"},
         "degenerate_answers": 0,
         "relevant_absent": 1,
     }
