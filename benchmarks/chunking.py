@@ -167,8 +167,7 @@ def stage(name: str, path: str, threads: str, cache: str) -> Any:
     corpus = JsonlArticles("articles", path)
     context = Context(Path(cache), Runtime(threads=int(threads), progress=False))
     with common.clock() as measured:
-        folder = chunk(corpus, chunker(name), context)
-    manifest = folder.manifest
+        manifest = context.run(chunk(corpus, chunker(name), context)).manifest
     shutil.rmtree(cache)
     return {
         "seconds": measured.seconds,

@@ -31,7 +31,7 @@ def plan(line: Line) -> str:
         UserError: the corpus or the questions are missing.
     """
     load = Load(_passages(line), len(line.questions))
-    rows = list(dict.fromkeys(_row(stage, load, line.context) for stage in line.stages()))
+    rows = [_row(stage, load, line.context) for stage in line.stages()]
     missing = [row.step for row in rows if row.state != _REUSE]
     seconds = [step.seconds for step in missing if step.seconds is not None]
     disk = sum(step.disk for step in missing)
@@ -45,7 +45,7 @@ def plan(line: Line) -> str:
         [
             f"{line.corpus.name}: about {load.passages:,.0f} passages; {line.questions.name}: "
             f"{load.questions:,} questions; depth {line.depth}",
-            f"{'stage':{wide}}{'disk':>10}{'time':>12}  {'memory':{memory}}",
+            f"{'stage':{wide}}{'disk':>10}{'time':>12}  memory",
             *(f"{_cells(row.step, wide):{wide + 24 + memory}}  {row.state}" for row in rows),
             _cells(total, wide, at_least),
             "Rates are those of two cores, or guessed for a GPU; what is reused costs nothing.",
@@ -55,12 +55,12 @@ def plan(line: Line) -> str:
 
 def _row(stage: Stage, load: Load, context: Context) -> Row:
     step = stage.plan(load)._replace(name=stage.title or stage.name)
-    try:
-        if context.find(stage) is not None:
-            return Row(step, _REUSE)
-        reason = context.why(stage)
-    except UserError as error:  # a model that is not here yet: its content is part of the key
-        return Row(step, f"build ({error})")
+    if stage.missing:  # such as a model that is not here yet: its content is part of the key
+        of_inputs = any(before.missing for before in stage.inputs.values())
+        return Row(step, "build" if of_inputs else f"build ({stage.missing})")
+    if context.find(stage) is not None:
+        return Row(step, _REUSE)
+    reason = context.why(stage)
     return Row(step, f"build ({reason})" if reason else "build")
 
 
@@ -74,11 +74,11 @@ def _passages(line: Line) -> float:
     published = line.corpus.about.passages
     try:
         files = line.corpus.files()
-        folder = line.context.find(line.passages)
     except UserError:
         if published is None:
             raise
         return float(published)
+    folder = None if line.passages.missing else line.context.find(line.passages)
     if folder is not None:
         return float(folder.manifest["counts"]["passages"])
     text = sum(path.stat().st_size * _TEXT_PER_BYTE.get(path.suffix, 1.0) for path in files)
@@ -99,5 +99,5 @@ def _size(count: float) -> str:
 
 def _time(seconds: float) -> str:
     if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
+        return f"{max(seconds, 1) if seconds else 0:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

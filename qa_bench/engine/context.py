@@ -5,7 +5,8 @@ is written last, and then it is renamed into place: a folder without the dot *is
 build keeps its hidden folder, and ``Shards`` lets the next one go on from the last finished shard.
 
 A build that counts something as ``failed`` makes a provisional folder: it can be looked at, and so
-can what is made of it, but the next run makes both anew.
+can what is made of it, but the next run makes both anew. One that another process makes while this
+one is at work is taken as it is: what failed there just now would fail here too.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import errno
 import logging
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from qa_bench.engine.digests import FileDigests
 from qa_bench.engine.files import locked
-from qa_bench.engine.manifest import differences, newest, read_manifest, write_manifest
+from qa_bench.engine.manifest import MANIFEST, differences, newest, read_manifest, write_manifest
 from qa_bench.engine.shards import NOTE_SUFFIX
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
@@ -43,6 +45,7 @@ class Context:
     cache: Path
     runtime: Runtime
     _folders: dict[str, Folder] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _began: float = field(default_factory=time.time, init=False, repr=False, compare=False)
 
     @property
     def digests(self) -> FileDigests:
@@ -68,15 +71,32 @@ class Context:
             UserError: something that goes in is missing, or a manifest is spoilt.
         """
         finished = read_manifest(self._target(stage), stage.key)
-        return None if finished is None or _provisional(finished) else finished
+        return None if finished is None or self._is_outdated(finished) else finished
 
     def why(self, stage: Stage) -> str:
         """Why there is nothing to reuse: what differs from the newest folder of the same slug.
 
-        Empty where there is no such folder, or none that differs.
+        Empty where there is no such folder, or none that differs. Of a provisional folder, what
+        failed.
+
+        Raises:
+            UserError: something that goes in is missing, or a manifest is spoilt.
         """
-        manifest = newest(self._target(stage).parent, _slug(stage))
+        target = self._target(stage)
+        finished = read_manifest(target, stage.key)
+        if finished is not None and self._is_outdated(finished):
+            return f"provisional{_failures(finished)}"
+        manifest = newest(target.parent, _slug(stage))
         return differences(manifest, stage.identified) if manifest else ""
+
+    def _is_outdated(self, folder: Folder) -> bool:
+        """Whether an earlier run left the folder provisional."""
+        if not _provisional(folder):
+            return False
+        try:
+            return (folder.path / MANIFEST).stat().st_mtime < self._began
+        except FileNotFoundError:  # another process is making it anew
+            return True
 
     def _target(self, stage: Stage) -> Path:
         """The folder of this key, whatever the slug it was built under; else the one wanted."""
@@ -89,23 +109,26 @@ class Context:
 
     def _folder(self, stage: Stage, inputs: Mapping[str, Folder]) -> Folder:
         target = self._target(stage)
-        finished = read_manifest(target, stage.key)
-        if finished is not None and not _provisional(finished):
-            log.info("%s: reusing %s", stage.name, target.name)
+        if (finished := self.find(stage)) is not None:
+            log.info("%s: reusing %s%s", stage.name, target.name, _failures(finished))
             return finished
         work = target.with_name(f".{target.name}.partial")
         try:
             with locked(target, f"building {stage.name}"):
-                built_meanwhile = read_manifest(target, stage.key)
-                if built_meanwhile is not None and not _provisional(built_meanwhile):
-                    log.info("%s: reusing %s, built by another process", stage.name, target.name)
-                    return built_meanwhile
-                if built_meanwhile is not None:
-                    failed = built_meanwhile.manifest["counts"].get("failed")
-                    reason = f"; {failed} failed the last time" if failed else ""
-                    log.info("%s: %s is provisional%s", stage.name, target.name, reason)
-                    _discard(target)
+                finished = read_manifest(target, stage.key)
+                if finished is not None and not self._is_outdated(finished):
+                    log.info(
+                        "%s: reusing %s, built by another process%s",
+                        stage.name,
+                        target.name,
+                        _failures(finished),
+                    )
+                    return finished
                 reason = self.why(stage)
+                if finished is not None:
+                    log.info("%s: %s is %s", stage.name, target.name, reason)
+                    _discard(target)
+                    reason = ""
                 log.info(
                     "%s: %s %s%s",
                     stage.name,
@@ -150,6 +173,11 @@ def _slug(stage: Stage) -> str:
 
 def _provisional(folder: Folder) -> bool:
     return bool(folder.manifest.get("provisional"))
+
+
+def _failures(folder: Folder) -> str:
+    failed = folder.manifest["counts"].get("failed")
+    return f"; {failed} failed the last time" if failed else ""
 
 
 def _discard(path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from qa_bench.engine.digests import digest
+from qa_bench.errors import UserError
 from qa_bench.types import Folder, Load, Step
 
 Build = Callable[[Path, Mapping[str, Folder]], dict[str, Any]]
@@ -70,13 +71,36 @@ class Stage:
         """
         return digest(self.identified)[:16]
 
+    @cached_property
+    def missing(self) -> UserError | None:
+        """What keeps the key from being known yet: a file or a model, its own or an input's."""
+        for before in self.inputs.values():
+            if before.missing:
+                return before.missing
+        try:
+            _ = self.key
+        except UserError as error:
+            return error
+        return None
+
 
 def graph(*ends: Stage) -> list[Stage]:
-    """The stages that some are made of, and these, each once and after what it is made of."""
+    """The stages that some are made of, and these, each once and after what it is made of.
 
-    def walk(stage: Stage) -> Iterator[Stage]:
-        for before in stage.inputs.values():
-            yield from walk(before)
-        yield stage
+    Two descriptions with one key are one stage; where something that goes into the key is missing,
+    two with one name, slug and settings that are made of the same. Nothing runs.
+    """
+    stages: dict[str, Stage] = {}
+    identities: dict[Stage, str] = {}
 
-    return list(dict.fromkeys(stage for end in ends for stage in walk(end)))
+    def walk(stage: Stage) -> str:
+        if stage not in identities:
+            inputs = {name: walk(before) for name, before in stage.inputs.items()}
+            known = [stage.name, stage.version, stage.slug, dict(stage.config), inputs]
+            identities[stage] = digest(known) if stage.missing else stage.key
+            stages.setdefault(identities[stage], stage)
+        return identities[stage]
+
+    for end in ends:
+        walk(end)
+    return list(stages.values())

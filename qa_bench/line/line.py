@@ -154,8 +154,8 @@ class Line:
         if len(runs) == 1:
             return next(iter(runs.values()))
         fusion = make("fusion", self.config.expander.fusion)
-        hits = self.depth * len(runs)
-        common = (self.slug, self.depth, hits, self.context)
+        name = f"{self.choice('retriever')}+{self.choice('expander')}"
+        common = (name, self.depth, self.depth * len(runs), self.context)
         return fuse(runs, self.passages, self.questions, fusion, *common)
 
     @cached_property

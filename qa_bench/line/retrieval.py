@@ -144,6 +144,7 @@ class Retrieval:
             depth,
             deep * len(self.parts),
             self._context,
+            self._wording().titled(f"fuse {self._name}"),
         )
 
     def kept_of_base(self, depth: int) -> dict[str, float]:

@@ -44,6 +44,10 @@ class Wording:
         """What of it is an input of a search."""
         return {_INPUT: self.expansion} if self.expansion else {}
 
+    def titled(self, title: str) -> str:
+        """The title of a stage that searches with it."""
+        return f"{title} ({self.search})" if self.expansion else title
+
     def digest(self) -> str:
         """Content hash of the questions' ids and texts: what a retriever sees of a set."""
         return question_digest(self.questions)

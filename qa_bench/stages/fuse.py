@@ -104,7 +104,7 @@ def complete(
         lambda: {"questions": wording.digest()},
         build,
         plan,
-        f"complete {name}",
+        wording.titled(f"complete {name}"),
     )
 
 
@@ -135,6 +135,7 @@ def fuse(
     depth: int,
     hits_a_question: int,
     context: Context,
+    title: str = "",
 ) -> Stage:
     """The best ``depth`` of all parts' hits by the fused score.
 
@@ -147,6 +148,7 @@ def fuse(
         depth: of the run.
         hits_a_question: of all parts together, for the plan.
         context: where and how.
+        title: see ``Stage``.
     """
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
@@ -176,5 +178,5 @@ def fuse(
         lambda: {"questions": question_digest(questions)},
         build,
         plan,
-        f"fuse {name}",
+        title or f"fuse {name}",
     )

@@ -60,5 +60,5 @@ def search(
         lambda: {"questions": wording.digest(), **retriever.search_sources()},
         build,
         plan,
-        f"search {name}",
+        wording.titled(f"search {name}"),
     )

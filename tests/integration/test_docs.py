@@ -8,6 +8,7 @@ one empty folder (a copy of the example's folder for its README):
 - ``<!-- output -->``: each line is in the output of the block that ran last; ``…`` is anything
 - ``<!-- file: NAME -->``: is written to that file
 - ``<!-- same: PATH -->``: is that file of the repository
+- ``<!-- graph: OVERRIDES -->``: is the graph of that line, see unit/line/test_graph.py
 
 Every other ``qa-bench`` command, and every override in back-ticks, must compose.
 """
@@ -200,7 +201,7 @@ def shows(output: str, line: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_markers_are_known(page: Path) -> None:
-    known = re.compile(r"|run(: (java|exit 2))?|output|(file|same): \S+")
+    known = re.compile(r"|run(: (java|exit 2))?|output|graph: .+|(file|same): \S+")
     for block in blocks(page):
         assert known.fullmatch(block.marker), f"{name_of(page)}:{block.line}: {block.marker}"
         if same := block.argument("same"):

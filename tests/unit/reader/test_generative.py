@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from given import given as stage_of
 from hypothesis import given
 from hypothesis import strategies as st
 from identified import identified
@@ -123,7 +124,6 @@ def test_settings(settings: dict[str, Any], message: str) -> None:
 def test_the_stage_reads_failed_questions_again(
     tmp_path: Path, make_questions: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    context = Context(tmp_path / "cache", QUIET)
     caplog.set_level("INFO")
     questions = make_questions({"q1": ["a"], "q2": ["b"]})
     folder = tmp_path / "in"
@@ -131,11 +131,12 @@ def test_the_stage_reads_failed_questions_again(
     write_passages(folder / "passages-00000.arrow", [Passage("1", "T", "text")])
     describe_passages(folder, [folder / "passages-00000.arrow"])
     write_run(folder / "run.parquet", Run.of(["q1", "q2"], [["1"], ["1"]], [[1.0], [1.0]]))
-    given = Folder(folder, "key", {})
+    ranked = stage_of(folder)
 
     def stage(lm: Model) -> Folder:
+        context = Context(tmp_path / "cache", QUIET)
         reader = identified(Generative(lm, PROMPT), some="reader")
-        return read(given, given, questions, reader, "system", context)
+        return context.run(read(ranked, ranked, questions, reader, "system", 1, context))
 
     first = stage(Model(_fails))
     assert first.manifest["counts"]["failed"] == 1
@@ -149,6 +150,7 @@ def test_the_stage_reads_failed_questions_again(
 
     with pytest.raises(KeyboardInterrupt):
         stage(Model(broken))
+    assert f"read: {first.path.name} is provisional; 1 failed the last time" in caplog.text
     assert [p.name for p in first.path.parent.iterdir() if p.name[0] != "."] == []
 
     second = stage(Model())
