@@ -9,13 +9,20 @@ the harness, and computes beside it what plain transformers gives for the author
 from __future__ import annotations
 
 import json
-import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hub_jobs
 import tiny_models as tiny
+from tiny_tokenizers import (
+    bert_tokenizer,
+    gemma_tokenizer,
+    llama_tokenizer,
+    t5_tokenizer,
+    xlmr_tokenizer,
+)
 
 CODE = {
     # reranker: (repository of its code, module, class it is made of, its model_type)
@@ -90,23 +97,23 @@ def of(kind: str, tokenizer: Callable[[], Any], **settings: Any) -> Callable[[An
     return made
 
 
-XLMR_MODEL = of("XLMRobertaForSequenceClassification", tiny.xlmr_tokenizer, **XLMR)
+XLMR_MODEL = of("XLMRobertaForSequenceClassification", xlmr_tokenizer, **XLMR)
 MADE_OF: dict[str, tuple[str, Callable[[Any], Any]]] = {
     name: (kind, build)
     for kind, build, reranked in (
         (
             "BertForSequenceClassification",
-            of("BertForSequenceClassification", tiny.bert_tokenizer, num_labels=1),
+            of("BertForSequenceClassification", bert_tokenizer, num_labels=1),
             ["msmarco_minilm"],
         ),
         (
             "BertForSequenceClassification",
-            of("BertForSequenceClassification", tiny.bert_tokenizer, num_labels=2),
+            of("BertForSequenceClassification", bert_tokenizer, num_labels=2),
             ["multi_passage_bert"],
         ),
         (
             "T5ForConditionalGeneration",
-            of("T5ForConditionalGeneration", tiny.t5_tokenizer, **T5),
+            of("T5ForConditionalGeneration", t5_tokenizer, **T5),
             ["monot5", "upr"],
         ),
         (
@@ -116,17 +123,17 @@ MADE_OF: dict[str, tuple[str, Callable[[Any], Any]]] = {
         ),
         (
             "GemmaForCausalLM",
-            of("GemmaForCausalLM", tiny.gemma_tokenizer, **tiny.DECODER),
+            of("GemmaForCausalLM", gemma_tokenizer, **tiny.DECODER),
             ["bge_reranker_v2_gemma"],
         ),
         (
             "LlamaForCausalLM",
-            of("LlamaForCausalLM", tiny.llama_tokenizer, **LAYERWISE),
+            of("LlamaForCausalLM", llama_tokenizer, **LAYERWISE),
             ["bge_reranker_v2_minicpm_layerwise"],
         ),
         (
             "Gemma2ForCausalLM",
-            of("Gemma2ForCausalLM", tiny.gemma_tokenizer, **LAYERWISE, query_pre_attn_scalar=8),
+            of("Gemma2ForCausalLM", gemma_tokenizer, **LAYERWISE, query_pre_attn_scalar=8),
             ["bge_reranker_v2_5_gemma2_lightweight"],
         ),
     )
@@ -178,7 +185,7 @@ def _add_code(name: str, folder: Path, repositories: Path) -> None:
             head, f"{head}    config_class = TinyConfig\n\n"
         )
     (beside / f"{module}.py").write_text(code)
-    tiny._json(folder / "config.json", config)
+    tiny.write_json(folder / "config.json", config)
 
 
 # What plain transformers gives
@@ -257,7 +264,7 @@ def _likelihood(
 # What the harness gives
 
 
-def measured(job: dict[str, Any], repositories: Path) -> dict[str, Any]:
+def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, Any]:
     """What the harness, and what plain transformers makes of a job's pairs."""
     import numpy as np
     from omegaconf import OmegaConf
@@ -268,6 +275,9 @@ def measured(job: dict[str, Any], repositories: Path) -> dict[str, Any]:
     from qa_bench.types import Question, QuestionSet, Runtime
 
     node, recipe = job["node"], job["recipe"]
+    folder = repositories / node["model"]
+    folder.mkdir(parents=True)
+    make(name, folder, repositories)
     runtime = Runtime(threads=1, device="cpu", progress=False)
     asked = np.repeat(np.arange(len(job["questions"])), len(job["texts"]))
     rows = np.tile(np.arange(len(job["texts"])), len(job["questions"]))
@@ -294,27 +304,9 @@ def measured(job: dict[str, Any], repositories: Path) -> dict[str, Any]:
     pairs = [
         (asked_texts[one].text, job["passages"][row]) for one, row in zip(asked, rows, strict=True)
     ]
-    told["expected"] = expected(repositories / node["model"], recipe, pairs)
+    told["expected"] = expected(folder, recipe, pairs)
     return told
 
 
-def main(jobs: Path, results: Path) -> None:
-    """Do what ``jobs`` says."""
-    import traceback
-
-    given = json.loads(jobs.read_text())
-    repositories = Path(given["repositories"])
-    told = {}
-    for name, job in given["rerankers"].items():
-        try:
-            folder = repositories / job["node"]["model"]
-            folder.mkdir(parents=True)
-            make(name, folder, repositories)
-            told[name] = measured(job, repositories)
-        except Exception:
-            told[name] = {"error": traceback.format_exc()}
-    results.write_text(json.dumps(told))
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    hub_jobs.main(measured)
