@@ -8,6 +8,7 @@ the harness, and computes beside it what plain transformers gives for the author
 
 from __future__ import annotations
 
+import itertools
 import json
 import zlib
 from collections.abc import Callable
@@ -266,44 +267,32 @@ def _likelihood(
 
 def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, Any]:
     """What the harness, and what plain transformers makes of a job's pairs."""
-    import numpy as np
     from omegaconf import OmegaConf
+    from ranked_hits import ranked
 
     from qa_bench.errors import UserError
     from qa_bench.parts import make as make_part
-    from qa_bench.store.ranked import Ranked
-    from qa_bench.types import Question, QuestionSet, Runtime
+    from qa_bench.types import Runtime
 
     node, recipe = job["node"], job["recipe"]
     folder = repositories / node["model"]
     folder.mkdir(parents=True)
     make(name, folder, repositories)
     runtime = Runtime(threads=1, device="cpu", progress=False)
-    asked = np.repeat(np.arange(len(job["questions"])), len(job["texts"]))
-    rows = np.tile(np.arange(len(job["texts"])), len(job["questions"]))
-    asked_texts = [Question(str(n), text, ()) for n, text in enumerate(job["questions"])]
-    ranked = Ranked(
-        QuestionSet("set", "test", "string", tuple(asked_texts), "0"),
-        asked,
-        rows,
-        np.ones(len(rows), np.float32),
-        [job["texts"][row] for row in rows],
-        [job["titles"][row] for row in rows],
-    )
+    hits = list(zip(job["titles"], job["texts"], strict=True))
+    hits_of_all = ranked(job["questions"], [hits] * len(job["questions"]))
     told: dict[str, Any] = {}
     if recipe.get("remote_code"):
         try:
-            make_part("reranker", OmegaConf.create(node)).rerank(ranked, runtime)
+            make_part("reranker", OmegaConf.create(node)).rerank(hits_of_all, runtime)
             told["refusal"] = None
         except UserError as error:
             told["refusal"] = str(error)
         node = {**node, "trust_remote_code": True}
     part = make_part("reranker", OmegaConf.create({**node, "precision": "fp32"}))
-    told["scores"] = part.rerank(ranked, runtime).tolist()
+    told["scores"] = part.rerank(hits_of_all, runtime).tolist()
     told["sources"] = part.sources()
-    pairs = [
-        (asked_texts[one].text, job["passages"][row]) for one, row in zip(asked, rows, strict=True)
-    ]
+    pairs = list(itertools.product(job["questions"], job["passages"]))
     told["expected"] = expected(folder, recipe, pairs)
     return told
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+import ranked_hits
 from word_models import save_tokenizer, t5_config
 
 from qa_bench.errors import UserError
 from qa_bench.reader.fid import FusionInDecoder
 from qa_bench.store.ranked import Ranked
-from qa_bench.types import Question, QuestionSet, Runtime
+from qa_bench.types import Runtime
 
 CPU = Runtime(device="cpu", threads=1, batch_size=2, progress=False)
 WORDS = ["question:", "title:", "context:", *(f"w{number}" for number in range(27))]
@@ -48,14 +48,7 @@ def t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ranked() -> Ranked:
-    questions = tuple(Question(f"q{n}", f"w{n} w{n + 9}", ("x",)) for n in range(len(PASSAGES)))
-    hits = [passage for some in PASSAGES for passage in some]
-    asked = np.repeat(np.arange(len(PASSAGES)), [len(some) for some in PASSAGES])
-    return Ranked(
-        QuestionSet("set", "test", "string", questions, "0" * 64),
-        asked, np.arange(len(hits)), np.ones(len(hits), np.float32),
-        [text for _, text in hits], [title for title, _ in hits],
-    )  # fmt: skip
+    return ranked_hits.ranked([f"w{n} w{n + 9}" for n in range(len(PASSAGES))], PASSAGES)
 
 
 def reference(folder: Path, question: str, passages: Any, length: int, most: int) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extractive_models import dpr_reader, encoder, pointer, ranked
+from extractive_models import dpr_reader, encoder, pointer
+from ranked_hits import ranked
 
 from qa_bench.errors import DataError, UserError
 from qa_bench.models.source import Source
