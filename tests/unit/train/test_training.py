@@ -1,4 +1,4 @@
-"""Training: lessons, losses, the same bytes every time, and going on after a kill."""
+"""Training: lessons, the same bytes every time, and going on after a kill."""
 
 from __future__ import annotations
 
@@ -9,48 +9,25 @@ import json
 import logging
 import lzma
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from extractive_models import dpr_reader, encoder, pointer
 from ranked_hits import ranked
+from reading_lessons import LESSONS, SQUAD
 
 from qa_bench.errors import DataError, UserError
 from qa_bench.models.source import Source
-from qa_bench.reader.extractive.layout import Layout, Padding, Shape
+from qa_bench.reader.extractive.layout import Shape
 from qa_bench.reader.extractive.lessons import Lesson, Text, lessons
-from qa_bench.reader.extractive.objectives import OBJECTIVES, Dpr, Item, Spans, batch_of
+from qa_bench.reader.extractive.objectives import OBJECTIVES
 from qa_bench.reader.extractive.part import Extractive
 from qa_bench.train.loop import Settings, train
 from qa_bench.types import Runtime
 
 RUNTIME = Runtime(threads=1, device="cpu", progress=False)
 SHAPE = Shape("none", max_length=64, stride=24, question_tokens=12)
-
-
-def lesson(text: str, answer: str, question: str, negatives: Sequence[str] = ()) -> Lesson:
-    start = text.index(answer)
-    return Lesson(
-        question,
-        Text("the king", text),
-        ((start, start + len(answer)),),
-        tuple(Text("x", other) for other in negatives),
-    )
-
-
-LESSONS = [
-    lesson(text.replace("*", who), who, f"who ruled {where}", ["a long river", "the river of "])
-    for who in ("anna", "louis")
-    for text, where in (
-        ("* ruled france", "france"),
-        ("the king of france was *", "france"),
-        ("in england * was the queen", "england"),
-        ("long ruled * in england", "england"),
-    )
-]
 
 
 def digest_of(folder: Path) -> dict[str, str]:
@@ -201,79 +178,6 @@ def test_dprs_reader_starts_from_what_points(tmp_path: Path) -> None:
     assert not made["span_predictor.qa_outputs.weight"].equal(head)
 
 
-# Losses
-
-
-def test_dprs_loss_is_its_formula(tmp_path: Path) -> None:
-    """``compute_loss`` of DPR's code, spelled out for two questions of three passages each."""
-    import torch
-
-    random = np.random.default_rng(0)
-    window = Layout(_tokenizer(tmp_path), SHAPE, 128, types=False).windows
-    ids = [window(np.arange(3), np.zeros(0, int), np.arange(5, 5 + n))[0] for n in (9, 4, 7)]
-    spans = [np.array([[6, 7], [9, 9]]), np.array([[5, 5]])]
-    items = [Item(ids, spans[0]), Item(ids, spans[1])]
-    batch = batch_of(items, Padding(0, 128), torch.device("cpu"))
-    shape = tuple(batch.given["input_ids"].shape)
-    starts, ends = (random.normal(size=shape).astype(np.float32) for _ in range(2))
-    relevance = random.normal(size=shape[0]).astype(np.float32)
-
-    class Found:
-        start_logits, end_logits = torch.from_numpy(starts), torch.from_numpy(ends)
-        relevance_logits = torch.from_numpy(relevance)
-
-    there = batch.given["attention_mask"].numpy().astype(bool)
-
-    def probability(logits: np.ndarray, kept: np.ndarray) -> np.ndarray:
-        powers = np.exp(logits.astype(np.float64)) * kept
-        return powers / powers.sum()
-
-    expected = []
-    for place, item in enumerate(items):
-        row = 3 * place
-        start, end = (probability(one[row], there[row]) for one in (starts, ends))
-        chosen = probability(relevance[row : row + 3], np.ones(3))[0]
-        expected.append(-np.log(chosen) - np.log(sum(start[a] * end[b] for a, b in item.spans)))
-    assert float(Dpr().loss(Found, batch)) == pytest.approx(np.mean(expected), rel=1e-5)
-
-
-def test_spans_loss_is_transformers_own(tmp_path: Path) -> None:
-    import torch
-    from transformers import AutoModelForQuestionAnswering
-
-    folder = pointer(tmp_path / "pointer")
-    model = AutoModelForQuestionAnswering.from_pretrained(folder).eval()
-    layout = Layout(_tokenizer(tmp_path), SHAPE, 128, types=True)
-    items = Spans().items(layout, LESSONS[:1], 0)
-    batch = batch_of(items, Padding(0, len(items[0].windows[0].ids)), torch.device("cpu"))
-    with torch.inference_mode():
-        found = model(
-            **batch.given,
-            start_positions=torch.tensor([int(items[0].spans[0, 0])]),
-            end_positions=torch.tensor([int(items[0].spans[0, 1])]),
-        )
-        ours = Spans().loss(found, batch)
-    assert float(ours) == pytest.approx(float(found.loss), rel=1e-6)
-
-
-def test_windows_without_the_answer_point_at_the_first_token(tmp_path: Path) -> None:
-    text = " ".join(["louis was the king of france"] * 20 + ["anna ruled"])
-    long = lesson(text, "anna", "who ruled")
-    layout = Layout(_tokenizer(tmp_path), SHAPE, 128, types=True)
-    items = Spans().items(layout, [long], 0)
-    assert len(items) > 2
-    assert [len(item.spans) for item in items[:-1]] == [0] * (len(items) - 1)
-    assert len(items[-1].spans) == 1
-    [of_dpr] = Dpr().items(layout, [long], 1)
-    assert of_dpr.windows[0].ids.tolist() == items[-1].windows[0].ids.tolist()
-
-
-def _tokenizer(tmp_path: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(pointer(tmp_path / "for_tokens"))
-
-
 # What goes wrong
 
 
@@ -326,30 +230,6 @@ def test_settings_out_of_range(settings: dict[str, Any], told: str) -> None:
 
 
 # What is learnt from
-
-SQUAD = {
-    "version": "1.1",
-    "data": [
-        {
-            "title": "Kings_of%20old",
-            "paragraphs": [
-                {
-                    "context": "Anna and anna. Then Louis.",
-                    "qas": [
-                        {"id": "1", "question": "a?",
-                         "answers": [{"text": "anna", "answer_start": 9}]},
-                        {"id": "2", "question": "b?",
-                         "answers": [{"text": "anna", "answer_start": 3}]},
-                        {"id": "3", "question": "c?",
-                         "answers": [{"text": "Oslo", "answer_start": 0}]},
-                    ],
-                },
-                {"context": "Louis again.", "qas": []},
-                {"context": "Of ANNA.", "qas": []},
-            ],
-        }
-    ],
-}  # fmt: skip
 
 
 def written(path: Path, value: Any) -> Path:
@@ -445,50 +325,3 @@ def test_real_rows_of_dpr(shared: Path) -> None:
     assert counts["questions"] == 5
     assert len(found) >= 4
     assert all(len(one.negatives) == 7 for one in found)
-
-
-# The verb
-
-Cli = Callable[..., Any]
-
-
-def test_the_verb_trains_once_and_the_reader_takes_it(cli: Cli, tmp_path: Path) -> None:
-    base = encoder(tmp_path / "base")
-    data = written(tmp_path / "train.json", SQUAD)
-    words = (
-        "train", "reader=extractive", f"++train.base={base}", f"++train.data={data}",
-        "++train.epochs=1", "reader.question_tokens=16", "reader.max_length=64",
-        "runtime.device=cpu",
-    )  # fmt: skip
-    done = cli(*words)
-    assert done.returncode == 0, done.stderr
-    folder = done.stdout.split("reader.model=")[1].strip()
-    assert Extractive(model=str(tmp_path / folder)).sources()
-    manifest = json.loads((tmp_path / folder).parent.joinpath("manifest.json").read_text())
-    assert manifest["counts"]["without_answer"] == 1
-    assert manifest["counts"]["examples"] == 2
-    again = cli(*words, "reader.aggregation=gar", "++train.checkpoint=5")
-    assert "reusing" in again.stderr, "what only chooses answers is not trained for"
-    other = cli(*words, "++train.seed=1")
-    assert "train.seed was 0, is 1" in other.stderr
-    two = cli(*words, f"++train.data=[{data},{data}]")
-    folder = two.stdout.split("reader.model=")[1].strip()
-    manifest = json.loads((tmp_path / folder).parent.joinpath("manifest.json").read_text())
-    assert manifest["counts"]["examples"] == 4
-    assert set(manifest["inputs"]) == {"data", "data.1", "reader_model"}
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (("train",), "train needs reader="),
-        (("train", "reader=extractive"), "train needs train.data="),
-        (("train", "reader=extractive", "++train.data=none.json"), "none.json: no such file"),
-        (("train", "reader=extractive", "++train.epoch=1"), "train.epoch: no such setting"),
-    ],
-)
-def test_the_verbs_errors(words: tuple[str, ...], told: str, cli: Cli) -> None:
-    done = cli(*words)
-    assert done.returncode == 2
-    assert told in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
