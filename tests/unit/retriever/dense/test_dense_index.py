@@ -12,8 +12,8 @@ from pretended_encoder import ROWS, Pretending
 from qa_bench.errors import DataError, UserError
 from qa_bench.retriever.dense import part as dense
 from qa_bench.retriever.dense.part import Dense
-from qa_bench.retriever.vectors.stored import Vectors
 from qa_bench.store.passages import Passages
+from qa_bench.store.vectors import Vectors
 from qa_bench.types import Question, QuestionSet, Runtime
 
 RUNTIME = Runtime(threads=1, device="cpu", progress=False)
