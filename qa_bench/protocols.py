@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from qa_bench.metric.evidence import Evidence
-    from qa_bench.retriever.vectors.stored import Vectors
     from qa_bench.store.hits import Hits
     from qa_bench.store.passages import Passages
     from qa_bench.store.ranked import Ranked
+    from qa_bench.store.vectors import Vectors
     from qa_bench.train.loop import Settings, TrainingFiles
     from qa_bench.types import Reply, Search
 

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
 from qa_bench.line.labels import labels
 from qa_bench.line.messages import one_line
 from qa_bench.paths import CONF, register_resolvers
+
+if TYPE_CHECKING:
+    from qa_bench.fetch.sources import Wanted
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +142,15 @@ def _allowance(verb: str, config: Any) -> AbstractContextManager[None]:
     return no_downloads() if verb in _LOOK_ONLY else nullcontext()
 
 
+GROUPS = ("dataset", "corpus")
+"""What reads official files."""
+
+
+def wanted_by(line: Any, groups: Sequence[str] = GROUPS) -> list[Wanted]:
+    """The official files that a line reads."""
+    return [thing for group in groups for thing in getattr(line, group).wanted()]
+
+
 def main(
     verb: str, overrides: Sequence[str], work: Callable[[Any, Any], None] | None = None
 ) -> int:
@@ -178,7 +190,7 @@ def main(
                 raise  # a launcher's worker: its parent must hear of it
             told = one_line(error) or str(error)
             if isinstance(error, MissingError) and verb not in _LOOK_ONLY:
-                list_missing(line)
+                list_missing(wanted_by(line))
             if told not in failed:
                 print(f"qa-bench: error: {told}", file=sys.stderr)
             failed.append(told)

@@ -12,10 +12,10 @@ from qa_bench.errors import DataError, UserError
 from qa_bench.parts import Part
 from qa_bench.protocols import BiEncoder, Indexed
 from qa_bench.retriever.vectors.similarity import pair_scores
-from qa_bench.retriever.vectors.stored import Vectors
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import number, whole_number
 from qa_bench.store.passages import Passages
+from qa_bench.store.vectors import Vectors
 from qa_bench.types import QuestionSet, Run, Runtime, Step
 
 _FILE = "index.faiss"

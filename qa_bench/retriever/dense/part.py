@@ -17,14 +17,6 @@ from qa_bench.models.source import Source, Text
 from qa_bench.parts import Part
 from qa_bench.retriever.vectors.exact import exact_search
 from qa_bench.retriever.vectors.similarity import pair_scores
-from qa_bench.retriever.vectors.stored import (
-    DTYPES,
-    SHARD_PASSAGES,
-    STEM,
-    Vectors,
-    bytes_per_vector,
-    packed,
-)
 from qa_bench.runtime.estimates import (
     PASSAGE_TOKENS,
     QUESTION_TOKENS,
@@ -35,6 +27,14 @@ from qa_bench.runtime.estimates import (
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.store.passages import Passages
+from qa_bench.store.vectors import (
+    DTYPES,
+    SHARD_PASSAGES,
+    STEM,
+    Vectors,
+    bytes_per_vector,
+    packed,
+)
 from qa_bench.types import QuestionSet, Run, Runtime, Step
 
 _PAIRS = 1 << 16

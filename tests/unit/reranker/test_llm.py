@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ranked_hits import ranked
 
 from qa_bench.errors import UserError
 from qa_bench.parts import Part
 from qa_bench.reranker.llm import ListwiseReranker, permutation
 from qa_bench.store.ranked import Ranked
-from qa_bench.types import Question, QuestionSet, Reply, Runtime
+from qa_bench.types import Reply, Runtime
 
 QUIET = Runtime(progress=False)
 PROMPT = "{number} for {question}\n{passages}"
@@ -42,13 +43,8 @@ class Sorter(Part):
 
 def ranked_of(*worths: Sequence[int]) -> Ranked:
     """One question a list; its hits hold these numbers."""
-    questions = tuple(Question(f"q{n}", f"question {n}", ("x",)) for n in range(len(worths)))
-    asked = np.repeat(np.arange(len(worths)), [len(some) for some in worths])
-    texts = [str(worth) for some in worths for worth in some]
-    return Ranked(
-        QuestionSet("set", "test", "string", questions, "0" * 64),
-        asked, np.arange(len(asked)), np.ones(len(asked), np.float32), texts, ["T"] * len(asked),
-    )  # fmt: skip
+    hits = [[("T", str(worth)) for worth in some] for some in worths]
+    return ranked([f"question {n}" for n in range(len(worths))], hits)
 
 
 def rank_gpt(worths: Sequence[int], window: int, step: int) -> list[int]:
@@ -104,9 +100,9 @@ def test_depth() -> None:
 
 def test_a_failed_question_ends_it_after_the_others() -> None:
     lm = Sorter(failing="question 1")
-    ranked = ranked_of([1, 2, 3, 4], [1, 2], [4, 3, 2, 1])
+    three = ranked_of([1, 2, 3, 4], [1, 2], [4, 3, 2, 1])
     with pytest.raises(UserError, match=r"1 of 3 questions failed \(status 500\): q1; .* again"):
-        ListwiseReranker(lm, PROMPT, window=3, step=2).rerank(ranked, QUIET)
+        ListwiseReranker(lm, PROMPT, window=3, step=2).rerank(three, QUIET)
     assert [len(call) for call in lm.calls] == [3, 2], "the others have all their replies"
 
 

@@ -16,8 +16,8 @@ from qa_bench.retriever.bm25.part import Bm25
 from qa_bench.retriever.faiss import Faiss
 from qa_bench.retriever.vectors.exact import exact_search
 from qa_bench.retriever.vectors.similarity import similarities
-from qa_bench.retriever.vectors.stored import Vectors, packed
 from qa_bench.store.passages import Passages
+from qa_bench.store.vectors import Vectors, packed
 from qa_bench.types import Question, QuestionSet, Run, Runtime, Step
 
 COUNT, WIDTH, DEPTH = 400, 16, 20

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extractive_models import SMALL, dpr_reader, encoder, pointer, ranked
+from extractive_models import SMALL, dpr_reader, encoder, pointer
+from ranked_hits import ranked
 
 from qa_bench.errors import UserError
 from qa_bench.protocols import Reader
