@@ -104,7 +104,7 @@ def test_what_an_inner_part_refuses_is_told_as_its_own():
     parts = {"one": {"_target_": f"{BM25}.Bm25", "k1": -1}, "two": {"_target_": f"{BM25}.Bm25"}}
     rrf = {"_target_": "qa_bench.fusion.rrf.ReciprocalRank"}
     hybrid = {"_target_": "qa_bench.retriever.hybrid.Hybrid", "parts": parts, "fusion": rrf}
-    with pytest.raises(UserError, match=r"^retriever bm25: need k1 >= 0"):
+    with pytest.raises(UserError, match=r"^retriever\.k1: a number >= 0"):
         make("retriever", node(**hybrid))
     hybrid["parts"] = {"one": {"_target_": "qa_bench.retriever.none.None"}, "two": parts["two"]}
     with pytest.raises(UserError) as caught:
