@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from extractive_models import SQUAD, encoder, written
+from extractive_models import encoder
 from omegaconf import OmegaConf
+from reading_lessons import SQUAD, written
 
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage

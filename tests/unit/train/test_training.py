@@ -11,16 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from extractive_models import (
-    LESSONS,
-    SHAPE,
-    SQUAD,
-    dpr_reader,
-    encoder,
-    pointer,
-    ranked,
-    written,
-)
+from extractive_models import dpr_reader, encoder, pointer, ranked
+from reading_lessons import LESSONS, SHAPE, SQUAD, written
 
 from qa_bench.errors import UserError
 from qa_bench.models.source import Source

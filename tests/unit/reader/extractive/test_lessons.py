@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from extractive_models import SQUAD, written
+from reading_lessons import SQUAD, written
 
 from qa_bench.errors import DataError, UserError
 from qa_bench.reader.extractive.lessons import Lesson, Text, lessons

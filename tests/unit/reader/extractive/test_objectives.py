@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extractive_models import LESSONS, SHAPE, encoder, lesson, pointer
+from extractive_models import encoder, pointer
+from reading_lessons import LESSONS, SHAPE, lesson
 
 from qa_bench.models.source import Source
 from qa_bench.reader.extractive.layout import Layout, Padding

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from extractive_models import SQUAD, encoder, written
+from extractive_models import encoder
+from reading_lessons import SQUAD, written
 
 from qa_bench.reader.extractive.part import Extractive
 
