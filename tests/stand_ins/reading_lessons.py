@@ -60,6 +60,7 @@ SQUAD = {
 
 
 def written(path: Path, value: Any) -> Path:
+    """The value as a JSON file, compressed where the name ends in .gz."""
     data = json.dumps(value).encode()
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
     return path
