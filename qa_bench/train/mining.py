@@ -124,6 +124,7 @@ class Miner:
             positives,
             self._random(question.qid, test),
             [hit for hit, has in zip(found, held, strict=True) if not has],
+            self._questions.match,
         )
 
     def _gold_passage(self, question: Question, test: Test) -> Passage | None:
