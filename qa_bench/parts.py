@@ -85,7 +85,7 @@ class Part(Protocol):
         labels: settings that change no result: where files lie, what the part is called.
         depends: packages whose versions decide results.
         search_only: settings of a retriever that change how its index is searched, not what is in
-            it.
+            it; of an expander, those that change what becomes of its searches, not the searches.
         reading_only: settings of a part that learns which its training does not look at.
         approximate: a retriever with one part, whose hits it seeks: tables say how many it found.
         averages: a retriever can search with passages beside a question; an expander puts some

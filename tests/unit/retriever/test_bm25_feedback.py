@@ -43,7 +43,7 @@ each_feedback = pytest.mark.parametrize(
 @pytest.mark.parametrize(
     ("kind", "settings", "message"),
     [
-        (Rm3, {"terms": 0}, "retriever.feedback._terms: a whole number from 1 to 1000, got '0'"),
+        (Rm3, {"terms": 0}, "retriever.feedback.terms: a whole number from 1 to 1000, got '0'"),
         (Rm3, {"terms": 1001}, "got '1001'"),
         (Rm3, {"terms": "ten"}, "got 'ten'"),
         (Rm3, {"docs": 0}, "retriever.feedback.docs: a whole number from 1 to 50, got '0'"),
@@ -56,7 +56,7 @@ each_feedback = pytest.mark.parametrize(
             "query_weight: a number from 0 to 1, got '1.1'",
         ),
         (Rm3, {"original_query_weight": -0.1}, "got '-0.1'"),
-        (Rocchio, {"terms": 0}, "retriever.feedback._terms: a whole number from 1 to 1000"),
+        (Rocchio, {"terms": 0}, "retriever.feedback.terms: a whole number from 1 to 1000"),
         (Rocchio, {"docs": 0}, "retriever.feedback.docs: a whole number >= 1, got '0'"),
         (Rocchio, {"alpha": -1}, "retriever.feedback.alpha: a number >= 0, got '-1'"),
         (Rocchio, {"beta": -0.5}, "retriever.feedback.beta: a number >= 0, got '-0.5'"),
