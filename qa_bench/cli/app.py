@@ -153,6 +153,8 @@ def main(
     os.environ["HYDRA_FULL_ERROR"] = "1"
     import hydra
 
+    from qa_bench.cli.composition import nothing_twice
+
     register_resolvers()
     failed: list[str] = []
     main_process = os.getpid()
@@ -185,7 +187,8 @@ def main(
     sys.argv = ["qa-bench", *_options_first(overrides)]
     decorated = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
     try:
-        decorated()
+        with nothing_twice():
+            decorated()
     except Exception as error:
         if (told := one_line(error)) is None:
             raise
