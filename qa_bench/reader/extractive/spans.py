@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,20 @@ def best_spans(
     Returns:
         int64 (spans,), int64 (spans,), float32 (spans,), the best first.
     """
-    found: Any = _best_spans(starts, ends, longest, most)
+    found: Any = _compiled()(starts, ends, longest, most)
     firsts, lasts, logits = found
     return firsts, lasts, logits
 
 
-@njit(nogil=True, cache=True)
+@cache
+def _compiled() -> Callable[..., Any]:
+    """The loop of ``best_spans`` by numba, which takes long to import: not before it is used."""
+    from numba import njit
+
+    compiled: Callable[..., Any] = njit(nogil=True, cache=True)(_best_spans)
+    return compiled
+
+
 def _best_spans(starts: Any, ends: Any, longest: int, most: int) -> Any:
     firsts = np.empty(most, dtype=np.int64)
     lasts = np.empty(most, dtype=np.int64)

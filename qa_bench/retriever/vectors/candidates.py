@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qa_bench.retriever.vectors.kernels import above, keep
 from qa_bench.runtime.onednn import quick_linear
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ class Candidates:
         """Score a block and keep what is above the bars."""
         import torch
 
+        from qa_bench.retriever.vectors.kernels import keep
+
         scores = quick_scores(self._questions[worker], passages, half)
         if worker.type == "cpu":
             asked, rows, values = _above(scores, self._bars[:, 0])
@@ -105,6 +106,8 @@ def _above(scores: torch.Tensor, bars: np.ndarray) -> tuple[np.ndarray, np.ndarr
     Bfloat16 is compared as whole numbers of the same bits, which sort alike if not negative.
     """
     import torch
+
+    from qa_bench.retriever.vectors.kernels import above
 
     if scores.dtype != torch.bfloat16:
         return above(scores.numpy(), bars)

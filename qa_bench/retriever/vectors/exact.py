@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qa_bench.retriever.vectors.candidates import Candidates, half_squares, quick_scores
-from qa_bench.retriever.vectors.kernels import to_bfloat16
 from qa_bench.retriever.vectors.rounding import Bound
 from qa_bench.retriever.vectors.similarity import pair_scores, similarities, single
 from qa_bench.retriever.vectors.stored import Vectors, unpacked
@@ -132,6 +131,8 @@ def _rounded(passages: torch.Tensor) -> tuple[torch.Tensor, float, float]:
     if passages.device.type != "cpu":
         rounded.copy_(passages)
         return rounded, _longest(passages), _longest(rounded.float().sub_(passages))
+    from qa_bench.retriever.vectors.kernels import to_bfloat16
+
     bits = rounded.view(torch.int16).numpy().view(np.uint16)
     longest, farthest = np.sqrt(to_bfloat16(passages.numpy(), bits))
     return rounded, float(longest), float(farthest)

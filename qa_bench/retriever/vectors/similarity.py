@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from qa_bench.retriever.vectors.kernels import products
 from qa_bench.retriever.vectors.stored import Vectors
 
 
@@ -14,6 +13,8 @@ def similarities(passages: np.ndarray, question: np.ndarray, similarity: str) ->
     dot: q·p, and cosine the same for vectors of length 1; l2: minus the squared distance. A passage
     gets the same score in whatever company, which is not so for ``passages @ question``.
     """
+    from qa_bench.retriever.vectors.kernels import products
+
     every = np.arange(len(passages))
     wide = question.astype(np.float64)[None]
     return products(passages, every, wide, np.zeros_like(every), similarity == "l2")
@@ -33,6 +34,8 @@ def pair_scores(
     """
     if not len(asked):
         return np.zeros(0, dtype=np.float32)
+    from qa_bench.retriever.vectors.kernels import products
+
     first = asked.min()
     wide = questions[first : asked.max() + 1].astype(np.float64)
     scores = np.empty(len(rows), dtype=np.float32)
