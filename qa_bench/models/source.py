@@ -6,6 +6,7 @@ What loads them lies with the parts; the identity of a model goes into keys.
 from __future__ import annotations
 
 import importlib.util
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,8 +60,25 @@ class Source:
         if folder is None:
             return commit_of(self.model, self.revision)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        names = [str(path.relative_to(folder)) for path in files]
-        return digest([[n, file_digest(p)] for n, p in zip(names, files, strict=True)])
+        stats = [path.stat() for path in files]
+        stamped = tuple(
+            (str(path.relative_to(folder)), stat.st_size, stat.st_ino, stat.st_mtime_ns)
+            for path, stat in zip(files, stats, strict=True)
+        )
+        # A file that is just being written could change again without a new time stamp.
+        still = all(time.time() - stat.st_mtime > 2 for stat in stats)
+        return (_content if still else _content.__wrapped__)(folder, stamped)
+
+
+@cache
+def _content(folder: Path, stamped: tuple[tuple[str, int, int, int], ...]) -> str:
+    """Hash of a model's files, which a command asks for many times and reads once.
+
+    Args:
+        folder: where they lie.
+        stamped: each file's name, size, inode and modification time.
+    """
+    return digest([[name, file_digest(folder / name)] for name, *_ in stamped])
 
 
 def model_folder(model: str) -> Path | None:
