@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
@@ -248,6 +249,7 @@ def _inner_identity(value: Any) -> Any:
     return [_inner_identity(inner) for inner in value] if isinstance(value, list) else value
 
 
+@cache
 def _installed(package: str) -> str | None:
     try:
         return metadata.version(package)

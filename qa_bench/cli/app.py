@@ -169,6 +169,8 @@ def main(
     import hydra
     from hydra.core.hydra_config import HydraConfig
 
+    from qa_bench.cli.composition import nothing_twice
+
     register_resolvers()
     failed: list[str] = []
     main_process = os.getpid()
@@ -201,7 +203,8 @@ def main(
     sys.argv = ["qa-bench", *_options_first(overrides)]
     decorated = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
     try:
-        decorated()
+        with nothing_twice():
+            decorated()
     except Exception as error:
         if (told := one_line(error)) is None:
             raise

@@ -227,7 +227,7 @@ def test_a_retriever_tells_what_it_will_take(name: str, part: Make) -> None:
 
 
 def test_making_parts_loads_nothing_heavy() -> None:
-    """torch, transformers, faiss and the JVM wait until a part works."""
+    """torch, transformers, faiss, numba and the JVM wait until a part works."""
     script = f"""
 import sys
 from hydra import compose, initialize_config_dir
@@ -241,8 +241,8 @@ with initialize_config_dir(str(CONF), version_base="1.3"):
         override = f"+{{group}}@one={{name}}" if inner else f"{{group}}={{name}}"
         config = compose("config", [override, *needed.get((group, name), ())])
         make(group, config["one" if inner else group])
-heavy = ("torch", "transformers", "sentence_transformers", "huggingface_hub", "faiss", "jnius",
-         "jnius_config", "pyserini")
+heavy = ("torch", "transformers", "sentence_transformers", "huggingface_hub", "faiss", "numba",
+         "scipy", "sklearn", "pandas", "datasets", "jnius", "jnius_config", "pyserini")
 print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
