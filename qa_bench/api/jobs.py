@@ -54,13 +54,12 @@ def _loader() -> Iterator[Any]:
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    from qa_bench.line.composition import nothing_twice
     from qa_bench.line.messages import one_line
 
     register_resolvers()
-    before = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
+        with nothing_twice(), initialize_config_dir(str(CONF), version_base="1.3"):
             yield GlobalHydra.instance().config_loader()
     except UserError:
         raise
@@ -68,5 +67,3 @@ def _loader() -> Iterator[Any]:
         if (message := one_line(error)) is None:
             raise
         raise UserError(message) from error
-    finally:
-        GlobalHydra.instance().hydra = before

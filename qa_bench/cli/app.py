@@ -169,7 +169,7 @@ def main(
     import hydra
     from hydra.core.hydra_config import HydraConfig
 
-    from qa_bench.cli.composition import nothing_twice
+    from qa_bench.line.composition import nothing_twice
 
     register_resolvers()
     failed: list[str] = []

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from qa_bench.cli.composition import Loader, nothing_twice
+from qa_bench.line.composition import Loader, nothing_twice
 from qa_bench.paths import CONF, register_resolvers
 
 SWEEP = "experiment=sample"
