@@ -70,7 +70,7 @@ def hits_of(data: Path, questions: int, depth: int) -> dict[str, Any]:
     ranked = Ranked.of(run, Passages(common.built(line, line.passages)), line.questions, depth)
     return {
         "questions": [question.text for question in line.questions],
-        "asked": ranked.asked.tolist(),
+        "asked": ranked.question_rows.tolist(),
         "rows": ranked.rows.tolist(),
         "titles": list(ranked.titles),
         "texts": list(ranked.texts),

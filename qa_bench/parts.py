@@ -47,21 +47,23 @@ class About:
     tested: str = ""
 
     @classmethod
-    def of(cls, group: str, given: Any) -> About:
+    def of(cls, group: str, entries: Any) -> About:
         """Check what a YAML says.
 
         Raises:
             UserError: there is no such field, or a number is none.
         """
-        if given is None:
+        if entries is None:
             return cls()
-        known = {item.name for item in fields(cls)}
-        if not isinstance(given, Mapping) or not set(given) <= known:
-            strange = ", ".join(map(str, set(given) - known)) if isinstance(given, Mapping) else ""
-            raise UserError(
-                f"{group}.about: {strange or given}: there are only {', '.join(sorted(known))}"
+        names = {item.name for item in fields(cls)}
+        if not isinstance(entries, Mapping) or not set(entries) <= names:
+            strange = (
+                ", ".join(map(str, set(entries) - names)) if isinstance(entries, Mapping) else ""
             )
-        values = {name: value for name, value in given.items() if value is not None}
+            raise UserError(
+                f"{group}.about: {strange or entries}: there are only {', '.join(sorted(names))}"
+            )
+        values = {name: value for name, value in entries.items() if value is not None}
         try:
             for name, kind in (("passages", int), ("parameters", float), ("dimension", int)):
                 if name in values:
@@ -123,8 +125,8 @@ class Part(Protocol):
         """Of a chunker that wants devices: ``chunk`` on them; None for any other."""
         return None
 
-    def wanted(self) -> list[Any]:
-        """The official files that a dataset or corpus misses, as ``fetch.sources.Wanted``."""
+    def requirements(self) -> list[Any]:
+        """The official files that a dataset or corpus misses, as ``fetch.sources.Requirement``."""
         return []
 
     def file(self) -> Path | None:
@@ -168,20 +170,20 @@ def make(group: str, node: Any) -> Any:
 def _made(group: str, settings: Mapping[str, Any]) -> Any:
     target = str(settings["_target_"])
     kind = _kind(group, target)
-    given = {
+    arguments = {
         name: _inner(f"{group}.{name}", value)
         for name, value in settings.items()
         if name not in ("_target_", "about")
     }
     try:
-        part = kind(**given)
+        part = kind(**arguments)
     except UserError:
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         plain = ", ".join(
             f"{name}={value}"
-            for name, value in given.items()
+            for name, value in arguments.items()
             if isinstance(value, str | int | float)
         )
         raise UserError(f"{group} ({target}): {reason}; given {plain}") from error

@@ -23,7 +23,7 @@ def filled(template: str, **values: str) -> str:
 
 
 @dataclass(frozen=True)
-class Passages:
+class PassageTemplate:
     """How passages stand in a prompt.
 
     Attributes:

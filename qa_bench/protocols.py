@@ -166,7 +166,7 @@ class PairScorer(Part, Protocol):
         folder: Path,
         passages: Passages,
         questions: QuestionSet,
-        asked: np.ndarray,
+        question_rows: np.ndarray,
         rows: np.ndarray,
         runtime: Runtime,
         **parts: Indexed,
@@ -177,7 +177,7 @@ class PairScorer(Part, Protocol):
             folder: the index.
             passages: the corpus.
             questions: the questions.
-            asked: each pair's question, a place in ``questions``, ascending; (pairs,) int.
+            question_rows: each pair's question, a place in ``questions``, ascending; (pairs,) int.
             rows: each pair's passage, a row of ``passages``; (pairs,) int.
             runtime: threads and progress.
             parts: see ``Retriever.index``.

@@ -85,9 +85,9 @@ def one_of(name: str, value: Value, allowed: Iterable[object]) -> Value:
     Raises:
         UserError: it is none of them.
     """
-    known = list(allowed)
-    if value not in known:
-        *others, last = map(_shown, known)
+    choices = list(allowed)
+    if value not in choices:
+        *others, last = map(_shown, choices)
         raise _refusal(name, f"{', '.join(others)} or {last}" if others else last, value)
     return value
 

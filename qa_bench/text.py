@@ -119,7 +119,7 @@ def dpr_tokens(text: str) -> list[str]:
 
 def dpr_token_spans(text: str) -> list[Token]:
     """``dpr_tokens`` of NFD text, with their places in it."""
-    return [Token(found.group().lower(), *found.span()) for found in _DPR_TOKEN.finditer(text)]
+    return [Token(match.group().lower(), *match.span()) for match in _DPR_TOKEN.finditer(text)]
 
 
 def drqa_tokens(text: str) -> list[str]:
@@ -127,16 +127,16 @@ def drqa_tokens(text: str) -> list[str]:
 
     It keeps "1,234,567", "Jean-Luc" and "U.S." whole and rewrites quotes, dashes and ellipses.
     """
-    return [_drqa_token(found) for found in _DRQA_TOKEN.finditer(text)]
+    return [_drqa_token(match) for match in _DRQA_TOKEN.finditer(text)]
 
 
 def drqa_token_spans(text: str) -> list[Token]:
     """``drqa_tokens`` of NFD text, with their places in it."""
-    return [Token(_drqa_token(found), *found.span()) for found in _DRQA_TOKEN.finditer(text)]
+    return [Token(_drqa_token(match), *match.span()) for match in _DRQA_TOKEN.finditer(text)]
 
 
-def _drqa_token(found: Any) -> str:
-    return _DRQA_REWRITE.get(found.lastgroup or "") or found.group().lower()
+def _drqa_token(match: Any) -> str:
+    return _DRQA_REWRITE.get(match.lastgroup or "") or match.group().lower()
 
 
 def squad_normalize(text: str) -> str:
@@ -156,13 +156,13 @@ def squad_origins(text: str) -> tuple[str, Origins]:
     places: Origins = range(len(text))
     if len(lowered) > len(text):  # İ alone becomes two characters
         places = [place for place, character in enumerate(text) for _ in character.lower()]
-    kept = [place for place, one in zip(places, lowered, strict=True) if one not in _PUNCTUATION]
+    rest = [place for place, one in zip(places, lowered, strict=True) if one not in _PUNCTUATION]
     plain = lowered.translate(_NO_PUNCTUATION)
     blanked = _ARTICLES.sub(lambda article: " " * len(article.group()), plain)
     words: list[str] = []
     origins: list[int] = []
     for word in _SPLIT.finditer(blanked):
-        origins += (*origins[-1:], *kept[word.start() : word.end()])
+        origins += (*origins[-1:], *rest[word.start() : word.end()])
         words.append(word.group())
     return " ".join(words), origins
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qa_bench.analysis.asked import Asked, Subsets, by_label, first_answers
+from qa_bench.analysis.subject import Subject, Subsets, by_label, first_answers
 from qa_bench.text import squad_normalize
 
 LENGTHS = ("1 word", "2 words", "3 words", "4-5 words", "6+ words")
@@ -19,10 +19,10 @@ def answer_length(answer: str) -> str:
     return LENGTHS[3] if words <= 5 else LENGTHS[4]
 
 
-def subsets(asked: Asked) -> Subsets:
+def subsets(subject: Subject) -> Subsets:
     """The questions by the length of their first answer.
 
     Raises:
         UnknownError: answers are patterns, or there are none.
     """
-    return by_label([answer_length(answer) for answer in first_answers(asked)], LENGTHS)
+    return by_label([answer_length(answer) for answer in first_answers(subject)], LENGTHS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import regex
 
-from qa_bench.analysis.asked import Asked, Subsets, by_label, first_answers
+from qa_bench.analysis.subject import Subject, Subsets, by_label, first_answers
 
 TYPES = ("date", "number", "entity", "other")
 
@@ -89,9 +89,9 @@ def _is_number(words: list[str]) -> bool:
 def _is_entity(words: list[str]) -> bool:
     """Every word begins with a capital or digit but small links: "the Bank of England"."""
     bare = [word.strip("\"'`“”‘’().,:;!?") for word in words]
-    told = [word for word in bare if word and word not in _LINKS]
-    return any(word[0].isupper() for word in told) and all(
-        word[0].isupper() or word[0].isdigit() for word in told
+    content = [word for word in bare if word and word not in _LINKS]
+    return any(word[0].isupper() for word in content) and all(
+        word[0].isupper() or word[0].isdigit() for word in content
     )
 
 
@@ -105,10 +105,10 @@ def answer_type(answer: str) -> str:
     return "entity" if _is_entity(words) else "other"
 
 
-def subsets(asked: Asked) -> Subsets:
+def subsets(subject: Subject) -> Subsets:
     """The questions by the type of their first answer.
 
     Raises:
         UnknownError: answers are patterns, or there are none.
     """
-    return by_label([answer_type(answer) for answer in first_answers(asked)], TYPES)
+    return by_label([answer_type(answer) for answer in first_answers(subject)], TYPES)

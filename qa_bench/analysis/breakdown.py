@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qa_bench.analysis import answer_length, answer_type, overlap, question_type
-from qa_bench.analysis.asked import Asked, Subsets
+from qa_bench.analysis.subject import Subject, Subsets
 from qa_bench.report.record import Record, load
 from qa_bench.report.table import PAPER_ORDER, shown
 
-BREAKDOWNS: dict[str, Callable[[Asked], Subsets]] = {
+BREAKDOWNS: dict[str, Callable[[Subject], Subsets]] = {
     "overlap": overlap.subsets,
     "question_type": question_type.subsets,
     "answer_type": answer_type.subsets,
@@ -78,10 +78,10 @@ def _csv(cells: Sequence[Cell]) -> str:
     writer.writerow([*head, *metrics, "signature"])
     for cell in cells:
         record = cell.record
-        told = [f"{cell.values[m]:.6f}" if m in cell.values else "" for m in metrics]
+        figures = [f"{cell.values[m]:.6f}" if m in cell.values else "" for m in metrics]
         signature = replace(record, n=cell.n).signature(f"{cell.breakdown}={cell.subset}")
         place = [record.system, record.corpus, record.dataset, record.split]
-        writer.writerow([*place, cell.breakdown, cell.subset, cell.n, *told, signature])
+        writer.writerow([*place, cell.breakdown, cell.subset, cell.n, *figures, signature])
     return file.getvalue()
 
 
@@ -92,9 +92,9 @@ def _markdown(name: str, cells: Sequence[Cell], left_out: Sequence[str]) -> str:
     for dataset in dict.fromkeys(_set(cell.record) for cell in cells):
         of_set = [cell for cell in cells if _set(cell.record) == dataset]
         for breakdown in BREAKDOWNS:
-            shown = [cell for cell in of_set if cell.breakdown in ("all", breakdown)]
-            if len({cell.subset for cell in shown}) > 1:
-                lines += [f"## {dataset} by {breakdown}", "", *_table(shown), ""]
+            parts = [cell for cell in of_set if cell.breakdown in ("all", breakdown)]
+            if len({cell.subset for cell in parts}) > 1:
+                lines += [f"## {dataset} by {breakdown}", "", *_table(parts), ""]
     lines.append("Per cent of the n questions of the subset.")
     return "\n".join(lines) + "\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qa_bench.analysis.asked import Asked, Subsets, by_label
+from qa_bench.analysis.subject import Subject, Subsets, by_label
 from qa_bench.text import dpr_tokens, nfd
 
 TYPES = ("who", "when", "where", "how many", "what", "which", "why", "how", "other")
@@ -24,6 +24,6 @@ def question_type(question: str) -> str:
     return "other"
 
 
-def subsets(asked: Asked) -> Subsets:
+def subsets(subject: Subject) -> Subsets:
     """The questions by their type."""
-    return by_label([question_type(question.text) for question in asked.questions], TYPES)
+    return by_label([question_type(question.text) for question in subject.questions], TYPES)

@@ -23,13 +23,13 @@ def lines(overrides: Sequence[str]) -> list[Line]:
     from hydra.types import RunMode
 
     with _loader() as loader:
-        given = list(overrides)
+        texts = list(overrides)
         master = loader.load_configuration(
-            "config", given, run_mode=RunMode.MULTIRUN, from_shell=False
+            "config", texts, run_mode=RunMode.MULTIRUN, from_shell=False
         )
         swept = master.hydra.mode == RunMode.MULTIRUN
         params = (master.hydra.sweeper.params or {}).items() if swept else ()
-        words = [*(f"{name}={values}" for name, values in params), *given]
+        words = [*(f"{name}={values}" for name, values in params), *texts]
         parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
         (batch,) = BasicSweeper.split_arguments(parsed, None)
         return [_line(loader.load_sweep_config(master, job)) for job in batch]

@@ -18,7 +18,7 @@ def _retriever(line: Line) -> LoadedRetriever:
 
 
 def _handle(group: str, kind: Callable[..., Any]) -> Callable[[Line], Any]:
-    def made(line: Line) -> Any:
+    def handle(line: Line) -> Any:
         node = line.config[group]
         if "_target_" not in node:
             raise UserError(
@@ -26,7 +26,7 @@ def _handle(group: str, kind: Callable[..., Any]) -> Callable[[Line], Any]:
             )
         return kind(make(group, node), line.context.runtime)
 
-    return made
+    return handle
 
 
 HANDLES: dict[str, Callable[[Line], Any]] = {

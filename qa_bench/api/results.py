@@ -99,15 +99,13 @@ class Results:
         ]
 
     def _chosen(self, dataset: str | None, system: str | None) -> list[tuple[Line, Record]]:
-        known = {
+        names = {
             "dataset": (dataset, {record.dataset for _, record in self._jobs}),
             "system": (system, {record.system for _, record in self._jobs}),
         }
-        for name, (wanted, there) in known.items():
-            if wanted is not None and wanted not in there:
-                raise UserError(
-                    f"no {name} '{wanted}' in these results: {', '.join(sorted(there))}"
-                )
+        for name, (value, there) in names.items():
+            if value is not None and value not in there:
+                raise UserError(f"no {name} '{value}' in these results: {', '.join(sorted(there))}")
         return [
             (line, record)
             for line, record in self._jobs

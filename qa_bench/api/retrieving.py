@@ -99,10 +99,10 @@ class Index:
             UserError: ``depth`` is no whole number from 1, or there are no questions.
         """
         whole_number("depth", depth)
-        asked = questions if isinstance(questions, QuestionSet) else question_set(questions)
-        if not len(asked):
+        several = questions if isinstance(questions, QuestionSet) else question_set(questions)
+        if not len(several):
             raise UserError("there are no questions to search with")
-        retrieval = self._retriever._retrieval(self._stage, asked, self._context)
+        retrieval = self._retriever._retrieval(self._stage, several, self._context)
         folder = self._context.run(retrieval.run(depth))
         return read_run(folder.path / RUN_FILE)
 

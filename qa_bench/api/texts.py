@@ -57,11 +57,11 @@ def stored(passages: Sequence[Passage]) -> Stage:
     if not passages:
         raise UserError("there are no passages to index")
     numbered = [p if p.pid else p._replace(pid=str(n)) for n, p in enumerate(passages, 1)]
-    seen: set[str] = set()
+    pids: set[str] = set()
     for passage in numbered:
-        if passage.pid in seen:
+        if passage.pid in pids:
             raise UserError(f"the pid '{passage.pid}' is there twice")
-        seen.add(passage.pid)
+        pids.add(passage.pid)
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
         file = folder / "passages-00000.arrow"

@@ -81,9 +81,9 @@ class Recursive(ArticleByArticle):
     def _pieces(self, text: str, span: Span, separator: str) -> Iterator[Span]:
         """A span cut behind every separator."""
         start, end = span
-        while (found := text.find(separator, start, end)) >= 0:
-            yield start, found + len(separator)
-            start = found + len(separator)
+        while (place := text.find(separator, start, end)) >= 0:
+            yield start, place + len(separator)
+            start = place + len(separator)
         if start < end:
             yield start, end
 

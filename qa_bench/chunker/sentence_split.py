@@ -70,24 +70,24 @@ def sentence_spans(text: str) -> list[Span]:
     pattern = _END_OR_WIDE if wide else _END
     for line in _LINE.finditer(text):
         start, end = line.span()
-        for found in pattern.finditer(text, start, end):
-            following = found["next"]
+        for mark in pattern.finditer(text, start, end):
+            following = mark["next"]
             if following is None:
-                spans.append((start, found.start("no_gap")))
-                start = found.end()
-            elif _ends(text, start, found, following):
-                spans.append((start, found.start("gap")))
-                start = found.end()
+                spans.append((start, mark.start("no_gap")))
+                start = mark.end()
+            elif _ends(text, start, mark, following):
+                spans.append((start, mark.start("gap")))
+                start = mark.end()
         spans.append((start, end))
     return spans
 
 
-def _ends(text: str, start: int, found: re.Match[str], following: str) -> bool:
+def _ends(text: str, start: int, mark: re.Match[str], following: str) -> bool:
     """Whether the sentence that begins at ``start`` ends with what was found."""
     if following[0].islower():
         return False
-    stop = found.start()
-    if text[stop] != "." or found["more"]:
+    stop = mark.start()
+    if text[stop] != "." or mark["more"]:
         return True
     words = text[max(start, stop - _LONGEST) : stop].rsplit(None, 1)
     before = words[-1].lstrip(_BEFORE_A_WORD) if words else ""

@@ -41,7 +41,7 @@ class TokenCounts:
             revision: commit, tag or branch on the hub; None for the newest.
         """
         self._name, self._revision = name, revision
-        self._known: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
 
     def identity(self) -> str:
         """What tells this tokenizer from another: a hash of its file, or its commit on the hub.
@@ -67,21 +67,21 @@ class TokenCounts:
         Raises:
             UserError: it is of another kind.
         """
-        known = self._known
-        if new := list(set(words).difference(known)):
+        memory = self._counts
+        if new := list(set(words).difference(memory)):
             if not self.berts:
                 raise UserError(
                     f"chunker.tokenizer={self._name} does not cut words as BERT does: take "
                     "chunker=tokens_256_32, which knows every tokenizer"
                 )
-            if len(known) + len(new) > _KNOWN_WORDS:
-                known.clear()
+            if len(memory) + len(new) > _KNOWN_WORDS:
+                memory.clear()
                 new = list(set(words))
             ends = np.cumsum([len(word) + 1 for word in new])
             spans = [(end - len(word) - 1, end - 1) for word, end in zip(new, ends, strict=True)]
             counts = self._counted(" ".join(new), spans)
-            known.update(zip(new, counts.tolist(), strict=True))
-        return list(map(known.__getitem__, words))
+            memory.update(zip(new, counts.tolist(), strict=True))
+        return list(map(memory.__getitem__, words))
 
     def within(self, text: str, words: Sequence[Span]) -> np.ndarray:
         """The tokens of each word of a text; int of shape (words,).

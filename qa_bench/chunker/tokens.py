@@ -57,7 +57,7 @@ class Tokens(ArticleByArticle):
 
     def texts(self, article: Article) -> Iterator[str]:
         """Each window of the article's own characters."""
-        words = [found.span() for found in _WORD.finditer(article.text)]
+        words = [word.span() for word in _WORD.finditer(article.text)]
         if not words:
             return
         counts = self._counts.within(article.text, words)

@@ -57,14 +57,14 @@ class Wordpieces(ArticleByArticle):
         at = len(article.title.split())
         room = self._most - _SPECIALS - sum(counts[:at])
         block: list[str] = []
-        used = 0
+        position = 0
         for words in sentences:
             length = sum(counts[at : at + len(words)])
             at += len(words)
-            if block and used + length > room:
+            if block and position + length > room:
                 yield " ".join(block)
-                block, used = [], 0
+                block, position = [], 0
             block += words
-            used += length
+            position += length
         if block:
             yield " ".join(block)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qa_bench.analysis.asked import Asked, UnknownError
 from qa_bench.analysis.breakdown import BREAKDOWNS, Cell, _cell, _csv, _markdown, _records, _set
+from qa_bench.analysis.subject import Subject, UnknownError
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import DataError, UserError
 from qa_bench.parts import make
@@ -29,11 +29,11 @@ def analyse(config: Any) -> str:
     cells: list[Cell] = []
     left_out: dict[str, None] = {}
     for record, path in _records(results, name):
-        asked, columns = _read(record, path, config)
+        subject, columns = _read(record, path, config)
         cells.append(_cell(record, "all", "all", [True] * record.n, columns))
         for breakdown, parted in BREAKDOWNS.items():
             try:
-                subsets = parted(asked)
+                subsets = parted(subject)
             except UnknownError as reason:
                 left_out[f"no {breakdown} of {_set(record)}: {reason}"] = None
                 continue
@@ -44,7 +44,7 @@ def analyse(config: Any) -> str:
     return "\n".join([*left_out, f"breakdown: {results / name}.breakdown.md, .breakdown.csv"])
 
 
-def _read(record: Record, path: Path, config: Any) -> tuple[Asked, dict[str, list[float]]]:
+def _read(record: Record, path: Path, config: Any) -> tuple[Subject, dict[str, list[float]]]:
     """The questions of a per-question file, and its columns of values."""
     csv.field_size_limit(sys.maxsize)
     try:
@@ -59,7 +59,7 @@ def _read(record: Record, path: Path, config: Any) -> tuple[Asked, dict[str, lis
     if len(rows) != record.n:
         raise DataError(f"has {len(rows)} questions, its record {record.n}: run it again", path)
     folder = Path(config.paths.raw) / record.dataset
-    asked = Asked(
+    subject = Subject(
         record.dataset,
         record.split,
         record.match,
@@ -67,7 +67,7 @@ def _read(record: Record, path: Path, config: Any) -> tuple[Asked, dict[str, lis
         folder,
         lambda: _train(record.dataset, config),
     )
-    return asked, columns
+    return subject, columns
 
 
 def _question(row: dict[str, str], match: str) -> Question:

@@ -16,7 +16,7 @@ from qa_bench.line.messages import one_line
 from qa_bench.paths import CONF, register_resolvers
 
 if TYPE_CHECKING:
-    from qa_bench.fetch.sources import Wanted
+    from qa_bench.fetch.sources import Requirement
 
 log = logging.getLogger(__name__)
 
@@ -146,9 +146,9 @@ GROUPS = ("dataset", "corpus")
 """What reads official files."""
 
 
-def wanted_by(line: Any, groups: Sequence[str] = GROUPS) -> list[Wanted]:
+def requirements_of(line: Any, groups: Sequence[str] = GROUPS) -> list[Requirement]:
     """The official files that a line reads."""
-    return [thing for group in groups for thing in getattr(line, group).wanted()]
+    return [thing for group in groups for thing in getattr(line, group).requirements()]
 
 
 def main(
@@ -190,12 +190,12 @@ def main(
         except (UserError, OSError, ModuleNotFoundError) as error:
             if os.getpid() != main_process:
                 raise  # a launcher's worker: its parent must hear of it
-            told = one_line(error) or str(error)
+            message = one_line(error) or str(error)
             if isinstance(error, MissingError) and verb not in _LOOK_ONLY:
-                list_missing(wanted_by(line))
-            if told not in failed:
-                print(f"qa-bench: error: {told}", file=sys.stderr)
-            failed.append(told)
+                list_missing(requirements_of(line))
+            if message not in failed:
+                print(f"qa-bench: error: {message}", file=sys.stderr)
+            failed.append(message)
             return False
 
     if verb not in _WITH_TABLES:
@@ -206,9 +206,9 @@ def main(
         with nothing_twice():
             decorated()
     except Exception as error:
-        if (told := one_line(error)) is None:
+        if (problem := one_line(error)) is None:
             raise
-        print(f"qa-bench: error: {told}", file=sys.stderr)
+        print(f"qa-bench: error: {problem}", file=sys.stderr)
         return 2
     return 2 if failed else 0
 

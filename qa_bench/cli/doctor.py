@@ -24,8 +24,8 @@ def _package(name: str, extra: str = "") -> Callable[[], str]:
         try:
             return f"{name} {importlib.metadata.version(name)}"
         except importlib.metadata.PackageNotFoundError:
-            wanted = f"'qa-bench[{extra}]'" if extra else "qa-bench"
-            raise UserError(f"{name} is not installed: pip install {wanted}") from None
+            requirement = f"'qa-bench[{extra}]'" if extra else "qa-bench"
+            raise UserError(f"{name} is not installed: pip install {requirement}") from None
 
     return check
 

@@ -49,14 +49,14 @@ def export(line: Line, config: Any) -> None:
     Raises:
         UserError: an unknown combination, or no ``export.out``.
     """
-    asked = (config.export.what, config.export.format)
-    if asked not in WRITERS:
-        known = ", ".join(f"what={what} format={how}" for what, how in WRITERS)
-        raise UserError(f"cannot export what={asked[0]} as format={asked[1]}: use {known}")
+    pair = (config.export.what, config.export.format)
+    if pair not in WRITERS:
+        choices = ", ".join(f"what={what} format={how}" for what, how in WRITERS)
+        raise UserError(f"cannot export what={pair[0]} as format={pair[1]}: use {choices}")
     if config.export.out is None:
         raise UserError("export needs out=<file>")
     out = Path(config.export.out)
-    write, unit = WRITERS[asked]
+    write, unit = WRITERS[pair]
     with whole_text(out) as file:
         count = write(line, config, file)
     print(f"{out}: {count} {unit}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.fetch.sources import Wanted, source, table, wanted
+from qa_bench.fetch.sources import Requirement, requirement, source, table
 from qa_bench.net.policy import offline
 
 HELP = """\
@@ -44,24 +44,26 @@ def fetch(words: Sequence[str]) -> int:
         if word.startswith("source=")
         for name in word.removeprefix("source=").strip("[]").split(",")
     ]
-    given = [_all_sets(word) for word in words if not word.startswith("source=")]
-    groups = [group for group in app.GROUPS if any(word.startswith(f"{group}=") for word in given)]
-    if any(word.startswith("experiment=") for word in given) or not (groups or sources):
+    overrides = [_all_sets(word) for word in words if not word.startswith("source=")]
+    groups = [
+        group for group in app.GROUPS if any(word.startswith(f"{group}=") for word in overrides)
+    ]
+    if any(word.startswith("experiment=") for word in overrides) or not (groups or sources):
         groups = list(app.GROUPS)
-    things: dict[tuple[str, Path], Wanted] = {}
+    things: dict[tuple[str, Path], Requirement] = {}
     forbidden = [offline()]
 
     def collect(line: Any, config: Any) -> None:
-        asked = app.wanted_by(line, groups)
+        several = app.requirements_of(line, groups)
         for name in sources:
             entry = source(name)
-            asked.append(wanted(entry, Path(config.paths.raw) / entry.file, name))
-        things.update({(thing.address, thing.target): thing for thing in asked})
+            several.append(requirement(entry, Path(config.paths.raw) / entry.file, name))
+        things.update({(thing.address, thing.target): thing for thing in several})
         forbidden.append(bool(config.get("offline", False)))
 
-    if {"--cfg", "-c", "--info", "-i"} & {*given}:
-        return app.main("fetch", given, collect)  # Hydra prints, and collects nothing
-    words = given if {"-m", "--multirun"} & {*given} else ["-m", *given]
+    if {"--cfg", "-c", "--info", "-i"} & {*overrides}:
+        return app.main("fetch", overrides, collect)  # Hydra prints, and collects nothing
+    words = overrides if {"-m", "--multirun"} & {*overrides} else ["-m", *overrides]
     if status := app.main("fetch", words, collect):
         return status
     return _get(things.values(), any(forbidden))
@@ -83,7 +85,7 @@ def _all_sets(word: str) -> str:
     return f"dataset={','.join(sets)}"
 
 
-def _get(things: Iterable[Wanted], forbidden: bool) -> int:
+def _get(things: Iterable[Requirement], forbidden: bool) -> int:
     things = list(things)
     if not things:
         return _failed(
@@ -102,8 +104,8 @@ def _get(things: Iterable[Wanted], forbidden: bool) -> int:
                 thing.check()
         except (UserError, OSError) as error:
             status = _failed(str(error))
-    got = sum(thing.target.exists() for thing in missing)
-    print(f"downloaded {got} of {len(missing)} missing; {len(things) - len(missing)} were there")
+    count = sum(thing.target.exists() for thing in missing)
+    print(f"downloaded {count} of {len(missing)} missing; {len(things) - len(missing)} were there")
     return status
 
 

@@ -33,11 +33,11 @@ def _description(path: Path) -> str:
 
 def listing(arguments: Sequence[str]) -> int:
     """Print the groups, or the choices of the groups named; the exit status."""
-    known = groups()
-    for group in arguments or known:
-        if group not in known:
+    every = groups()
+    for group in arguments or every:
+        if group not in every:
             print(
-                f"qa-bench: error: no group '{group}': use one of {', '.join(known)}",
+                f"qa-bench: error: no group '{group}': use one of {', '.join(every)}",
                 file=sys.stderr,
             )
             return 2

@@ -83,8 +83,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     from qa_bench.cli import app
 
     if verb not in app.VERBS:
-        known = ", ".join([*app.VERBS, "fetch", "list", "doctor"])
-        print(f"qa-bench: error: no verb '{verb}': use one of {known}", file=sys.stderr)
+        verbs = ", ".join([*app.VERBS, "fetch", "list", "doctor"])
+        print(f"qa-bench: error: no verb '{verb}': use one of {verbs}", file=sys.stderr)
         return 2
     return app.main(verb, [_spelled(word, verb) for word in rest])
 

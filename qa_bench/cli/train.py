@@ -31,10 +31,10 @@ def train(line: Line, config: Any) -> str:
     Raises:
         UserError: no reader or no file is named, or the reader is none that learns.
     """
-    given = _given(config)
-    reader = _reader(config, given.pop("base"))
-    files = _files(*(given.pop(name) for name in ("data", "articles", "examples")))
-    settings = Settings(**given)
+    options = _given(config)
+    reader = _reader(config, options.pop("base"))
+    files = _files(*(options.pop(name) for name in ("data", "articles", "examples")))
+    settings = Settings(**options)
     one_of("train.objective", settings.objective, reader.objectives)
     folder = line.context.run(train_stage(reader, files, settings, line.context))
     model = folder.path / MODEL_FOLDER
@@ -72,12 +72,18 @@ def _given(config: Any) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     node = OmegaConf.select(config, "train")
-    given: Any = {} if node is None else OmegaConf.to_container(node, resolve=True)
-    known = {"data": None, "articles": None, "examples": None, "base": None, **asdict(Settings())}
-    for name in given:
-        if name not in known:
-            raise UserError(f"train.{name}: no such setting; there are {', '.join(known)}")
-    return {**known, **given}
+    node_settings: Any = {} if node is None else OmegaConf.to_container(node, resolve=True)
+    defaults = {
+        "data": None,
+        "articles": None,
+        "examples": None,
+        "base": None,
+        **asdict(Settings()),
+    }
+    for name in node_settings:
+        if name not in defaults:
+            raise UserError(f"train.{name}: no such setting; there are {', '.join(defaults)}")
+    return {**defaults, **node_settings}
 
 
 def _reader(config: Any, base: str | None) -> Any:

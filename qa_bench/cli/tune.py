@@ -53,14 +53,14 @@ def tune(line: Line, config: Any) -> str:
     best = _best(curve)
     folder = Path(config.paths.results) / config.name
     title = f"{name} on {questions.name} {questions.split}: {settings.metric} by weight of {part}"
-    told = [title, *_drawn(curve, best)]
-    told.append(f"curve: {_write_curve(folder / 'tune', name, title, settings.metric, curve)}")
+    lines = [title, *_drawn(curve, best)]
+    lines.append(f"curve: {_write_curve(folder / 'tune', name, title, settings.metric, curve)}")
     path = folder / "retriever" / f"{name}_tuned.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, _tuned(config, part, best, f"{questions.name} {questions.split}"))
-    told.append(f"chosen: {part} weighs {best:g}; use it with")
-    told.append(f"  qa-bench run --config-dir {folder} retriever={path.stem}")
-    return "\n".join(told)
+    lines.append(f"chosen: {part} weighs {best:g}; use it with")
+    lines.append(f"  qa-bench run --config-dir {folder} retriever={path.stem}")
+    return "\n".join(lines)
 
 
 def _measure(line: Line, config: Any, fusion: Any, part: str) -> Callable[[float], float]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qa_bench.errors import UserError
-from qa_bench.fetch.sources import Wanted, get_or_explain, wanted
+from qa_bench.fetch.sources import Requirement, get_or_explain, requirement
 from qa_bench.fetch.sources import source as entry_of
 from qa_bench.parts import Part
 
@@ -53,12 +53,12 @@ class FileCorpus(Part):
         """
         self.name, self._path, self._source, self._raw = name, path, source, raw
 
-    def wanted(self) -> list[Wanted]:
+    def requirements(self) -> list[Requirement]:
         """What can be downloaded: the official file, unless ``path`` names another."""
         if self._path or self._source is None or self._raw is None:
             return []
         entry = entry_of(self._source)
-        return [wanted(entry, Path(self._raw) / entry.file, f"corpus {self.name}")]
+        return [requirement(entry, Path(self._raw) / entry.file, f"corpus {self.name}")]
 
     def files(self) -> list[Path]:
         """The files that will be read, in order; an official one is downloaded first.
@@ -66,7 +66,7 @@ class FileCorpus(Part):
         Raises:
             UserError: one is missing, and cannot be downloaded.
         """
-        official = self.wanted()
+        official = self.requirements()
         if not official:
             return input_files(self._path)
         for thing in official:

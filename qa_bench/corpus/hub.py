@@ -8,7 +8,7 @@ from typing import Literal
 
 from qa_bench.errors import UserError
 from qa_bench.fetch.hub import HubSplit
-from qa_bench.fetch.sources import Wanted
+from qa_bench.fetch.sources import Requirement
 from qa_bench.formats.lines import text_field
 from qa_bench.parts import Part
 from qa_bench.settings import one_of
@@ -63,9 +63,9 @@ class HubCorpus(Part):
             raise UserError(f"corpus {self.name} needs corpus.path=<name of a set on the hub>")
         return HubSplit(self._path, self._config, self._split, self._revision, self._notes)
 
-    def wanted(self) -> list[Wanted]:
+    def requirements(self) -> list[Requirement]:
         """The split's files."""
-        return [self._source().wanted(f"corpus {self._path}")]
+        return [self._source().requirement(f"corpus {self._path}")]
 
     def files(self) -> list[Path]:
         """The note of the split's files and commit.

@@ -91,7 +91,7 @@ class WikipediaDump(FileCorpus):
         pieces: list[Path] = []
         for path in super().files():  # a dump that was downloaded is a folder
             pieces += sorted(path.glob("*.xml*")) if path.is_dir() else [path]
-        starts = {path: found for path in pieces if (found := _FIRST_PAGE.search(path.name))}
+        starts = {path: start for path in pieces if (start := _FIRST_PAGE.search(path.name))}
         if len(starts) < len(pieces):
             return pieces
         return sorted(pieces, key=lambda path: int(starts[path][1]))
@@ -137,24 +137,26 @@ class WikipediaDump(FileCorpus):
         """Pages read so far in the last stream, and those left out, by reason."""
         return {name: self._counts[name] for name in ("pages", *REASONS) if self._counts[name]}
 
-    def _left_out(self, left: Left, path: Path) -> None:
+    def _left_out(self, omission: Left, path: Path) -> None:
         self._counts["pages"] += 1
-        self._counts[left.reason] += 1
-        if not left.message:
+        self._counts[omission.reason] += 1
+        if not omission.message:
             return
         if not self._skip:
-            raise DataError(f"{left.message} (corpus.on_error=skip goes on)", path, left.line)
+            raise DataError(
+                f"{omission.message} (corpus.on_error=skip goes on)", path, omission.line
+            )
         if self._counts["too_large_pages"] + self._counts["broken_pages"] <= _TOLD:
-            log.warning("%s:%d: %s; skipped", path, left.line, left.message)
+            log.warning("%s:%d: %s; skipped", path, omission.line, omission.message)
 
     def _tell(self, seconds: float, size: int) -> None:
-        left = {reason: self._counts[reason] for reason in REASONS if self._counts[reason]}
+        omissions = {reason: self._counts[reason] for reason in REASONS if self._counts[reason]}
         log.info(
             "%s: %d pages, %d articles; left out: %s; %.1f MB of XML, %.1f MB/s, %.0f pages/s",
             self.name,
             self._counts["pages"],
-            self._counts["pages"] - sum(left.values()),
-            ", ".join(f"{n} {why}" for why, n in left.items()).replace("_", " ") or "none",
+            self._counts["pages"] - sum(omissions.values()),
+            ", ".join(f"{n} {why}" for why, n in omissions.items()).replace("_", " ") or "none",
             size / 1e6,
             size / 1e6 / seconds,
             self._counts["pages"] / seconds,

@@ -9,7 +9,7 @@ from typing import Any
 from qa_bench.dataset.question_file import QuestionFile
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.hub import HubSplit
-from qa_bench.fetch.sources import Wanted
+from qa_bench.fetch.sources import Requirement
 from qa_bench.types import Match
 
 _ANSWERS = ("answers", "answer")
@@ -74,9 +74,9 @@ class HubQuestions(QuestionFile):
         """
         return self._source().note()
 
-    def wanted(self) -> list[Wanted]:
+    def requirements(self) -> list[Requirement]:
         """The split's files."""
-        return [self._source().wanted(f"{self.name} {self._path} {self._split}")]
+        return [self._source().requirement(f"{self.name} {self._path} {self._split}")]
 
     def _where(self) -> str:
         return str(self._source())
@@ -113,7 +113,7 @@ def _at(row: Any, place: str | None, path: Path, number: int) -> Any:
     value = row
     for name in str(place).split("."):
         if not isinstance(value, dict) or name not in value:
-            known = ", ".join(map(str, row))
-            raise DataError(f"no column '{place}': there are {known}", path, number)
+            names = ", ".join(map(str, row))
+            raise DataError(f"no column '{place}': there are {names}", path, number)
         value = value[name]
     return value

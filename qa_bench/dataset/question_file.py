@@ -14,7 +14,7 @@ from typing import Any
 
 from qa_bench.dataset.limit import limited
 from qa_bench.errors import DataError, UserError
-from qa_bench.fetch.sources import Wanted, get_or_explain, source, wanted
+from qa_bench.fetch.sources import Requirement, get_or_explain, requirement, source
 from qa_bench.formats.qa import READERS, read_questions
 from qa_bench.parts import Part
 from qa_bench.settings import flag, one_of, whole_number
@@ -72,8 +72,8 @@ class QuestionFile(Part):
 
     def _published(self) -> Mapping[str, Any]:
         if self._path is None and self._splits and self._split not in self._splits:
-            known = ", ".join(self._splits)
-            raise UserError(f"dataset {self.name} has no split '{self._split}': use one of {known}")
+            names = ", ".join(self._splits)
+            raise UserError(f"dataset {self.name} has no split '{self._split}': use one of {names}")
         return self._splits.get(self._split) or {}
 
     def file(self) -> Path:
@@ -87,9 +87,9 @@ class QuestionFile(Part):
         """
         if self._path is not None:
             return Path(self._path)
-        if (found := self._found()) is None:
+        if (path := self._found()) is None:
             raise UserError(self._missing())
-        return found
+        return path
 
     def _found(self) -> Path | None:
         """The first of the accepted names that is there."""
@@ -121,7 +121,7 @@ class QuestionFile(Part):
             f"{f' from {url}' if url else ''} into {self._home()}, or set dataset.path=<file>"
         )
 
-    def wanted(self) -> list[Wanted]:
+    def requirements(self) -> list[Requirement]:
         """What can be downloaded for the split: the official file, unless ``path`` names another.
 
         Raises:
@@ -133,7 +133,7 @@ class QuestionFile(Part):
         entry = source(named)
         target = self._home() / PurePosixPath(entry.file).name
         what = f"{self.name} {self._split}"
-        return [wanted(entry, target, what, found=self._found(), check=self.questions)]
+        return [requirement(entry, target, what, found=self._found(), check=self.questions)]
 
     def questions(self) -> QuestionSet:
         """Read the split, downloaded first if its official file is missing.
@@ -144,10 +144,10 @@ class QuestionFile(Part):
         """
         published = self._published()
         questions: list[Question] = []
-        seen: set[str] = set()
+        qids: set[str] = set()
         for qid, text, answers, path, line in self._rows():
             qid = qid if qid is not None else f"{self.name}-{self._split}-{len(questions)}"
-            if qid in seen:
+            if qid in qids:
                 raise DataError(f"question id '{qid}' is there twice", path, line)
             if not text.strip():
                 raise DataError(f"question '{qid}' has no text", path, line)
@@ -163,7 +163,7 @@ class QuestionFile(Part):
                 raise DataError(
                     f"question '{qid}' holds half a surrogate pair", path, line
                 ) from None
-            seen.add(qid)
+            qids.add(qid)
             questions.append(Question(qid, text, tuple(answers)))
         if not questions:
             raise DataError("holds no question", self._where())
@@ -182,7 +182,7 @@ class QuestionFile(Part):
 
     def _rows(self) -> Iterator[tuple[str | None, str, list[str], Path, int]]:
         """(qid if any, question, answers, file, line), in order."""
-        for thing in self.wanted():
+        for thing in self.requirements():
             if thing.found is None:
                 get_or_explain(thing, self._missing())
         path = self.file()

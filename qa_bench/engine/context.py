@@ -100,12 +100,12 @@ class Context:
 
     def _target(self, stage: Stage) -> Path:
         """The folder of this key, whatever the slug it was built under; else the one wanted."""
-        parent, wanted = self.cache / stage.name, f"{_slug(stage)}-{stage.key}"
-        if not (parent / wanted).exists():
+        parent, name = self.cache / stage.name, f"{_slug(stage)}-{stage.key}"
+        if not (parent / name).exists():
             for path in sorted(parent.glob(f"*-{stage.key}")):
                 if not path.name.startswith("."):
                     return path
-        return parent / wanted
+        return parent / name
 
     def _folder(self, stage: Stage, inputs: Mapping[str, Folder]) -> Folder:
         target = self._target(stage)

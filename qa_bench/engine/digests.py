@@ -58,21 +58,21 @@ class FileDigests:
 
     def of(self, paths: list[Path]) -> list[str]:
         """One digest a path."""
-        known: dict[str, Any] = {}
+        memory: dict[str, Any] = {}
         with contextlib.suppress(FileNotFoundError, ValueError):
-            known = json.loads(self._memory.read_text())
+            memory = json.loads(self._memory.read_text())
         digests, fresh = [], {}
         for path in paths:
             stat = path.stat()
             name, stamp = str(path.resolve()), [stat.st_size, stat.st_ino, stat.st_mtime_ns]
-            seen = known.get(name)
-            if seen and seen[:3] == stamp:
-                digests.append(seen[3])
+            entry = memory.get(name)
+            if entry and entry[:3] == stamp:
+                digests.append(entry[3])
                 continue
             digests.append(file_digest(path))
             if time.time() - stat.st_mtime > _SETTLED_S:
                 fresh[name] = [*stamp, digests[-1]]
         if fresh:
             self._memory.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._memory, json.dumps({**known, **fresh}, indent=1))
+            write_whole(self._memory, json.dumps({**memory, **fresh}, indent=1))
         return digests

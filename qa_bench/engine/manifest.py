@@ -137,9 +137,9 @@ def _commit() -> str | None:
     """The commit of the checkout this package runs from, if it is one."""
     here = Path(__file__).resolve().parent
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
+    return process.stdout.strip() or None if process.returncode == 0 else None

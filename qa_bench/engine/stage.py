@@ -96,8 +96,8 @@ def graph(*ends: Stage) -> list[Stage]:
     def walk(stage: Stage) -> str:
         if stage not in identities:
             inputs = {name: walk(before) for name, before in stage.inputs.items()}
-            known = [stage.name, stage.version, stage.slug, dict(stage.config), inputs]
-            identities[stage] = digest(known) if stage.missing else stage.key
+            identity = [stage.name, stage.version, stage.slug, dict(stage.config), inputs]
+            identities[stage] = digest(identity) if stage.missing else stage.key
             stages.setdefault(identities[stage], stage)
         return identities[stage]
 

@@ -43,11 +43,11 @@ def unpack(archive: Path, folder: Path, largest: int = LARGEST, most: int = MOST
         return folder
     try:
         with whole_folder(folder) as work:
-            left = largest
+            room = largest
             for count, (name, file) in enumerate(_members(archive), 1):
                 if count > most:
                     raise DataError(f"holds more than {most:,} files", archive)
-                left -= _write(file, work / _inside(name, archive), left, largest, archive)
+                room -= _write(file, work / _inside(name, archive), room, largest, archive)
     except (*_CORRUPT, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's, not the archive's
@@ -92,9 +92,9 @@ def _inside(name: str, archive: Path) -> Path:
     return Path(*path.parts)
 
 
-def _write(file: IO[bytes], path: Path, left: int, largest: int, archive: Path) -> int:
+def _write(file: IO[bytes], path: Path, room: int, largest: int, archive: Path) -> int:
     """Copy a member; the bytes that it really has, whatever the archive says of it."""
-    written = 0
+    size = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         out = path.open("xb")
@@ -102,8 +102,8 @@ def _write(file: IO[bytes], path: Path, left: int, largest: int, archive: Path) 
         raise DataError(f"'{path.name}' is there twice, or no name for a file", archive) from None
     with out:
         while block := file.read(_BLOCK):
-            written += len(block)
-            if written > left:
+            size += len(block)
+            if size > room:
                 raise DataError(f"unpacks to more than {largest / 1e9:.3g} GB", archive)
             out.write(block)
-    return written
+    return size

@@ -49,8 +49,8 @@ class Expected:
 
     def checks(self) -> list[tuple[str, str]]:
         """(algorithm, hex digits) of the hashes that are known."""
-        known = [("sha256", self.sha256), ("sha1", self.sha1), ("md5", self.md5)]
-        return [(name, digits.lower()) for name, digits in known if digits]
+        hashes = [("sha256", self.sha256), ("sha1", self.sha1), ("md5", self.md5)]
+        return [(name, digits.lower()) for name, digits in hashes if digits]
 
 
 def download(
@@ -98,15 +98,15 @@ def _from(url: str, target: Path, expected: Expected, patience: Patience, progre
         before, resumed = part.size(), part.size() > 0
         try:
             _receive(part, expected, patience, progress)
-            found = _wrong(part.path, expected)
-            if not found:
+            difference = _wrong(part.path, expected)
+            if not difference:
                 part.finish(target)
                 return target
             part.discard()
             if not resumed or started_anew:
-                raise GiveUp(found)
+                raise GiveUp(difference)
             started_anew = True  # what was put together of pieces may be right in one
-            log.info("%s: %s; downloading it anew", target.name, found)
+            log.info("%s: %s; downloading it anew", target.name, difference)
         except TryAgain as error:
             tries = 1 if part.size() - before >= patience.progress_bytes else tries + 1
             if tries >= patience.tries:
@@ -121,11 +121,11 @@ def _wrong(path: Path, expected: Expected) -> str:
     size = path.stat().st_size
     if expected.size is not None and size != expected.size:
         return f"{size:,} bytes came where {expected.size:,} were expected"
-    for algorithm, wanted in expected.checks():
+    for algorithm, expectation in expected.checks():
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, algorithm).hexdigest()
-        if found != wanted:
-            return f"its {algorithm} is {found}, not {wanted}"
+            actual = hashlib.file_digest(file, algorithm).hexdigest()
+        if actual != expectation:
+            return f"its {algorithm} is {actual}, not {expectation}"
     return ""
 
 
@@ -215,12 +215,14 @@ def _receive(part: _Part, expected: Expected, patience: Patience, progress: bool
             raise TryAgain(f"the connection ended at {part.size():,} of {answer.total:,} bytes")
 
 
-def _copy(answer: Answer, file: IO[bytes], patience: Patience, told: Callable[[int], Any]) -> None:
+def _copy(
+    answer: Answer, file: IO[bytes], patience: Patience, update: Callable[[int], Any]
+) -> None:
     """Everything the server sends; one that sends next to nothing counts as stalled."""
     mark, since = time.monotonic(), 0
     while block := answer.read(_BLOCK):
         file.write(block)
-        told(len(block))
+        update(len(block))
         since += len(block)
         now = time.monotonic()
         if now - mark > patience.read_s:
@@ -229,11 +231,11 @@ def _copy(answer: Answer, file: IO[bytes], patience: Patience, told: Callable[[i
             mark, since = now, 0
 
 
-def _room(path: Path, wanted: int | None) -> None:
+def _room(path: Path, size: int | None) -> None:
     free = shutil.disk_usage(path.parent).free
-    if wanted is not None and wanted > free:
+    if size is not None and size > free:
         raise UserError(
-            f"no space on the disk for {path.with_suffix('').name}: {told_size(wanted)} needed in "
+            f"no space on the disk for {path.with_suffix('').name}: {told_size(size)} needed in "
             f"{path.parent}, {told_size(free)} free; paths.raw names another folder"
         )
 

@@ -41,20 +41,20 @@ def get_dump(
         if folder.exists():
             return folder
         with whole_folder(folder, go_on=True) as work:
-            told = work / listing
-            download([f"{base}/{listing}" for base in bases], told, None, patience)
+            listing_file = work / listing
+            download([f"{base}/{listing}" for base in bases], listing_file, None, patience)
             try:
-                pieces = _pieces(told)
+                pieces = _pieces(listing_file)
             except UserError:
-                told.unlink()  # it may be another next time
+                listing_file.unlink()  # it may be another next time
                 raise
             total = sum(piece.size or 0 for piece in pieces.values())
             log.info("%s: %d pieces, %s", folder, len(pieces), told_size(total))
             for name, expected in pieces.items():
                 download([f"{base}/{name}" for base in bases], work / name, expected, patience)
-            told.unlink()
-            for left in work.glob(".*.lock"):
-                left.unlink()
+            listing_file.unlink()
+            for lock in work.glob(".*.lock"):
+                lock.unlink()
     return folder
 
 
@@ -65,8 +65,10 @@ def _pieces(listing: Path) -> dict[str, Expected]:
         if job["status"] != "done":
             raise UserError(f"{listing}: the dump is not finished; take an earlier date")
         pieces = {
-            str(name): Expected(int(told["size"]), sha1=str(told["sha1"]), md5=str(told["md5"]))
-            for name, told in job["files"].items()
+            str(name): Expected(
+                int(fields["size"]), sha1=str(fields["sha1"]), md5=str(fields["md5"])
+            )
+            for name, fields in job["files"].items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"no list of a dump ({type(error).__name__}: {error})", listing) from None

@@ -17,7 +17,7 @@ from typing import Any
 
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
-from qa_bench.fetch.sources import MissingError, Wanted, hub_entry
+from qa_bench.fetch.sources import MissingError, Requirement, hub_entry
 from qa_bench.net.hub import (
     cache_folder,
     cached_file,
@@ -61,23 +61,23 @@ class HubSplit:
             UserError: there is no such set or split.
             MissingError: the hub may not be asked, and was not before.
         """
-        known = self._known_note()
+        note = self._known_note()
         if offline():
-            if known is None:
+            if note is None:
                 raise MissingError(f"{self}: not fetched yet, and downloads are forbidden")
-            return known
+            return note
         try:
             path = self._note_of(commit_of(self.name, self.revision, "dataset"))
         except UserError as error:
-            if known is None:
+            if note is None:
                 raise
             log.warning("WARNING: %s; taking the commit that was last seen", error)
-            return known
+            return note
         if not path.exists():
             with one_line(str(self)):
-                told = self._ask(path.stem.rpartition("@")[2])
+                answer = self._ask(path.stem.rpartition("@")[2])
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, json.dumps(told, indent=1))
+            write_whole(path, json.dumps(answer, indent=1))
         return path
 
     def _note_of(self, commit: str) -> Path:
@@ -107,8 +107,8 @@ class HubSplit:
             raise UserError(f"{self}: its files lie elsewhere, as {strangers[0]}")
         paths = [url.partition("@")[2].partition("/")[2] for url in urls]
         repository = urls[0].removeprefix("hf://datasets/").partition("@")[0] if urls else home
-        told = HfApi().get_paths_info(repository, paths, revision=commit, repo_type="dataset")
-        sizes = {entry.path: getattr(entry, "size", None) for entry in told}
+        entries = HfApi().get_paths_info(repository, paths, revision=commit, repo_type="dataset")
+        sizes = {entry.path: getattr(entry, "size", None) for entry in entries}
         return {
             "repository": repository,
             "commit": commit,
@@ -120,8 +120,8 @@ class HubSplit:
 
     @cached_property
     def _told(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.note().read_text(encoding="utf-8"))
-        return told
+        content: dict[str, Any] = json.loads(self.note().read_text(encoding="utf-8"))
+        return content
 
     def rows(self) -> Iterator[Row]:
         """The rows of all files in order, streaming; from the cache what is there.
@@ -132,9 +132,9 @@ class HubSplit:
         """
         from datasets import load_dataset
 
-        told = self._told
-        cached = {file["path"]: _cached(told, file["path"]) for file in told["files"]}
-        missing = [path for path, found in cached.items() if found is None]
+        content = self._told
+        cached = {file["path"]: _cached(content, file["path"]) for file in content["files"]}
+        missing = [path for path, place in cached.items() if place is None]
         if missing and offline():
             raise MissingError(
                 f"{self}: {len(missing)} of {len(cached)} files are not in the hub's cache, and "
@@ -142,12 +142,12 @@ class HubSplit:
             )
         if missing:
             log.info("%s: streaming %d files from the hub", self, len(missing))
-        home = f"hf://datasets/{told['repository']}@{told['commit']}"
-        for path, found in cached.items():
-            where = str(found) if found is not None else f"{home}/{path}"
+        home = f"hf://datasets/{content['repository']}@{content['commit']}"
+        for path, place in cached.items():
+            where = str(place) if place is not None else f"{home}/{path}"
             with one_line(f"{self}: {path}"):
                 rows: Any = load_dataset(
-                    told["format"], data_files={"all": [where]}, split="all", streaming=True
+                    content["format"], data_files={"all": [where]}, split="all", streaming=True
                 )
                 for number, row in enumerate(rows, 1):
                     yield dict(row), Path(path), number
@@ -159,31 +159,31 @@ class HubSplit:
             MissingError: downloads are forbidden, and something is not there.
             UserError: the hub does not give it.
         """
-        told = self._told
-        missing = [f["path"] for f in told["files"] if _cached(told, f["path"]) is None]
+        content = self._told
+        missing = [f["path"] for f in content["files"] if _cached(content, f["path"]) is None]
         if missing and offline():
             raise MissingError(f"{self}: {missing[0]} is not in the hub's cache")
         if missing:
             log.info(
                 "downloading %s at commit %s (%s; %s) to the hub's cache",
-                self.address, told["commit"][:12], told_size(self._size(told)), self.licence,
+                self.address, content["commit"][:12], told_size(self._size(content)), self.licence,
             )  # fmt: skip
         with one_line(str(self)):
             for path in missing:
-                fetched_file(told["repository"], path, told["commit"], "dataset")
+                fetched_file(content["repository"], path, content["commit"], "dataset")
         return self.note()
 
-    def wanted(self, what: str) -> Wanted:
+    def requirement(self, what: str) -> Requirement:
         """The split as something to get; asks nobody."""
         note = self._known_note()
-        told = json.loads(note.read_text(encoding="utf-8")) if note else None
-        there = told is not None and all(_cached(told, f["path"]) for f in told["files"])
-        return Wanted(
+        content = json.loads(note.read_text(encoding="utf-8")) if note else None
+        there = content is not None and all(_cached(content, f["path"]) for f in content["files"])
+        return Requirement(
             what=what,
             address=f"{self.address} ({self.config or 'default'}, {self.split})",
             target=cache_folder(self.name, "dataset"),
             found=cache_folder(self.name, "dataset") if there else None,
-            size=self._size(told) if told else None,
+            size=self._size(content) if content else None,
             licence=self.licence,
             get=self.fetch,
         )
@@ -200,8 +200,8 @@ class HubSplit:
         return str(hub_entry(self.name).get("licence", "see its page"))
 
     @staticmethod
-    def _size(told: dict[str, Any]) -> int | None:
-        sizes = [file["bytes"] for file in told["files"]]
+    def _size(content: dict[str, Any]) -> int | None:
+        sizes = [file["bytes"] for file in content["files"]]
         return None if None in sizes else sum(sizes)
 
     def __str__(self) -> str:
@@ -209,6 +209,6 @@ class HubSplit:
         return f"hub set {self.name} ({self.config or 'default'}, {self.split})"
 
 
-def _cached(told: dict[str, Any], path: str) -> Path | None:
+def _cached(content: dict[str, Any], path: str) -> Path | None:
     """A file in the hub's cache, at the commit of the note."""
-    return cached_file(told["repository"], path, told["commit"], "dataset")
+    return cached_file(content["repository"], path, content["commit"], "dataset")

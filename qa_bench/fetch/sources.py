@@ -30,7 +30,7 @@ _DATE = r"\d{8}"
 
 
 @dataclass(frozen=True)
-class Source:
+class OfficialFile:
     """One entry: see the head of ``sources.yaml`` for its fields."""
 
     name: str
@@ -47,7 +47,7 @@ class Source:
     unpack: bool = False
 
     @property
-    def upstream(self) -> Source:
+    def upstream(self) -> OfficialFile:
         """The entry that is downloaded: this one, or what it is made of."""
         return self if self.made_of is None else source(self.made_of)
 
@@ -57,7 +57,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Requirement:
     """Something that a part reads and that can be got.
 
     Attributes:
@@ -85,8 +85,8 @@ class Wanted:
 def _catalogue() -> dict[str, Any]:
     import yaml
 
-    told: dict[str, Any] = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
-    return told
+    catalogue: dict[str, Any] = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+    return catalogue
 
 
 def names() -> list[str]:
@@ -94,7 +94,7 @@ def names() -> list[str]:
     return list(_catalogue()["files"])
 
 
-def source(name: str) -> Source:
+def source(name: str) -> OfficialFile:
     """The entry of this name; ``enwiki-20260901`` fills in the date of ``enwiki-{date}``.
 
     Raises:
@@ -103,38 +103,38 @@ def source(name: str) -> Source:
     files = _catalogue()["files"]
     date = ""
     if (entry := files.get(name)) is None:
-        for pattern, told in files.items():
-            found = re.fullmatch(re.escape(pattern).replace(r"\{date\}", f"({_DATE})"), name)
-            if found and found.groups():
-                entry, date = told, found[1]
+        for pattern, row in files.items():
+            match = re.fullmatch(re.escape(pattern).replace(r"\{date\}", f"({_DATE})"), name)
+            if match and match.groups():
+                entry, date = row, match[1]
     if entry is None or "{" in name:
         raise UserError(f"no source '{name}': use one of {', '.join(files)}")
     fields = {**entry, "urls": tuple(url.replace("{date}", date) for url in entry.get("urls", ()))}
-    known = {hash_: fields.pop(hash_, None) for hash_ in ("size", "sha256", "sha1", "md5")}
+    hashes = {hash_: fields.pop(hash_, None) for hash_ in ("size", "sha256", "sha1", "md5")}
     fields["file"] = fields["file"].replace("{date}", date)
     fields["why"] = _catalogue()["reasons"].get(entry.get("why"), entry.get("why", ""))
-    return Source(name=name, expected=Expected(**known), **fields)
+    return OfficialFile(name=name, expected=Expected(**hashes), **fields)
 
 
 def hub_entry(name: str) -> Mapping[str, Any]:
     """What ``sources.yaml`` says of a set on the hub; nothing where it does not know it."""
-    for known, entry in _catalogue()["hub"].items():
-        if name == known or name in entry["also"]:
+    for pattern, entry in _catalogue()["hub"].items():
+        if name == pattern or name in entry["also"]:
             return dict(entry)
     return {}
 
 
-def wanted(
-    entry: Source,
+def requirement(
+    entry: OfficialFile,
     target: Path,
     what: str,
     found: Path | None = None,
     check: Callable[[], object] | None = None,
-) -> Wanted:
+) -> Requirement:
     """An entry as something to get."""
     if found is None and target.exists():
         found = target
-    return Wanted(
+    return Requirement(
         what=what,
         address=entry.address(),
         target=target,
@@ -146,7 +146,7 @@ def wanted(
     )
 
 
-def get(entry: Source, target: Path, patience: Patience | None = None) -> Path:
+def get(entry: OfficialFile, target: Path, patience: Patience | None = None) -> Path:
     """Make ``target``, by what its entry says; nothing is done if it is there.
 
     Raises:
@@ -158,8 +158,8 @@ def get(entry: Source, target: Path, patience: Patience | None = None) -> Path:
     if entry.listing is not None:
         return get_dump(entry.urls, entry.listing, target, patience)
     if not target.exists():
-        told = told_size(entry.expected.size)
-        log.info("downloading %s (%s; %s) to %s", entry.address(), told, entry.licence, target)
+        size = told_size(entry.expected.size)
+        log.info("downloading %s (%s; %s) to %s", entry.address(), size, entry.licence, target)
         download(entry.urls, target, entry.expected, patience)
     if entry.unpack:
         folder = target.with_name(target.name.partition(".")[0])
@@ -168,7 +168,7 @@ def get(entry: Source, target: Path, patience: Patience | None = None) -> Path:
     return target
 
 
-def _made(entry: Source, target: Path, patience: Patience | None) -> Path:
+def _made(entry: OfficialFile, target: Path, patience: Patience | None) -> Path:
     """Convert what is downloaded beside it."""
     if target.exists():
         return target
@@ -182,7 +182,7 @@ def _made(entry: Source, target: Path, patience: Patience | None) -> Path:
     return target
 
 
-def get_or_explain(thing: Wanted, missing: str) -> None:
+def get_or_explain(thing: Requirement, missing: str) -> None:
     """Get it on first use; where downloads are forbidden, say what is missing instead.
 
     Raises:
@@ -201,7 +201,7 @@ class MissingError(UserError):
     """Something is not there, and nothing may be downloaded."""
 
 
-def table(things: Iterable[Wanted]) -> str:
+def table(things: Iterable[Requirement]) -> str:
     """What there is and what is missing: state, what, size, licence, file and address."""
     rows = [
         (
@@ -220,7 +220,7 @@ def table(things: Iterable[Wanted]) -> str:
     )
 
 
-def list_missing(things: Iterable[Wanted]) -> None:
+def list_missing(things: Iterable[Requirement]) -> None:
     """Print all that is missing of what a dataset and a corpus read, at once."""
     missing = [thing for thing in things if thing.found is None]
     if missing:

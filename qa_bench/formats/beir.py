@@ -41,12 +41,12 @@ def read_queries(path: Path) -> Iterator[tuple[str, str, int]]:
     Raises:
         DataError: bad JSON, an id or text that is missing, an id twice.
     """
-    seen: set[str] = set()
+    qids: set[str] = set()
     for number, row in read_json_lines(path):
         qid = text_field(row, "_id", path, number)
-        if qid in seen:
+        if qid in qids:
             raise DataError(f"query id '{qid}' is there twice", path, number)
-        seen.add(qid)
+        qids.add(qid)
         yield qid, text_field(row, "text", path, number), number
 
 
@@ -63,8 +63,8 @@ def qrels_file(folder: Path, split: str) -> Path:
     """
     path = inside(folder, f"qrels/{split}.tsv")
     if not path.is_file():
-        known = ", ".join(splits(folder)) or "none"
-        raise UserError(f"no such file: {path}; splits with judgements there: {known}")
+        names = ", ".join(splits(folder)) or "none"
+        raise UserError(f"no such file: {path}; splits with judgements there: {names}")
     return path
 
 

@@ -25,7 +25,7 @@ _SPACE = " \t\r\n"
 
 
 @dataclass(frozen=True)
-class Context:
+class TrainingPassage:
     """A passage beside a question: DPR's "ctx"."""
 
     passage: Passage
@@ -50,9 +50,9 @@ class Example:
     dataset: str
     question: str
     answers: list[str]
-    positives: list[Context]
-    negatives: list[Context]
-    hard_negatives: list[Context]
+    positives: list[TrainingPassage]
+    negatives: list[TrainingPassage]
+    hard_negatives: list[TrainingPassage]
     match: Match = "string"
 
 
@@ -82,7 +82,7 @@ def write_examples(file: IO[str], examples: Iterable[Example]) -> int:
     return count
 
 
-def _written(context: Context) -> dict[str, Any]:
+def _written(context: TrainingPassage) -> dict[str, Any]:
     pid, title, text = context.passage
     return {
         "title": title,
@@ -118,61 +118,61 @@ def read_examples(path: Path) -> Iterator[Example]:
             ) from None
 
 
-def _read(context: dict[str, Any]) -> Context:
+def _read(context: dict[str, Any]) -> TrainingPassage:
     pid = context["passage_id"] if "passage_id" in context else context["psg_id"]
     title, text = context["title"] or "", context["text"]
     if not isinstance(title, str) or not isinstance(text, str):
         raise TypeError("title and text of a passage must be text")
     f"{pid}{title}{text}".encode()  # raises where there is half a surrogate pair
     score, title_score = context.get("score", 0), context.get("title_score", 0)
-    return Context(Passage(str(pid), title, text), float(score), float(title_score))
+    return TrainingPassage(Passage(str(pid), title, text), float(score), float(title_score))
 
 
 def _entries(path: Path) -> Iterator[Any]:
     """The entries of a JSON list, decoded as the file is read."""
     pieces = _pieces(path)
     decoder = json.JSONDecoder()
-    held = _more("", pieces, path)
-    if not held.startswith("["):
+    buffer = _more("", pieces, path)
+    if not buffer.startswith("["):
         raise DataError("expected a JSON list of examples", path)
-    held, first = held[1:], True
+    buffer, first = buffer[1:], True
     while True:
-        held = held.lstrip(_SPACE) or _more("", pieces, path)
-        if held.startswith("]"):
-            if held[1:].strip(_SPACE) or any(piece.strip(_SPACE) for piece in pieces):
+        buffer = buffer.lstrip(_SPACE) or _more("", pieces, path)
+        if buffer.startswith("]"):
+            if buffer[1:].strip(_SPACE) or any(piece.strip(_SPACE) for piece in pieces):
                 raise DataError("something follows the end of the list", path)
             return
         if not first:
-            if not held.startswith(","):
-                raise DataError(f"not JSON (expected a comma before {held[:40]!r})", path)
-            held = held[1:].lstrip(_SPACE) or _more("", pieces, path)
+            if not buffer.startswith(","):
+                raise DataError(f"not JSON (expected a comma before {buffer[:40]!r})", path)
+            buffer = buffer[1:].lstrip(_SPACE) or _more("", pieces, path)
         while True:
             try:
-                entry, end = decoder.raw_decode(held)
+                entry, end = decoder.raw_decode(buffer)
                 break
             except RecursionError:
                 raise DataError("JSON nested too deeply", path) from None
             except ValueError as error:
-                more = list(islice(pieces, 1 + len(held) // _PIECE))
-                if not more or len(held) > _LARGEST:
+                more = list(islice(pieces, 1 + len(buffer) // _PIECE))
+                if not more or len(buffer) > _LARGEST:
                     raise DataError(f"not JSON, or cut off ({error})", path) from None
-                held += "".join(more)
+                buffer += "".join(more)
         yield entry
-        held, first = held[end:], False
+        buffer, first = buffer[end:], False
 
 
-def _more(held: str, pieces: Iterator[str], path: Path) -> str:
+def _more(buffer: str, pieces: Iterator[str], path: Path) -> str:
     """The next text that is not white space.
 
     Raises:
         DataError: the file ends before.
     """
-    while not held:
+    while not buffer:
         piece = next(pieces, "")
         if not piece:
             raise DataError("cut off: the list does not end", path)
-        held = piece.lstrip(_SPACE)
-    return held
+        buffer = piece.lstrip(_SPACE)
+    return buffer
 
 
 def _pieces(path: Path) -> Iterator[str]:

@@ -117,5 +117,5 @@ def text_field(row: dict[str, Any], name: str, path: Path, number: int) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    found = "nothing" if value is None else type(value).__name__
-    raise DataError(f"field '{name}' must be text, found {found}", path, number)
+    kind = "nothing" if value is None else type(value).__name__
+    raise DataError(f"field '{name}' must be text, found {kind}", path, number)

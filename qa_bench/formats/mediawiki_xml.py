@@ -78,10 +78,10 @@ def _pages(pieces: Iterator[bytes]) -> Iterator[RawPage | Bad]:
             line += buffer.count(b"\n")
             yield Bad("broken_pages", f"corrupt or truncated file ({error})", line)
             return
-        searched = max(0, len(buffer) - len(_CLOSE))
+        from_here = max(0, len(buffer) - len(_CLOSE))
         buffer += more
         at = 0
-        while (end := buffer.find(_CLOSE, max(at, searched))) >= 0:
+        while (end := buffer.find(_CLOSE, max(at, from_here))) >= 0:
             end += len(_CLOSE)
             start = buffer.rfind(_OPEN, at, end)
             before = buffer[at : start if start >= 0 else end]

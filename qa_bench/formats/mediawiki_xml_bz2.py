@@ -29,20 +29,20 @@ def read_bz2(path: Path, workers: int) -> Iterator[bytes]:
         OSError: the file is damaged.
         EOFError: the file is truncated.
     """
-    done = 0
+    position = 0
     if workers > 1:
         try:
             for piece in _side_by_side(path, workers):
-                done += len(piece)
+                position += len(piece)
                 yield piece
             return
         except (OSError, EOFError, ValueError):
             pass
     with bz2.open(path) as file:
         for piece in in_pieces(file):
-            if len(piece) > done:
-                yield piece[done:]
-            done = max(0, done - len(piece))
+            if len(piece) > position:
+                yield piece[position:]
+            position = max(0, position - len(piece))
 
 
 def in_pieces(file: IO[bytes]) -> Iterator[bytes]:
@@ -88,25 +88,25 @@ def _blocks(path: Path) -> Iterator[bytes]:
     Raises:
         ValueError: the last block has no end, or there is none.
     """
-    found = False
-    held = b""
+    begun = False
+    buffer = b""
     begin: int | None = None  # the bit of ``held`` where the open block begins
-    searched = 0
+    place = 0
     with path.open("rb") as file:
         while more := file.read(_READ):
-            held += more
-            for bit, magic in _magics(held, searched):
+            buffer += more
+            for bit, magic in _magics(buffer, place):
                 if begin is not None:
-                    yield _alone(held, begin, bit)
-                found = True
+                    yield _alone(buffer, begin, bit)
+                begun = True
                 begin = bit if magic == _BLOCK else None
-            searched = max(0, len(held) - 7)  # a number may stand across two reads
-            keep = searched if begin is None else begin // 8
-            held, searched = held[keep:], searched - keep
+            place = max(0, len(buffer) - 7)  # a number may stand across two reads
+            keep = place if begin is None else begin // 8
+            buffer, place = buffer[keep:], place - keep
             begin = None if begin is None else begin - 8 * keep
-            if len(held) > 4 * _READ:
+            if len(buffer) > 4 * _READ:
                 raise ValueError("a block cannot be so long")
-    if begin is not None or not found:
+    if begin is not None or not begun:
         raise ValueError("no end")
 
 
@@ -125,7 +125,7 @@ _NEEDLES = _needles()
 
 def _magics(data: bytes, start: int) -> list[tuple[int, int]]:
     """(bit, magic) of each number that lies wholly behind byte ``start``, in order."""
-    found = []
+    places = []
     for magic, shift, needle in _NEEDLES:
         at = data.find(needle, start + 1)
         while at >= 0:
@@ -133,9 +133,9 @@ def _magics(data: bytes, start: int) -> list[tuple[int, int]]:
             if whole >> (8 - shift) & ((1 << _BITS) - 1) == magic and at + 5 + (shift > 0) <= len(
                 data
             ):
-                found.append((8 * (at - 1) + shift, magic))
+                places.append((8 * (at - 1) + shift, magic))
             at = data.find(needle, at + 1)
-    return sorted(found)
+    return sorted(places)
 
 
 def _alone(data: bytes, begin: int, end: int) -> bytes:

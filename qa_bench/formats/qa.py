@@ -116,12 +116,12 @@ def read_questions(path: Path) -> Iterator[Row]:
     return reader(path)
 
 
-def read_predictions(path: Path, known: set[str]) -> dict[str, str]:
+def read_predictions(path: Path, qids: set[str]) -> dict[str, str]:
     """Predictions as JSON Lines ``{"id", "prediction"}``, or one JSON object id → prediction.
 
     Args:
         path: the file.
-        known: the ids a prediction may have.
+        qids: the ids a prediction may have.
 
     Raises:
         DataError: neither, an id given twice, or one that is not known.
@@ -131,7 +131,7 @@ def read_predictions(path: Path, known: set[str]) -> dict[str, str]:
     def add(qid: str, prediction: str, line: int | None) -> None:
         if qid in predictions:
             raise DataError(f"id '{qid}' has a prediction already", path, line)
-        if qid not in known:
+        if qid not in qids:
             raise DataError(f"'{qid}' is not a question of the set", path, line)
         predictions[qid] = prediction
 

@@ -50,8 +50,8 @@ class _Hits:
         scores.append(score)
 
     def add_passage(self, passage: Passage) -> None:
-        known = self.passages.setdefault(passage.pid, passage)
-        if known != passage:
+        earlier = self.passages.setdefault(passage.pid, passage)
+        if earlier != passage:
             raise DataError(f"passage '{passage.pid}' has two different texts", self.path)
 
     def result(self, questions: QuestionSet) -> ForeignRun:

@@ -66,12 +66,12 @@ def clean(text: str, how: Cleaning = Cleaning()) -> str:
 
 def _cut(text: str, regions: list[_Region]) -> str:
     """The text without the regions, which may overlap."""
-    kept, at = [], 0
+    pieces, at = [], 0
     for start, end in sorted(regions):
         if start > at:
-            kept.append(text[at:start])
+            pieces.append(text[at:start])
         at = max(at, end)
-    return "".join([*kept, text[at:]]) if at else text
+    return "".join([*pieces, text[at:]]) if at else text
 
 
 def _balanced(tokens: Iterable[re.Match[str]]) -> list[_Region]:
@@ -116,20 +116,20 @@ def _without_opaque(text: str, how: Cleaning) -> tuple[str, bool]:
     Returns:
         The text, and whether any of it is shielded.
     """
-    kept: list[str] = []
+    pieces: list[str] = []
     at = 0
     shielded = False
     unclosed: set[str] = set()
     counts = {"math": 0, "code": 0}
-    for found in _OPAQUE.finditer(text):
-        start, end = found.span()
+    for match in _OPAQUE.finditer(text):
+        start, end = match.span()
         if start < at:
             continue
         instead = ""
-        if (name := (found[1] or "").lower()) == "":
+        if (name := (match[1] or "").lower()) == "":
             end = text.find("-->", end) + 3
             end = end if end > 2 else len(text)
-        elif not found[2].endswith("/"):
+        elif not match[2].endswith("/"):
             closing = None if name in unclosed else _CLOSING[name].search(text, end)
             if closing is None:
                 unclosed.add(name)  # the others of this name are not closed either
@@ -143,9 +143,9 @@ def _without_opaque(text: str, how: Cleaning) -> tuple[str, bool]:
                 elif name == "code":
                     instead = text[end : closing.start()]
                 end = closing.end()
-        kept += text[at:start], instead
+        pieces += text[at:start], instead
         at = end
-    return "".join([*kept, text[at:]]), shielded
+    return "".join([*pieces, text[at:]]), shielded
 
 
 _PLACEHOLDER = {"math": "formula_", "code": "codice_"}
@@ -244,12 +244,12 @@ def _without_links(text: str, how: Cleaning) -> str:
     regions: list[_Region] = []
     for token in _LINK_PARTS.finditer(text):
         if token.lastindex:
-            shown = token.end() if token[2] else token.start(1) + token[1].startswith(":")
-            opened.append((token.start(), shown if _has_text(token[1], token[2], how) else 0))
+            begin = token.end() if token[2] else token.start(1) + token[1].startswith(":")
+            opened.append((token.start(), begin if _has_text(token[1], token[2], how) else 0))
         elif opened:
-            start, shown = opened.pop()
-            if shown:
-                regions += (start, shown), token.span()
+            start, begin = opened.pop()
+            if begin:
+                regions += (start, begin), token.span()
             else:
                 regions.append((start, token.end()))
     return _cut(text, regions).replace("[[", "").replace("]]", "")
@@ -300,8 +300,8 @@ def _lines(text: str, how: Cleaning) -> str:
     return _SWITCH.sub("", text)
 
 
-def _heading(found: re.Match[str]) -> str:
-    return f"\n\n{found[0].strip(_HEADING_SIGNS)}"
+def _heading(match: re.Match[str]) -> str:
+    return f"\n\n{match[0].strip(_HEADING_SIGNS)}"
 
 
 _HEADING_SIGNS = "\n\t ="
@@ -327,14 +327,14 @@ def _rows(text: str) -> str:
 
     inside = False
     for line in text.split("\n"):
-        found = _TABLE_LINE.match(line)
-        if not found:
+        match = _TABLE_LINE.match(line)
+        if not match:
             if inside and row and line.strip():
                 row[-1] = f"{row[-1]} {line.strip()}".strip()
                 continue
             lines.append(line)
             continue
-        sign, rest = found.groups()
+        sign, rest = match.groups()
         if sign in ("{|", "|}", "|-"):
             end_row()
             inside = sign != "|}"

@@ -44,9 +44,9 @@ class CombMnz(Part):
         Raises:
             UserError: a weight names no part.
         """
-        fused, found = np.zeros(len(hits)), np.zeros(len(hits))
+        fused, parts = np.zeros(len(hits)), np.zeros(len(hits))
         for part, weight in self._weights.of(hits.scores):
             scores = self._normalise(hits.scores[part], hits)
             fused += weight * np.where(np.isnan(scores), 0.0, scores)
-            found += hits.ranks[part] > 0
-        return fused * found
+            parts += hits.ranks[part] > 0
+        return fused * parts

@@ -11,18 +11,18 @@ from qa_bench.settings import number
 class Weights:
     """A weight for each part by name; a part without one weighs 1."""
 
-    def __init__(self, given: Mapping[str, float] | None) -> None:
+    def __init__(self, weights: Mapping[str, float] | None) -> None:
         """Check the weights.
 
         Raises:
             UserError: not a mapping of names to finite numbers.
         """
-        given = {} if given is None else given
-        if not isinstance(given, Mapping):
-            raise UserError(f"fusion.weights: a mapping of parts to numbers, got '{given}'")
-        self._given = {
+        weights = {} if weights is None else weights
+        if not isinstance(weights, Mapping):
+            raise UserError(f"fusion.weights: a mapping of parts to numbers, got '{weights}'")
+        self._weights = {
             str(name): float(number(f"fusion.weights.{name}", weight))
-            for name, weight in given.items()
+            for name, weight in weights.items()
         }
 
     def of(self, parts: Iterable[str]) -> Iterator[tuple[str, float]]:
@@ -32,7 +32,7 @@ class Weights:
             UserError: a weight names no part.
         """
         names = sorted(parts)
-        for name in self._given:
+        for name in self._weights:
             if name not in names:
                 raise UserError(f"fusion.weights names '{name}', the parts are {', '.join(names)}")
-        return ((name, self._given.get(name, 1.0)) for name in names)
+        return ((name, self._weights.get(name, 1.0)) for name in names)

@@ -77,9 +77,9 @@ class Loader(ConfigLoaderImpl):
             config = super().load_sweep_config(master_config, sweep_overrides)
             self._jobs[job] = _copies(config)
             return config
-        kept = self._jobs.pop(job)()
-        OmegaConf.copy_cache(from_config=master_config, to_config=kept)
-        return kept
+        composition = self._jobs.pop(job)()
+        OmegaConf.copy_cache(from_config=master_config, to_config=composition)
+        return composition
 
     def _compose_config_from_defaults_list(
         self, defaults: list[ResultDefault], repo: IConfigRepository

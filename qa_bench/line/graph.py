@@ -22,8 +22,8 @@ def drawn(stages: Sequence[Stage]) -> str:
 
 
 def _ingredients(stage: Stage) -> list[str]:
-    known = [] if stage.missing else list(stage.identified["inputs"])
-    others = [name for name in known if name not in stage.inputs]
+    names = [] if stage.missing else list(stage.identified["inputs"])
+    others = [name for name in names if name not in stage.inputs]
     return list(dict.fromkeys([*map(_title, stage.inputs.values()), *others]))
 
 

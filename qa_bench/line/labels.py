@@ -26,8 +26,8 @@ def labels(config: Any, hydra: Any) -> tuple[dict[str, str], str]:
     choices = {name: str(choice) for name, choice in hydra.runtime.choices.items()}
     if config.system is not None:
         return choices, str(config.system)
-    given = config.run if config.run is not None else config.predictions
-    base = choices["retriever"] if given is None else Path(given).name.split(".")[0]
+    file = config.run if config.run is not None else config.predictions
+    base = choices["retriever"] if file is None else Path(file).name.split(".")[0]
     base = "+".join([base, *(choices[group] for group in _AROUND if "_target_" in config[group])])
     changes = [
         re.sub(r"^[\w/]+@", "", override).removeprefix("retriever.")

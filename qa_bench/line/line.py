@@ -220,9 +220,9 @@ class Line:
         """Run, answers or predictions → per-question values."""
         common = (self.questions, self.metrics, self.config.mode, self.slug, self.context)
         if self.config.predictions is not None:
-            known = {question.qid for question in self.questions}
-            given = read_predictions(Path(self.config.predictions), known)
-            return score(*common, predictions=given)
+            qids = {question.qid for question in self.questions}
+            predictions = read_predictions(Path(self.config.predictions), qids)
+            return score(*common, predictions=predictions)
         return score(
             *common,
             run=self.ranked,

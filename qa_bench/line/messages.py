@@ -38,8 +38,8 @@ def _configuration_error(error: Exception) -> str | None:
     if isinstance(error, OverrideParseException):
         return f"cannot read the override '{error.override}': write key=value, quoted for the shell"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(_NOISE)]
-    message = " ".join(kept).replace("\t", " ") or type(error).__name__
+    useful = [line for line in lines if not line.startswith(_NOISE)]
+    message = " ".join(useful).replace("\t", " ") or type(error).__name__
     if message.startswith("Could not override"):
         message += (
             " There is no such setting; --cfg job shows all there are, a + before it adds one"

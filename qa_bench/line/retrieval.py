@@ -121,8 +121,8 @@ class Retrieval:
         if depth not in self._fusable:
             deep = max(depth, self.part.parts_depth)
             runs = {label: inner.run(deep) for label, inner in self.parts.items()}
-            wanted = {"": self._completed(runs, deep)} if self.part.fusion.true_scores else runs
-            self._fusable[depth] = wanted
+            inputs = {"": self._completed(runs, deep)} if self.part.fusion.true_scores else runs
+            self._fusable[depth] = inputs
         return self._fusable[depth]
 
     def _completed(self, runs: Fusable, depth: int) -> Stage:

@@ -60,14 +60,14 @@ class ReplyCache:
 
     def find(self, keys: Sequence[str]) -> dict[str, Reply]:
         """The replies that are kept."""
-        found: dict[str, Reply] = {}
+        replies: dict[str, Reply] = {}
         for first in range(0, len(keys), _KEYS_AT_ONCE):
             some = keys[first : first + _KEYS_AT_ONCE]
             marks = ",".join("?" * len(some))
             with self._one_line():
                 rows = self._base.execute(_FIND.replace("?", marks), some).fetchall()
-            found.update({key: Reply(*rest) for key, *rest in rows})
-        return found
+            replies.update({key: Reply(*rest) for key, *rest in rows})
+        return replies
 
     def keep(self, key: str, reply: Reply) -> None:
         """Keep a reply; it is on the disk within moments, however busy the model is."""
@@ -136,10 +136,10 @@ def kept_or_asked(
         times[prompt] = requests[-1].draw + 1
     keys = {one: digest([dict(identity), one.prompt, one.draw]) for one in dict.fromkeys(requests)}
     replies: dict[Request, Reply] = {}
-    with ReplyCache(cache) if cache is not None else contextlib.nullcontext() as kept:
-        if kept is not None:
-            found = kept.find(list(keys.values()))
-            replies = {one: found[key] for one, key in keys.items() if key in found}
+    with ReplyCache(cache) if cache is not None else contextlib.nullcontext() as cache_file:
+        if cache_file is not None:
+            earlier = cache_file.find(list(keys.values()))
+            replies = {one: earlier[key] for one, key in keys.items() if key in earlier}
         missing = [one for one in keys if one not in replies]
         if replies:
             log.info("replies: %s kept, %s to ask for", f"{len(replies):,}", f"{len(missing):,}")
@@ -149,8 +149,8 @@ def kept_or_asked(
                 text = reply.text.encode("utf-8", "replace").decode()
                 replies[missing[place]] = reply = reply._replace(text=text)
                 bar.update(1)
-                if kept is not None and reply.error is None:
-                    kept.keep(keys[missing[place]], reply)
+                if cache_file is not None and reply.error is None:
+                    cache_file.keep(keys[missing[place]], reply)
     answered = [replies[one] for one in requests]
     if answered and all(reply.error is not None for reply in answered):
         raise UserError(f"the language model gave no reply at all: {answered[0].error}")

@@ -82,7 +82,7 @@ class Local(Part):
             self._source.precision,
             prompts * tokens,
             runtime,
-            written=prompts * self._max_tokens,
+            output=prompts * self._max_tokens,
         )
 
     def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
@@ -140,8 +140,8 @@ class Local(Part):
                     f"model {self._source.model}: its chat template refuses the prompt ({error}); "
                     "leave lm.system out, or set lm.chat=false"
                 ) from error
-            found: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-            return found
+            ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+            return ids
         if self._system is not None:
             raise UserError("lm.system: this model has no chat template, or lm.chat is false")
         plain: list[int] = tokenizer(prompt)["input_ids"]

@@ -150,8 +150,8 @@ class OpenAIServer(Part):
         pool = ThreadPoolExecutor(min(self._concurrency, len(requests)))
         try:
             places = {pool.submit(asking.reply, one): n for n, one in enumerate(requests)}
-            for done in as_completed(places):
-                yield places[done], done.result()
+            for future in as_completed(places):
+                yield places[future], future.result()
         finally:
             asking.stop()
             pool.shutdown(cancel_futures=True)
@@ -235,10 +235,10 @@ class _Asking:
             self._in_a_row += 1
         return Reply("", error=f"{why} (tried {self._server._tries} times)")
 
-    def _pause(self, tries: int, wanted: float | None) -> None:
+    def _pause(self, tries: int, delay: float | None) -> None:
         """Wait before the next try; all threads do where the server wants it."""
-        seconds = self._patience.pause(tries, wanted)
-        if wanted is None:
+        seconds = self._patience.pause(tries, delay)
+        if delay is None:
             self._pace.pause(seconds)
         else:
             self._pace.hold(seconds)
@@ -251,8 +251,8 @@ class _Asking:
             with self._lock:
                 self._connections.append(connection)
             self._own.connection = connection
-        made: Connection = self._own.connection
-        return made
+        opened: Connection = self._own.connection
+        return opened
 
     def _try(self, body: bytes) -> Reply:
         """The reply; or an empty one, where the server refuses this prompt.
@@ -288,8 +288,8 @@ class _Asking:
         """What the server says of an error, in one short line without the key."""
         text = answer[:4000].decode("utf-8", "replace")
         try:
-            told = json.loads(text)
-            error = told.get("error", told)
+            value = json.loads(text)
+            error = value.get("error", value)
             text = str(error.get("message", error) if isinstance(error, dict) else error)
         except (ValueError, AttributeError, RecursionError):
             pass
@@ -328,13 +328,13 @@ def _parsed(answer: bytes) -> Reply:
         TryAgain: something is wrong with it.
     """
     try:
-        told = json.loads(answer)
-        choice = told["choices"][0]
+        value = json.loads(answer)
+        choice = value["choices"][0]
         text = choice["message"]["content"] if "message" in choice else choice["text"]
         if text is None and choice.get("finish_reason"):
             text = ""  # a model that used up its tokens thinking
-        used = told.get("usage") or {}
-        read, wrote = used.get("prompt_tokens") or 0, used.get("completion_tokens") or 0
+        usage = value.get("usage") or {}
+        read, wrote = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
     except ValueError:
         raise TryAgain("a reply that is no JSON" if answer.strip() else "an empty reply") from None
     except (KeyError, IndexError, TypeError, AttributeError, RecursionError):

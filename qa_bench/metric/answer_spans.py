@@ -85,9 +85,9 @@ class AnswerFinder:
         """
         if not self.test(text, title):
             return Places([], [])
-        searched = titled(text, title) if self._titles else text
-        begin = len(searched) - len(text)
-        spans = set(self._locate(searched))
+        whole = titled(text, title) if self._titles else text
+        begin = len(whole) - len(text)
+        spans = set(self._locate(whole))
         marked = [(start, end) for start, end in spans if start < end]
         if not marked:
             bare = max(min(spans)[0] - begin, 0)
@@ -176,8 +176,8 @@ def _patterns(patterns: Sequence[Any]) -> _Locate:
     def locate(text: str) -> Iterator[Span]:
         normal, origins = nfd_origins(text)
         for pattern in patterns:
-            for found in pattern.finditer(normal):
-                yield _back(origins, *found.span())
+            for match in pattern.finditer(normal):
+                yield _back(origins, *match.span())
 
     return locate
 

@@ -50,15 +50,15 @@ class Seeker:
         for number, text in enumerate(texts):
             for token in set(self._mode.tokens(nfd(text))):
                 where.setdefault(token, []).append(number)
-        found = set()
+        places = set()
         for question in questions:
             for tokens in self._tokens[question]:
                 lists = sorted((where.get(token, []) for token in tokens), key=len)
                 likely = set(lists[0]).intersection(*lists[1:]) if lists else range(len(texts))
                 if self._holds(self._tests[question], likely, texts, titles):
-                    found.add(question)
+                    places.add(question)
                     break
-        return found
+        return places
 
     @staticmethod
     def _holds(

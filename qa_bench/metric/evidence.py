@@ -84,12 +84,13 @@ class Evidence:
 
         None where there are no predictions, or no answer to compare them with.
         """
-        given, questions = self.predictions, self.questions
-        if given is None or questions.qrels is not None:
+        predictions, questions = self.predictions, self.questions
+        if predictions is None or questions.qrels is not None:
             return None
         return np.array(
             [
-                qid in given and exact_match(given[qid], answers, questions.match, self.mode)
+                qid in predictions
+                and exact_match(predictions[qid], answers, questions.match, self.mode)
                 for qid, _, answers in questions
             ],
             dtype=bool,

@@ -17,11 +17,11 @@ class TokenF1(Part):
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``f1``: between 0 and 1 a question."""
-        given = evidence.predictions
-        if given is None or evidence.questions.match != "string":
+        predictions = evidence.predictions
+        if predictions is None or evidence.questions.match != "string":
             return {}
         values = [
-            f1_score(given[qid], answers) if qid in given else 0.0
+            f1_score(predictions[qid], answers) if qid in predictions else 0.0
             for qid, _, answers in evidence.questions
         ]
         return {"f1": np.array(values, dtype=np.float64)}

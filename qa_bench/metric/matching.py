@@ -69,14 +69,14 @@ def _dpr_string(answers: Sequence[str]) -> Test:
     that is not ASCII is slow to normalise and lower-case: where each answer has a token of ASCII
     letters and digits, its bytes are searched first.
     """
-    wanted: dict[str, list[str]] = {}
+    by_first: dict[str, list[str]] = {}
     for answer in answers:
         tokens = dpr_tokens(nfd(answer))
         if not tokens:
             return _always
-        wanted[f" {' '.join(tokens)} "] = sorted(set(tokens), key=len, reverse=True)
-    needles = [(tokens[0], tokens[1:], phrase) for phrase, tokens in wanted.items()]
-    plain = [[t.encode() for t in tokens if _is_plain(t)] for tokens in wanted.values()]
+        by_first[f" {' '.join(tokens)} "] = sorted(set(tokens), key=len, reverse=True)
+    needles = [(tokens[0], tokens[1:], phrase) for phrase, tokens in by_first.items()]
+    plain = [[t.encode() for t in tokens if _is_plain(t)] for tokens in by_first.values()]
     keys = [tokens[0] for tokens in plain if tokens]
     has_keys = len(keys) == len(needles)
 
@@ -151,11 +151,11 @@ def _substring(with_title: bool) -> Callable[[Sequence[str]], Test]:
     """FlashRAG's and KILT's test: the SQuAD-normalised answer is a substring of the text's."""
 
     def make(answers: Sequence[str]) -> Test:
-        wanted = [squad_normalize(answer) for answer in answers]
+        needles = [squad_normalize(answer) for answer in answers]
 
         def test(text: str, title: str = "") -> bool:
-            searched = squad_normalize(titled(text, title) if with_title else text)
-            return any(answer in searched for answer in wanted)
+            haystack = squad_normalize(titled(text, title) if with_title else text)
+            return any(answer in haystack for answer in needles)
 
         return test
 
@@ -274,8 +274,8 @@ def answer_test(answers: Sequence[str], match: Match, how: str) -> Test:
         UserError: there are no answers, or ``match`` or ``how`` is unknown.
     """
     _check(answers, match)
-    chosen = get_mode(how)
-    return _search(chosen.searched(answers)) if match == "regex" else chosen.string(answers)
+    rules = get_mode(how)
+    return _search(rules.searched(answers)) if match == "regex" else rules.string(answers)
 
 
 def has_answer(
@@ -313,8 +313,8 @@ def exact_match(
     Source: SQuAD ``evaluate-v1.1.py``; regex EM from DrQA ``drqa/reader/utils.py``.
     """
     _check(answers, match)
-    chosen = get_mode(mode)
-    same = chosen.same_regex if match == "regex" else chosen.same
+    rules = get_mode(mode)
+    same = rules.same_regex if match == "regex" else rules.same
     return any(same(prediction, answer) for answer in answers)
 
 
@@ -344,8 +344,8 @@ def degenerate(answers: Sequence[str], match: Match, how: str) -> int:
 
     An empty pattern counts too: it matches every passage.
     """
-    chosen = get_mode(how)
+    rules = get_mode(how)
     if match == "regex":
-        return len(answers) - len(chosen.patterns([answer for answer in answers if answer]))
-    tokens = chosen.tokens
+        return len(answers) - len(rules.patterns([answer for answer in answers if answer]))
+    tokens = rules.tokens
     return sum(1 for answer in answers if not tokens(nfd(answer)) or not squad_normalize(answer))

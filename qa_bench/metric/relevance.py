@@ -38,11 +38,11 @@ class Relevance(Part):
                 settings in brackets.
         """
         named = strings("metrics.relevance.measures", measures)
-        found = [(text, _MEASURE.fullmatch(text)) for text in named]
-        if not found:
+        matches = [(text, _MEASURE.fullmatch(text)) for text in named]
+        if not matches:
             raise UserError("metric relevance: measures must name at least one, such as nDCG@10")
-        self._asked: dict[str, tuple[str, int | None]] = {}
-        for text, parts in found:
+        self._measures: dict[str, tuple[str, int | None]] = {}
+        for text, parts in matches:
             if parts is None:
                 raise UserError(
                     f"metric relevance: cannot read the measure '{text}': write nDCG@10, AP or "
@@ -51,7 +51,7 @@ class Relevance(Part):
             name = _OUR_NAMES.get(parts["name"], parts["name"].lower()) + (parts["settings"] or "")
             cut = parts["cut"]
             column = f"{name}@{cut}" if cut else name
-            self._asked[column] = text, int(cut) if cut else None
+            self._measures[column] = text, int(cut) if cut else None
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """A column a measure, ``ndcg@10``, ``recall@20``, ``map``, ``mrr``: one value a question.
@@ -66,16 +66,16 @@ class Relevance(Part):
         qrels, ranked = evidence.questions.qrels, evidence.ranked
         if qrels is None or ranked is None:
             return {}
-        asked = {
+        measures = {
             column: text
-            for column, (text, cut) in self._asked.items()
+            for column, (text, cut) in self._measures.items()
             if evidence.searched is None or cut is None or cut <= evidence.searched
         }
-        return _computed(asked, [question.qid for question in evidence.questions], qrels, ranked)
+        return _computed(measures, [question.qid for question in evidence.questions], qrels, ranked)
 
 
 def _computed(
-    asked: Mapping[str, str],
+    measures: Mapping[str, str],
     qids: Sequence[str],
     qrels: Mapping[str, Mapping[str, int]],
     ranked: Mapping[str, Sequence[str]],
@@ -92,9 +92,9 @@ def _computed(
     }
     place = {qid: number for number, qid in enumerate(qids)}
     # Questions without a hit, or without a judgement, get no value: they stay 0.
-    columns = {column: np.zeros(len(qids)) for column in asked}
+    columns = {column: np.zeros(len(qids)) for column in measures}
     try:
-        column_of = {ir_measures.parse_measure(text): column for column, text in asked.items()}
+        column_of = {ir_measures.parse_measure(text): column for column, text in measures.items()}
         for result in ir_measures.iter_calc(list(column_of), judged, run):
             columns[column_of[result.measure]][place[result.query_id]] = result.value
     except (NameError, ValueError, KeyError, AssertionError) as error:

@@ -124,7 +124,7 @@ def torch_dtype(source: Source) -> Any:
 
 
 def _check_hashes(source: Source, place: Place) -> None:
-    for file, wanted in source.sha256:
+    for file, expectation in source.sha256:
         if place.commit is None:
             path = Path(place.name) / file
         else:
@@ -132,9 +132,11 @@ def _check_hashes(source: Source, place: Place) -> None:
         if not path.is_file():
             raise UserError(f"model {source.model}: {file} is missing")
         with path.open("rb") as opened:
-            found = hashlib.file_digest(opened, "sha256").hexdigest()
-        if found != wanted:
-            raise UserError(f"model {source.model}: sha256 of {file} is {found}, not {wanted}")
+            actual = hashlib.file_digest(opened, "sha256").hexdigest()
+        if actual != expectation:
+            raise UserError(
+                f"model {source.model}: sha256 of {file} is {actual}, not {expectation}"
+            )
 
 
 def _remedy(source: Source, group: str | None, remedy: str) -> str:

@@ -64,8 +64,8 @@ class Writer:
             return forward(int(places[0]), model, device)
 
         alone = [np.array([number]) for number in range(count)]
-        for places, found in self._replicas.run(np.zeros(count, np.int64), one, alone):
-            yield int(places[0]), found
+        for places, outputs in self._replicas.run(np.zeros(count, np.int64), one, alone):
+            yield int(places[0]), outputs
 
     def replies(
         self,
@@ -93,10 +93,10 @@ class Writer:
 
         def forward(places: np.ndarray, model: Any, device: torch.device) -> list[list[int]]:
             some = [ids[place] for place in places]
-            left = not model.config.is_encoder_decoder
-            tokens, mask = padded(some, model.generation_config.pad_token_id or 0, left)
+            pad_left = not model.config.is_encoder_decoder
+            tokens, mask = padded(some, model.generation_config.pad_token_id or 0, pad_left)
             draw = _Draw(temperature, top_p, [seeds[place] for place in places])
-            skip = tokens.shape[1] if left else 1
+            skip = tokens.shape[1] if pad_left else 1
             return generated(
                 model,
                 max_tokens,
@@ -172,7 +172,7 @@ def _cut(row: list[int], ends: list[int], pad: int) -> list[int]:
 
 
 def padded(
-    rows: Sequence[Sequence[int]], pad: int, left: bool
+    rows: Sequence[Sequence[int]], pad: int, pad_left: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and attention mask, int64 of shape (rows, longest row)."""
     import torch
@@ -180,7 +180,7 @@ def padded(
     tokens = torch.full((len(rows), max(map(len, rows))), pad)
     mask = torch.zeros_like(tokens)
     for number, row in enumerate(rows):
-        where = slice(tokens.shape[1] - len(row), None) if left else slice(0, len(row))
+        where = slice(tokens.shape[1] - len(row), None) if pad_left else slice(0, len(row))
         tokens[number, where] = torch.tensor(row, dtype=torch.int64)
         mask[number, where] = 1
     return tokens, mask
@@ -234,5 +234,5 @@ class _Draw:
         width = scores.shape[1]
         uniform = torch.stack([torch.rand(width, generator=one) for one in self._generators])
         noise = -(-uniform.clamp_min(1e-30).log()).log()
-        drawn: torch.Tensor = scores + noise.to(scores.device)
-        return drawn
+        noisy: torch.Tensor = scores + noise.to(scores.device)
+        return noisy

@@ -93,8 +93,8 @@ class Encoder:
         there = batch.pop("attention_mask").bool()
         names = [name for name, value in batch.items() if _shape(value) == there.shape]
         stacked = torch.stack([batch.pop(name).to(torch.int32) for name in names], 1).numpy()
-        kept = zip(stacked, there.numpy(), strict=True)
-        return _Tokenised(names, [one[:, here] for one, here in kept], batch)
+        pairs = zip(stacked, there.numpy(), strict=True)
+        return _Tokenised(names, [one[:, here] for one, here in pairs], batch)
 
     def _window(self, pieces: list[_Tokenised], update: Callable[[int], Any]) -> np.ndarray:
         import torch
@@ -111,10 +111,10 @@ class Encoder:
 
         vectors = None
         lengths = np.array([row.shape[1] for row in rows], dtype=np.int64)
-        for places, found in self._replicas.run(lengths, forward):
+        for places, vectors_of in self._replicas.run(lengths, forward):
             if vectors is None:
-                vectors = np.zeros((len(rows), found.shape[1]), dtype=np.float32)
-            vectors[places] = found
+                vectors = np.zeros((len(rows), vectors_of.shape[1]), dtype=np.float32)
+            vectors[places] = vectors_of
             update(len(places))
         return np.zeros((len(rows), 0), np.float32) if vectors is None else vectors
 

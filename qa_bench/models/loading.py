@@ -106,8 +106,8 @@ def _points(model: Any) -> bool:
 
     with torch.inference_mode():
         tokens = torch.ones((1, 4), dtype=torch.int64)
-        found = model(input_ids=tokens, attention_mask=tokens, return_dict=True)
-    return all(getattr(found, name, None) is not None for name in ("start_logits", "end_logits"))
+        output = model(input_ids=tokens, attention_mask=tokens, return_dict=True)
+    return all(getattr(output, name, None) is not None for name in ("start_logits", "end_logits"))
 
 
 def tokenizer_of(source: Source) -> Any:
@@ -124,14 +124,14 @@ def tokenizer_of(source: Source) -> Any:
 
 def decoder_start(model: Any) -> int:
     """The token that an encoder-decoder's decoder begins with."""
-    for told in (model.config, getattr(model, "generation_config", None)):
-        start = getattr(told, "decoder_start_token_id", None)
+    for config in (model.config, getattr(model, "generation_config", None)):
+        start = getattr(config, "decoder_start_token_id", None)
         if start is not None:
             return int(start)
     return int(model.config.pad_token_id)
 
 
-def _need_head(source: Source, config: Any, endings: Sequence[str], wanted: str) -> None:
+def _need_head(source: Source, config: Any, endings: Sequence[str], kind: str) -> None:
     """Refuse a class that was trained without the head, which may share its weights with others.
 
     Of a class that transformers does not know, only its weights tell.
@@ -139,11 +139,11 @@ def _need_head(source: Source, config: Any, endings: Sequence[str], wanted: str)
     import transformers
 
     classes = list(getattr(config, "architectures", None) or [])
-    known = [name for name in classes if hasattr(transformers, name)]
-    if known and not any(name.endswith(tuple(endings)) for name in classes):
+    names = [name for name in classes if hasattr(transformers, name)]
+    if names and not any(name.endswith(tuple(endings)) for name in classes):
         raise UserError(
-            f"model {source.model} is a {known[0]}, which lacks the head that is needed: take "
-            f"{wanted} (…{', …'.join(endings)})"
+            f"model {source.model} is a {names[0]}, which lacks the head that is needed: take "
+            f"{kind} (…{', …'.join(endings)})"
         )
 
 
@@ -165,9 +165,9 @@ def bare_tokenizer(source: Source, setting: str) -> Tokenizer:
         from tokenizers import Tokenizer
 
         if path is not None:
-            made = Tokenizer.from_file(str(path))
+            tokenizer = Tokenizer.from_file(str(path))
         else:
-            made = Tokenizer.from_pretrained(source.model, revision=source.identity())
+            tokenizer = Tokenizer.from_pretrained(source.model, revision=source.identity())
     except UserError:
         raise
     except ImportError:
@@ -177,9 +177,9 @@ def bare_tokenizer(source: Source, setting: str) -> Tokenizer:
     except Exception as error:  # tokenizers raises nothing more special
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{setting}={source.model}: cannot be read ({reason})") from error
-    made.no_truncation()
-    made.no_padding()
-    return made
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def tokenizer_identity(source: Source, setting: str) -> str:

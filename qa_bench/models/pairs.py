@@ -53,10 +53,13 @@ def frame_of(tokenizer: Any) -> Frame | None:
     """The frame that a fast tokenizer puts around a pair; None where it has no fixed one."""
     if not tokenizer.is_fast:
         return None
-    told = tokenizer("who", "where")
-    owners = told.sequence_ids(0)
-    names = ("input_ids", *(name for name in told if name not in ("input_ids", "attention_mask")))
-    values = np.array([told[name] for name in names], dtype=np.int64)
+    encoding = tokenizer("who", "where")
+    owners = encoding.sequence_ids(0)
+    names = (
+        "input_ids",
+        *(name for name in encoding if name not in ("input_ids", "attention_mask")),
+    )
+    values = np.array([encoding[name] for name in names], dtype=np.int64)
     first, second = (np.flatnonzero([o == owner for o in owners]) for owner in (0, 1))
     if not len(first) or not len(second) or first[-1] > second[0]:
         return None
@@ -72,7 +75,7 @@ def frame_of(tokenizer: Any) -> Frame | None:
 
 def tokenised(tokenizer: Any, texts: Sequence[str]) -> list[np.ndarray]:
     """The tokens of each text, nothing around them; int32 (tokens,)."""
-    found: list[np.ndarray] = []
+    rows: list[np.ndarray] = []
     for first in range(0, len(texts), _AT_ONCE):
         some = tokenizer(
             list(texts[first : first + _AT_ONCE]),
@@ -82,8 +85,8 @@ def tokenised(tokenizer: Any, texts: Sequence[str]) -> list[np.ndarray]:
             return_attention_mask=False,
             verbose=False,
         )
-        found.extend(np.array(ids, dtype=np.int32) for ids in some["input_ids"])
-    return found
+        rows.extend(np.array(ids, dtype=np.int32) for ids in some["input_ids"])
+    return rows
 
 
 class Framed:
@@ -100,7 +103,7 @@ class Framed:
         limit: int | None,
         questions: Sequence[np.ndarray],
         passages: Sequence[np.ndarray],
-        asked: np.ndarray,
+        question_rows: np.ndarray,
         which: np.ndarray,
         overlap: int | None = None,
     ) -> None:
@@ -111,7 +114,7 @@ class Framed:
             limit: tokens that a row may have; None for any number.
             questions: tokens of the questions.
             passages: tokens of the passages.
-            asked: each pair's question; (pairs,).
+            question_rows: each pair's question; (pairs,).
             which: each pair's passage; (pairs,).
             overlap: split what is too long into pieces with so many tokens in common (two sevenths
                 of a piece at most, as BCEmbedding does); None cuts it.
@@ -120,9 +123,9 @@ class Framed:
             UserError: a question leaves no room for a passage.
         """
         self._frame, self._questions, self._passages = frame, questions, passages
-        heads = np.array([len(ids) for ids in questions], dtype=np.int64)[asked]
+        heads = np.array([len(ids) for ids in questions], dtype=np.int64)[question_rows]
         tails = np.array([len(ids) for ids in passages], dtype=np.int64)[which]
-        starts, rows = np.zeros_like(tails), np.arange(len(asked))
+        starts, rows = np.zeros_like(tails), np.arange(len(question_rows))
         if limit is not None:
             room = limit - frame.tokens
             if (heads >= room).any():
@@ -137,7 +140,7 @@ class Framed:
                 tails = np.minimum(tails, room - heads)
             else:
                 heads, tails = _longest_first(heads, tails, room)
-        self._asked, self._which = asked[rows], which[rows]
+        self._question_rows, self._which = question_rows[rows], which[rows]
         self._heads, self._starts, self._tails = heads, starts, tails
         self.owners = rows
         self.lengths = frame.tokens + heads + tails
@@ -148,12 +151,12 @@ class Framed:
         tokens = np.empty((len(frame.names), len(places), self.lengths[places[0]]), np.int64)
         for row, place in enumerate(places):
             head, start = self._heads[place], self._starts[place]
-            asked = self._questions[self._asked[place]][:head]
+            question = self._questions[self._question_rows[place]][:head]
             read = self._passages[self._which[place]][start : start + self._tails[place]]
             at = 0
             for ids, others in (
                 (frame.before, None),
-                (asked, frame.question),
+                (question, frame.question),
                 (frame.between, None),
                 (read, frame.passage),
                 (frame.after, None),
@@ -165,8 +168,8 @@ class Framed:
                     tokens[0, row, at:end] = ids
                     tokens[1:, row, at:end] = np.array(others, np.int64)[:, None]
                 at = end
-        found = dict(zip(frame.names, tokens, strict=True))
-        return {**dict(frame.constants), **found, "attention_mask": np.ones_like(tokens[0])}
+        features = dict(zip(frame.names, tokens, strict=True))
+        return {**dict(frame.constants), **features, "attention_mask": np.ones_like(tokens[0])}
 
 
 def _longest_first(
@@ -232,5 +235,5 @@ class Whole:
     def features(self, places: np.ndarray) -> dict[str, Any]:
         """Input of rows of one length."""
         stacked = np.stack([self._rows[place] for place in places], 1)
-        found = dict(zip(self._names, stacked, strict=True))
-        return {**self._others, **found, "attention_mask": np.ones_like(stacked[0])}
+        features = dict(zip(self._names, stacked, strict=True))
+        return {**self._others, **features, "attention_mask": np.ones_like(stacked[0])}

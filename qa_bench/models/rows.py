@@ -45,7 +45,7 @@ def scored(replicas: Replicas, rows: Rows, update: Callable[[int], Any] = int) -
         return scores
 
     result = np.empty(len(rows.lengths), dtype=np.float32)
-    for places, found in replicas.run(rows.lengths, forward):
-        result[places] = found
+    for places, values in replicas.run(rows.lengths, forward):
+        result[places] = values
         update(len(places))
     return result

@@ -15,11 +15,11 @@ def sentence_model(source: Source) -> Any:
     Raises:
         UserError: there is no such model, it needs code of its own, or it lacks weights.
     """
-    made = _of_class if source.architecture else _of_sentence_transformers
+    make = _of_class if source.architecture else _of_sentence_transformers
     # What sentence-transformers pools are tokens; BERT's own pooler is often not in the checkpoint.
     unread = "" if source.architecture else "pooler"
     with checkpoint(source, "retriever", unread=unread) as place:
-        model = made(source, place)
+        model = make(source, place)
     return model.eval()
 
 
@@ -55,9 +55,9 @@ def _pool(model: Any, source: Source) -> None:
         raise UserError(f"model {source.model} pools by itself: leave pooling and pool_prompt out")
     for place in places:
         own = model[place]
-        seen = own.include_prompt if source.pool_prompt is None else source.pool_prompt
+        with_prompt = own.include_prompt if source.pool_prompt is None else source.pool_prompt
         mode = source.pooling or own.pooling_mode
-        model[place] = Pooling(own.embedding_dimension, mode, include_prompt=seen)
+        model[place] = Pooling(own.embedding_dimension, mode, include_prompt=with_prompt)
 
 
 def _end(tokenizer: Any) -> None:
@@ -100,8 +100,8 @@ def _of_class(source: Source, place: Place) -> Any:
                 some = [texts[n] for n in places]
                 firsts = [(prompt or "") + (s if isinstance(s, str) else s[0]) for s in some]
                 seconds = [s[1] for s in some] if paired else None
-                found = tokenizer(firsts, seconds, truncation=True, max_length=limit)["input_ids"]
-                for place, ids in zip(places, found, strict=True):
+                windows = tokenizer(firsts, seconds, truncation=True, max_length=limit)["input_ids"]
+                for place, ids in zip(places, windows, strict=True):
                     rows[place] = {"input_ids": ids}
             # Segment ids stay zero, also of a pair: DPR's are.
             return dict(tokenizer.pad(rows, return_tensors="pt"))

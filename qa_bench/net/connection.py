@@ -64,11 +64,11 @@ class Connection:
             TryAgain: no connection, a broken one, or no answer in time.
             GiveUp: there is no such host, or its certificate is not valid.
         """
-        kept = self._open is not None
+        reuse = self._open is not None
         try:
             return self._exchange(method, path, headers, timeout_s, body)
         except (ConnectionError, http.client.BadStatusLine) as error:
-            if not kept:
+            if not reuse:
                 raise of_exchange(error, timeout_s) from None
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise of_exchange(error, timeout_s) from None
@@ -120,13 +120,13 @@ class Connection:
         to = proxy or address
         if not address.secure and not to.secure:
             return http.client.HTTPConnection(to.host, to.port, timeout=self._connect_s)
-        made = http.client.HTTPSConnection(
+        connection = http.client.HTTPSConnection(
             to.host, to.port, timeout=self._connect_s, context=ssl.create_default_context()
         )
         if proxy is not None and address.secure:
             login = {"Proxy-Authorization": proxy.authorization} if proxy.login else {}
-            made.set_tunnel(address.host, address.port or 443, login)
-        return made
+            connection.set_tunnel(address.host, address.port or 443, login)
+        return connection
 
     def target(self, path: str) -> str:
         """What the first line of a request names: all of the address, where a proxy is asked."""
@@ -190,10 +190,10 @@ class Response:
         deadline, size = time.monotonic() + timeout_s, 0
         pieces: list[bytes] = []
         while size <= _LONGEST:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            seconds = deadline - time.monotonic()
+            if seconds <= 0:
                 raise of_reading(TimeoutError())
-            piece = self.read(_BLOCK, left)
+            piece = self.read(_BLOCK, seconds)
             if not piece:
                 return b"".join(pieces)
             pieces.append(piece)

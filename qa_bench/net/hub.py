@@ -72,12 +72,12 @@ def commit_of(name: str, revision: str | None, kind: Kind) -> str:
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     called, refused = _CALLED[kind]
-    known = known_commit(name, revision, kind)
+    remembered = known_commit(name, revision, kind)
     with one_line(f"{called} {name}", refused):
         if hub_offline():
-            if known is None:
+            if remembered is None:
                 raise ConnectionError("offline")
-            return known
+            return remembered
         try:
             api = HfApi()
             info = api.model_info if kind == "model" else api.dataset_info
@@ -85,14 +85,14 @@ def commit_of(name: str, revision: str | None, kind: Kind) -> str:
         except (GatedRepoError, RepositoryNotFoundError):
             raise
         except Exception as error:  # the hub's client passes on those of its network library
-            if known is None:
+            if remembered is None:
                 raise
             log.warning(
                 "WARNING: %s %s: the hub does not answer (%s); taking the commit that was last "
                 "seen, %s",
-                called, name, _reason(error), known[:12],
+                called, name, _reason(error), remembered[:12],
             )  # fmt: skip
-            return known
+            return remembered
     # Files are fetched by their commit, of which the hub's client keeps no note.
     note = _note(name, revision, kind)
     note.parent.mkdir(parents=True, exist_ok=True)
@@ -104,8 +104,8 @@ def cached_file(name: str, path: str, commit: str, kind: Kind) -> Path | None:
     """A file of a repository in the hub's cache; None where it is not. Asks nobody."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(name, path, repo_type=kind, revision=commit)
-    return Path(found) if isinstance(found, str) else None
+    place = try_to_load_from_cache(name, path, repo_type=kind, revision=commit)
+    return Path(place) if isinstance(place, str) else None
 
 
 def fetched_file(name: str, path: str, commit: str, kind: Kind) -> Path:

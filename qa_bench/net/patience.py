@@ -32,10 +32,10 @@ class Patience:
     backoff_s: float = 1
     longest_s: float = 120
 
-    def pause(self, tries: int, asked: float | None = None) -> float:
+    def pause(self, tries: int, seconds: float | None = None) -> float:
         """Seconds to wait after so many tries: what the server asked for, else 2^n with jitter."""
-        if asked is not None:
-            return min(asked, self.longest_s)
+        if seconds is not None:
+            return min(seconds, self.longest_s)
         doubled = self.backoff_s * 2 ** (tries - 1)
         return float(min(doubled, self.longest_s) * random.uniform(0.5, 1))  # noqa: S311
 

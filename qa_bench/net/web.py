@@ -114,12 +114,12 @@ def _redirected(address: Address, place: str | None) -> Address:
     # A header is read as Latin-1: so its bytes come out as they came.
     quoted = urllib.parse.quote(place or "", encoding="iso-8859-1", safe=string.punctuation)
     try:
-        found = Address.of(urllib.parse.urljoin(base, quoted))
+        target = Address.of(urllib.parse.urljoin(base, quoted))
     except ValueError:
         raise _astray() from None
-    if not place or (address.secure and not found.secure):
+    if not place or (address.secure and not target.secure):
         raise _astray()
-    return found
+    return target
 
 
 def _astray() -> GiveUp:

@@ -85,7 +85,7 @@ class FusionInDecoder(Part):
             self._source.precision,
             questions * hits * each / 2,
             runtime,
-            written=questions * self._max_tokens,
+            output=questions * self._max_tokens,
         )
 
     def read(self, ranked: Ranked, runtime: Runtime) -> Answers:
@@ -129,10 +129,10 @@ class FusionInDecoder(Part):
             )
             for hit in range(hits.start, hits.stop)[: self.depth]
         ]
-        found: list[list[int]] = tokenizer(texts, truncation=True, max_length=self._max_length)[
+        ids: list[list[int]] = tokenizer(texts, truncation=True, max_length=self._max_length)[
             "input_ids"
         ]
-        return found
+        return ids
 
 
 def encoded(
@@ -144,9 +144,9 @@ def encoded(
     states: list[Any] = [None] * len(ids)
     for places in of_like_length(np.array([len(one) for one in ids]), batch_size):
         some = [ids[place] for place in places]
-        tokens, mask = padded(some, model.config.pad_token_id or 0, left=False)
-        found = model.encoder(input_ids=tokens.to(device), attention_mask=mask.to(device))
-        for place, row, one in zip(places, found.last_hidden_state, some, strict=True):
+        tokens, mask = padded(some, model.config.pad_token_id or 0, pad_left=False)
+        output = model.encoder(input_ids=tokens.to(device), attention_mask=mask.to(device))
+        for place, row, one in zip(places, output.last_hidden_state, some, strict=True):
             states[place] = row[: len(one)]
     return torch.cat(states)
 

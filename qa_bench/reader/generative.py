@@ -6,7 +6,7 @@ import re
 
 from qa_bench.errors import UserError
 from qa_bench.parts import Part
-from qa_bench.prompts import Passages, asking_step, filled
+from qa_bench.prompts import PassageTemplate, asking_step, filled
 from qa_bench.protocols import LanguageModel
 from qa_bench.runtime.estimates import prompt_tokens
 from qa_bench.settings import flag, whole_number
@@ -55,7 +55,7 @@ class Generative(Part):
         if not isinstance(lm, LanguageModel):
             raise UserError("reader.lm: choose a language model, such as lm@reader.lm=openai")
         whole_number("reader.depth", depth, 0)
-        self._passages = Passages(passage, between, words)
+        self._passages = PassageTemplate(passage, between, words)
         self._passages.check("reader")
         if "{question}" not in prompt:
             raise UserError("reader.prompt has no {question} in it")
@@ -112,8 +112,8 @@ def short_answer(reply: str) -> str:
     lines = [line.strip() for line in _THOUGHT.sub("", reply).splitlines() if line.strip()]
     labelled = next((n for n, line in enumerate(lines) if _LABELLED.match(line)), 0)
     for line in lines[labelled : labelled + 2]:
-        found = _LABEL.match(line)
-        text = line[found.end() :] if found else line
+        label = _LABEL.match(line)
+        text = line[label.end() :] if label else line
         previous = None
         while text != previous:
             previous = text

@@ -165,40 +165,40 @@ class Redundancy(Part):
         self, question: str, passages: Sequence[tuple[str, str]], idf: Callable[[str], float]
     ) -> str:
         fits = next(fits for pattern, fits in _QUESTION_KINDS if pattern.search(question))
-        asked = {
+        weights = {
             _stem(word): idf(_stem(word))
             for word in _WORD.findall(question)
             if word[0].isalnum() and word.lower() not in _STOPWORDS
         }
-        total = sum(asked.values()) or 1.0
+        total = sum(weights.values()) or 1.0
         small: Counter[str] = Counter()
         for _, text in passages:
             small.update(word for word in _WORD.findall(text) if word.islower())
         votes: defaultdict[tuple[str, ...], float] = defaultdict(float)
-        written: dict[tuple[str, ...], str] = {}
+        spellings: dict[tuple[str, ...], str] = {}
         for rank, (title, text) in enumerate(passages, 1):
-            given = {_stem(word) for word in _WORD.findall(title)}
+            title_words = {_stem(word) for word in _WORD.findall(title)}
             best: dict[tuple[str, ...], float] = {}
             for sentence in filter(None, _SENTENCE_END.split(text)):
-                there = given | {_stem(word) for word in _WORD.findall(sentence)}
-                share = sum(weight for stem, weight in asked.items() if stem in there) / total
-                for gram in self._grams(sentence, asked, small) if share else ():
+                there = title_words | {_stem(word) for word in _WORD.findall(sentence)}
+                share = sum(weight for stem, weight in weights.items() if stem in there) / total
+                for gram in self._grams(sentence, weights, small) if share else ():
                     if fits(gram):
                         words = tuple(word.lower() for word in gram.words)
                         best[words] = max(share, best.get(words, 0.0))
-                        written.setdefault(words, gram.written)
+                        spellings.setdefault(words, gram.written)
             for words, share in best.items():
                 votes[words] += share**2 / (rank + self._damping)
 
         def score(words: tuple[str, ...]) -> float:
             rare = sum(idf(_stem(word)) for word in words if word not in _STOPWORDS)
-            likely = fits is _is_anything and written[words][0].isupper()
+            likely = fits is _is_anything and spellings[words][0].isupper()
             return votes[words] * math.sqrt(rare) * (_NAME_BONUS if likely else 1.0)
 
-        return written[max(votes, key=lambda words: (score(words), words))] if votes else ""
+        return spellings[max(votes, key=lambda words: (score(words), words))] if votes else ""
 
     def _grams(
-        self, sentence: str, asked: Mapping[str, float], small: Mapping[str, int]
+        self, sentence: str, weights: Mapping[str, float], small: Mapping[str, int]
     ) -> Iterator[_Gram]:
         """The n-grams that may be an answer to any question."""
         spans = [(match.group(), *match.span()) for match in _WORD.finditer(sentence)]
@@ -207,7 +207,7 @@ class Redundancy(Part):
                 continue
             for last in range(first, min(first + self._words, len(spans))):
                 word, _, end = spans[last]
-                if _stem(word) in asked or not (word[0].isalnum() or word == ","):
+                if _stem(word) in weights or not (word[0].isalnum() or word == ","):
                     break
                 if word != "," and word.lower() not in _STOPWORDS:
                     words = tuple(inner for inner, _, _ in spans[first : last + 1])

@@ -20,20 +20,20 @@ Known = Sequence[tuple[int, float]]
 """(questions, cost) of a row's sets."""
 
 
-def _largest(known: Known) -> float | None:
-    return max((cost for _, cost in known), default=None)
+def _largest(costs: Known) -> float | None:
+    return max((cost for _, cost in costs), default=None)
 
 
-def _rate(known: Known) -> float | None:
+def _rate(costs: Known) -> float | None:
     """Questions a second over all sets."""
-    seconds = sum(n / cost for n, cost in known if cost)
-    return sum(n for n, _ in known) / seconds if seconds else None
+    seconds = sum(n / cost for n, cost in costs if cost)
+    return sum(n for n, _ in costs) / seconds if seconds else None
 
 
-def _mean(known: Known) -> float | None:
+def _mean(costs: Known) -> float | None:
     """The mean over all sets' questions."""
-    questions = sum(n for n, _ in known)
-    return sum(n * cost for n, cost in known) / questions if questions else None
+    questions = sum(n for n, _ in costs)
+    return sum(n * cost for n, cost in costs) / questions if questions else None
 
 
 COSTS: dict[str, tuple[str, Callable[[Known], float | None]]] = {
@@ -101,12 +101,12 @@ class Table:
 
     def _cost(self, row: Row, cost: str) -> float | None:
         """A row's cost over all its sets."""
-        known = [
+        costs = [
             (r.n, r.costs[cost])
             for (at, _), r in self._cells.items()
             if at == row and cost in r.costs
         ]
-        return COSTS[cost][1](known)
+        return COSTS[cost][1](costs)
 
     def csv(self) -> str:
         """Fractions with six decimals, a signature beside each; costs at the end."""
@@ -180,10 +180,10 @@ class Table:
                 ]
             )
         widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        left = {0, 1}
+        left_aligned = {0, 1}
         body = [
             "  ".join(
-                cell.ljust(width) if i in left else cell.rjust(width)
+                cell.ljust(width) if i in left_aligned else cell.rjust(width)
                 for i, (cell, width) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
             for line in lines

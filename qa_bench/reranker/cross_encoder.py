@@ -99,10 +99,10 @@ class CrossEncoder(Part):
 
     def _said(self) -> float:
         """Tokens of the template's own text."""
-        asked = self._template
-        if asked is None:
+        template = self._template
+        if template is None:
             return 0
-        return text_tokens(asked.question, asked.passage, *asked.between, *asked.after)
+        return text_tokens(template.question, template.passage, *template.between, *template.after)
 
     def rerank(self, ranked: Ranked, runtime: Runtime) -> np.ndarray:
         """The new score of every hit, float32 (hits,); -inf for one under the threshold.
@@ -114,44 +114,48 @@ class CrossEncoder(Part):
         if not len(ranked):
             return np.zeros(0, dtype=np.float32)
         scorer = loaded_scorer(self._source, self._template, self._label, runtime)
-        places, asked = np.unique(ranked.asked, return_inverse=True)
+        places, question_rows = np.unique(ranked.question_rows, return_inverse=True)
         questions = [ranked.questions.questions[place].text for place in places]
         passages, which = distinct_passages(ranked, self._title)
-        rows = scorer.rows(questions, passages, asked.reshape(-1), which, self._overlap)
+        rows = scorer.rows(questions, passages, question_rows.reshape(-1), which, self._overlap)
         bar = progress(len(rows.owners), "rerank", "passages", runtime)
         with bar:
-            found = scorer.scores(rows, bar.update).astype(np.float64)
+            scores = scorer.scores(rows, bar.update).astype(np.float64)
         if self._activation == "sigmoid":
-            found = 0.5 * (1 + np.tanh(found / 2))
+            scores = 0.5 * (1 + np.tanh(scores / 2))
         starts = np.searchsorted(rows.owners, np.arange(len(ranked)))
-        best = np.maximum.reduceat(found, starts)
+        best = np.maximum.reduceat(scores, starts)
         return finished(best, ranked, self._source.model, self._threshold, self._interpolate)
 
 
-def _template(given: Mapping[str, Any]) -> Template:
+def _template(settings: Mapping[str, Any]) -> Template:
     """The settings of ``template``, checked."""
     needed = ("question", "passage", "answer")
-    known = (*needed, "between", "after", "against", "arguments")
-    for name in given:
-        if name not in known:
+    names = (*needed, "between", "after", "against", "arguments")
+    for name in settings:
+        if name not in names:
             raise UserError(
-                f"reranker.template.{name}: no such setting; there are {', '.join(sorted(known))}"
+                f"reranker.template.{name}: no such setting; there are {', '.join(sorted(names))}"
             )
     for name in needed:
-        if not isinstance(given.get(name), str):
-            raise UserError(f"reranker.template.{name}: a text is needed, got '{given.get(name)}'")
+        if not isinstance(settings.get(name), str):
+            raise UserError(
+                f"reranker.template.{name}: a text is needed, got '{settings.get(name)}'"
+            )
     for name in ("question", "passage"):
-        if given[name].count("{}") != 1:
-            raise UserError(f"reranker.template.{name}: one {{}} for the text, got '{given[name]}'")
-    between, after = (tuple(map(str, given.get(name) or ())) for name in ("between", "after"))
-    arguments = sorted((given.get("arguments") or {}).items())
+        if settings[name].count("{}") != 1:
+            raise UserError(
+                f"reranker.template.{name}: one {{}} for the text, got '{settings[name]}'"
+            )
+    between, after = (tuple(map(str, settings.get(name) or ())) for name in ("between", "after"))
+    arguments = sorted((settings.get("arguments") or {}).items())
     return Template(
-        given["question"],
-        given["passage"],
+        settings["question"],
+        settings["passage"],
         between,
         after,
-        given["answer"],
-        given.get("against"),
+        settings["answer"],
+        settings.get("against"),
         tuple((name, _frozen(value)) for name, value in arguments),
     )
 

@@ -56,7 +56,7 @@ def finished(
     """
     bad = np.flatnonzero(~np.isfinite(scores))
     if len(bad):
-        question = ranked.questions.questions[int(ranked.asked[bad[0]])]
+        question = ranked.questions.questions[int(ranked.question_rows[bad[0]])]
         raise UserError(
             f"model {model} gives no finite score to passage '{ranked.titles[bad[0]][:60]}' of "
             f"question '{question.qid}' ({len(bad)} such): is the model whole, and does its "

@@ -14,7 +14,7 @@ import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.parts import Part
-from qa_bench.prompts import Passages, asking_step, filled
+from qa_bench.prompts import PassageTemplate, asking_step, filled
 from qa_bench.protocols import LanguageModel
 from qa_bench.reranker.hits import check_depths
 from qa_bench.runtime.estimates import prompt_tokens
@@ -69,7 +69,7 @@ class ListwiseReranker(Part):
         if "{question}" not in prompt or "{passages}" not in prompt:
             raise UserError("reranker.prompt needs {question} and {passages} in it")
         self.depth, self.keep = depth, keep
-        self._passages = Passages(passage, between, words)
+        self._passages = PassageTemplate(passage, between, words)
         self._passages.check("reranker")
         self._lm, self._prompt, self._window, self._step = lm, prompt, window, step
 
@@ -96,15 +96,15 @@ class ListwiseReranker(Part):
         windows = {place: list(self._windows(len(order))) for place, order in orders.items()}
         failed: dict[int, str] = {}
         for turn in range(max(map(len, windows.values()), default=0)):
-            asked = [
+            turns = [
                 (place, windows[place][turn])
                 for place in orders
                 if turn < len(windows[place]) and place not in failed
             ]
             prompts = [
-                self._filled(ranked, place, orders[place][window]) for place, window in asked
+                self._filled(ranked, place, orders[place][window]) for place, window in turns
             ]
-            for (place, window), reply in zip(asked, self._replies(prompts, runtime), strict=True):
+            for (place, window), reply in zip(turns, self._replies(prompts, runtime), strict=True):
                 if reply.error is not None:
                     failed[place] = reply.error
                 else:

@@ -79,11 +79,11 @@ class Scorer:
         self,
         questions: Sequence[str],
         passages: Sequence[str],
-        asked: np.ndarray,
+        question_rows: np.ndarray,
         which: np.ndarray,
         overlap: int | None = None,
     ) -> Framed | Whole:
-        """The pairs of ``asked`` questions and ``which`` passages, as what is scored.
+        """The pairs of ``question_rows`` questions and ``which`` passages, as what is scored.
 
         Raises:
             UserError: a question is too long, or passages must be split and cannot be.
@@ -93,12 +93,12 @@ class Scorer:
                 raise UserError(
                     "reranker.overlap: this model's pairs cannot be split; leave it out (null)"
                 )
-            pairs = zip(asked.tolist(), which.tolist(), strict=True)
+            pairs = zip(question_rows.tolist(), which.tolist(), strict=True)
             texts = [(questions[one], passages[other]) for one, other in pairs]
             return Whole(self._preprocess, texts)
         heads = tokenised(self._tokenizer, [self._question.replace("{}", q) for q in questions])
         tails = tokenised(self._tokenizer, [self._passage.replace("{}", p) for p in passages])
-        return Framed(self._frame, self._limit, heads, tails, asked, which, overlap)
+        return Framed(self._frame, self._limit, heads, tails, question_rows, which, overlap)
 
     def scores(self, rows: Framed | Whole, update: Callable[[int], Any] = int) -> np.ndarray:
         """The score of every row; float32 (rows,)."""
@@ -115,10 +115,10 @@ def loaded_scorer(
 
 def _limit(model: Any, source: Source) -> int | None:
     """Tokens that a cross-encoder takes; None where neither tokenizer nor model says."""
-    told = source.max_length or model.max_seq_length
-    if told is None or told > 10**9:  # a tokenizer without a limit has a huge one
-        told = getattr(model.config, "max_position_embeddings", None)
-    return int(told) if told else None
+    limit = source.max_length or model.max_seq_length
+    if limit is None or limit > 10**9:  # a tokenizer without a limit has a huge one
+        limit = getattr(model.config, "max_position_embeddings", None)
+    return int(limit) if limit else None
 
 
 def _with_prompt(model: Any) -> Callable[..., Any]:
@@ -213,11 +213,11 @@ def _answer_scores(model: Any, tokenizer: Any, template: Template) -> Any:
     answer = _ids(tokenizer, [template.answer])[0]
     against = _ids(tokenizer, [template.against])[0] if template.against else None
     takes = inspect.signature(model.forward).parameters
-    given: dict[str, Any] = dict(template.arguments)
-    for name in given:
+    arguments: dict[str, Any] = dict(template.arguments)
+    for name in arguments:
         if name not in takes:  # one that takes anything would leave it unused, silently
             raise UserError(f"reranker.template.arguments.{name}: the model's forward has none")
-    given |= {name: value for name, value in _LEAN.items() if name in takes}
+    arguments |= {name: value for name, value in _LEAN.items() if name in takes}
     start = decoder_start(model) if model.config.is_encoder_decoder else None
 
     class Scores(torch.nn.Module):
@@ -231,7 +231,7 @@ def _answer_scores(model: Any, tokenizer: Any, template: Template) -> Any:
             ids = features["input_ids"]
             if start is not None:
                 features["decoder_input_ids"] = torch.full_like(ids[:, :1], start)
-            logits = self.inner(**features, **given).logits
+            logits = self.inner(**features, **arguments).logits
             if isinstance(logits, (tuple, list)):  # a score from each of several layers
                 logits = logits[-1]
             last: torch.Tensor = logits[:, -1].float()

@@ -104,20 +104,20 @@ class UPR(Part):
         if not len(ranked):
             return np.zeros(0, dtype=np.float32)
         tokenizer, replicas, two_parts = loaded_likelihood(self._source, runtime)
-        places, asked = np.unique(ranked.asked, return_inverse=True)
+        places, question_rows = np.unique(ranked.question_rows, return_inverse=True)
         passages, which = distinct_passages(ranked, self._title)
         rows = _Rows(
             two_parts,
             self._source.max_length or 512,
             self._prompts(tokenizer, two_parts, passages),
             self._questions(tokenizer, [ranked.questions.questions[n].text for n in places]),
-            asked.reshape(-1),
+            question_rows.reshape(-1),
             which,
         )
         bar = progress(len(ranked), "rerank", "passages", runtime)
         with bar:
-            found = scored(replicas, rows, bar.update)
-        return finished(found, ranked, self._source.model, interpolate=self._interpolate)
+            scores = scored(replicas, rows, bar.update)
+        return finished(scores, ranked, self._source.model, interpolate=self._interpolate)
 
     def _prompts(
         self, tokenizer: Any, two_parts: bool, passages: Sequence[str]
@@ -139,10 +139,10 @@ class UPR(Part):
             raise UserError("a question has no text: its probability says nothing")
         [first, *_] = tokenizer.tokenize("a")
         space = "" if first.startswith("▁") else " "
-        found = tokenised(tokenizer, [space + text.strip() for text in texts])
+        rows = tokenised(tokenizer, [space + text.strip() for text in texts])
         if self._end_token:
-            return [np.append(ids, tokenizer.eos_token_id) for ids in found]
-        return found
+            return [np.append(ids, tokenizer.eos_token_id) for ids in rows]
+        return rows
 
 
 class _Rows:
@@ -158,7 +158,7 @@ class _Rows:
         limit: int,
         prompts: tuple[Sequence[np.ndarray], int],
         questions: Sequence[np.ndarray],
-        asked: np.ndarray,
+        question_rows: np.ndarray,
         which: np.ndarray,
     ) -> None:
         """Cut the passages to what the rest leaves of ``limit``.
@@ -168,8 +168,8 @@ class _Rows:
         """
         self._two_parts, self._questions = two_parts, questions
         self._prompts, self._after = prompts
-        self._asked, self._which = asked, which
-        self._heads = np.array([len(ids) for ids in questions], dtype=np.int64)[asked]
+        self._question_rows, self._which = question_rows, which
+        self._heads = np.array([len(ids) for ids in questions], dtype=np.int64)[question_rows]
         room = limit - self._after - (0 if two_parts else self._heads)
         if limit - self._after - self._heads.max() < limit // 4:
             raise UserError(
@@ -186,7 +186,7 @@ class _Rows:
         tokens = np.empty((len(places), self.lengths[places[0]]), dtype=np.int64)
         questions = np.zeros((len(places), longest), dtype=np.int64)
         for row, place in enumerate(places):
-            question = self._questions[self._asked[place]]
+            question = self._questions[self._question_rows[place]]
             prompt = self._prompts[self._which[place]]
             stretches = [prompt[: self._tails[place]], prompt[len(prompt) - self._after :]]
             if self._two_parts:
@@ -223,13 +223,13 @@ def _decoder(model: Any) -> Any:
 
         def forward(self, features: dict[str, Any]) -> Any:
             ids, question = features["input_ids"], features["question"]
-            kept = question.shape[1] + 1
-            given = {"logits_to_keep": kept} if spares else {}
+            width = question.shape[1] + 1
+            sparing = {"logits_to_keep": width} if spares else {}
             mask = torch.ones_like(ids)
-            logits = self.inner(ids, attention_mask=mask, use_cache=False, **given).logits
-            found = _log_probabilities(logits[:, -kept:-1], question)
-            place = torch.arange(1, kept, device=ids.device)
-            return _mean(found, place > kept - 1 - features["asked"][:, None])
+            logits = self.inner(ids, attention_mask=mask, use_cache=False, **sparing).logits
+            likelihoods = _log_probabilities(logits[:, -width:-1], question)
+            place = torch.arange(1, width, device=ids.device)
+            return _mean(likelihoods, place > width - 1 - features["asked"][:, None])
 
     return Likelihood()
 
@@ -255,8 +255,8 @@ def _encoder_decoder(model: Any) -> Any:
                 ids, attention_mask=mask, decoder_input_ids=shifted, use_cache=False
             ).logits
             place = torch.arange(question.shape[1], device=ids.device)
-            found = _log_probabilities(logits, question)
-            return _mean(found, place < features["asked"][:, None])
+            likelihoods = _log_probabilities(logits, question)
+            return _mean(likelihoods, place < features["asked"][:, None])
 
     return Likelihood()
 

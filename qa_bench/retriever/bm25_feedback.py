@@ -168,7 +168,7 @@ class Bm25Feedback(Bm25):
         folder: Path,
         passages: Passages,
         questions: QuestionSet,
-        asked: np.ndarray,
+        question_rows: np.ndarray,
         rows: np.ndarray,
         runtime: Runtime,
     ) -> np.ndarray:
@@ -176,7 +176,7 @@ class Bm25Feedback(Bm25):
         texts = [question.text for question in questions]
         with self._opened(folder, runtime) as (autoclass, searcher):
             return score_pairs(
-                autoclass, searcher, passages, texts, asked, rows, runtime, self._feedback
+                autoclass, searcher, passages, texts, question_rows, rows, runtime, self._feedback
             )
 
     @contextmanager

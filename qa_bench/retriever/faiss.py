@@ -150,21 +150,23 @@ class Faiss(Part):
                 raise UserError(
                     f"retriever.search.{name}: {self._factory} has no such parameter"
                 ) from error
-        wanted = min(depth * max(1, self._rescore), len(vectors))
+        width = min(depth * max(1, self._rescore), len(vectors))
         rows: list[np.ndarray] = []
         scores: list[np.ndarray] = []
         bar = progress(len(questions), "search", "questions", runtime)
         with bar:
             for first in range(0, len(encoded), _QUESTIONS_AT_ONCE):
                 some = encoded[first : first + _QUESTIONS_AT_ONCE]
-                values, found = index.search(some, wanted)
+                values, ids = index.search(some, width)
                 if similarity == "l2":
                     values = -values
-                kept = found >= 0
+                there = ids >= 0
                 if self._rescore:
-                    asked = np.nonzero(kept)[0]
-                    values[kept] = pair_scores(vectors, some, asked, found[kept], similarity)
-                for real, hit, value in zip(kept, found, values, strict=True):
+                    question_rows = np.nonzero(there)[0]
+                    values[there] = pair_scores(
+                        vectors, some, question_rows, ids[there], similarity
+                    )
+                for real, hit, value in zip(there, ids, values, strict=True):
                     order = np.lexsort((hit[real], -value[real]))[:depth]
                     rows.append(hit[real][order])
                     scores.append(value[real][order])
@@ -188,13 +190,13 @@ class Faiss(Part):
         folder: Path,
         passages: Passages,
         questions: QuestionSet,
-        asked: np.ndarray,
+        question_rows: np.ndarray,
         rows: np.ndarray,
         runtime: Runtime,
         base: Indexed,
     ) -> np.ndarray:
         """The exact similarity of every (question, passage) pair, from the base's vectors."""
         scores: np.ndarray = base.retriever.score(
-            base.folder, passages, questions, asked, rows, runtime
+            base.folder, passages, questions, question_rows, rows, runtime
         )
         return scores

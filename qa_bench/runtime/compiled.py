@@ -23,7 +23,7 @@ def compiled(fastmath: frozenset[str] = frozenset()) -> Callable[[_Function], _F
 
     def decorate(function: _Function) -> _Function:
         @cache
-        def made() -> Callable[..., Any]:
+        def loop_of() -> Callable[..., Any]:
             from numba import njit
 
             loop: Any = njit(nogil=True, cache=True, fastmath=set(fastmath) or False)(function)
@@ -31,7 +31,7 @@ def compiled(fastmath: frozenset[str] = frozenset()) -> Callable[[_Function], _F
 
         @wraps(function)
         def call(*arguments: Any) -> Any:
-            return made()(*arguments)
+            return loop_of()(*arguments)
 
         return cast(_Function, call)
 

@@ -50,7 +50,7 @@ def model_step(
     precision: str,
     tokens: float,
     runtime: Runtime,
-    written: float = 0,
+    output: float = 0,
 ) -> Step:
     """The step of a model on this machine; its disk left out.
 
@@ -60,12 +60,12 @@ def model_step(
         precision: fp32, bf16 or fp16.
         tokens: that it reads in all.
         runtime: the devices.
-        written: tokens that it writes in all.
+        output: tokens that it writes in all.
     """
     if about.parameters is None:
         return Step(name, 0, None, "set about.parameters")
     rate = token_rate(about.parameters, about.dimension or 0, runtime)
-    seconds = (tokens + _WRITTEN * written) / rate
+    seconds = (tokens + _WRITTEN * output) / rate
     return Step(name, 0, seconds, model_memory(about.parameters, precision))
 
 

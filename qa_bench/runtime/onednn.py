@@ -43,21 +43,21 @@ def _probe() -> frozenset[torch.dtype]:
     backend: Any = torch.backends.mkldnn
     if not backend.is_available() or platform.machine() not in ("x86_64", "AMD64"):
         return frozenset()
-    found = set()
+    dtypes = set()
     try:
         _compare(torch.float32, 1e-5)
-        found.add(torch.float32)
+        dtypes.add(torch.float32)
         if torch.ops.mkldnn._is_mkldnn_bf16_supported():
             _compare(torch.bfloat16, 2**-6)
-            found.add(torch.bfloat16)
+            dtypes.add(torch.bfloat16)
     except Exception as error:  # operators that are not there, or want other arguments, raise so
-        names = " and ".join(str(one).removeprefix("torch.") for one in found) or "none"
+        names = " and ".join(str(one).removeprefix("torch.") for one in dtypes) or "none"
         log.warning(
             "torch %s: oneDNN's operators are not what they were (%s); used for %s, models take "
             "longer on this CPU",
             torch.__version__, " ".join(str(error).split())[:200], names,
         )  # fmt: skip
-    return frozenset(found)
+    return frozenset(dtypes)
 
 
 def _compare(dtype: torch.dtype, most: float) -> None:
@@ -81,13 +81,15 @@ def _compare(dtype: torch.dtype, most: float) -> None:
     linear, gelu = torch.nn.functional.linear, torch.nn.functional.gelu
     with torch.no_grad():
         laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
-        for given in (bias, None):
-            plain = linear(x.float(), weight.float(), None if given is None else given.float())
+        for bias_or_none in (bias, None):
+            plain = linear(
+                x.float(), weight.float(), None if bias_or_none is None else bias_or_none.float()
+            )
             for after, right in (("none", plain), ("gelu", gelu(plain))):
                 for one in (weight, laid_out):
-                    found = _linear(one, given, after, x)
-                    off = (found.float() - right).abs().max() / right.abs().max()
-                    if found.dtype != dtype or not off <= most:
+                    product = _linear(one, bias_or_none, after, x)
+                    off = (product.float() - right).abs().max() / right.abs().max()
+                    if product.dtype != dtype or not off <= most:
                         raise ArithmeticError(f"{dtype}, {after}: off by {off:.1e}")
 
 

@@ -91,13 +91,13 @@ class Replicas:
                     return forward(batch, self._copies[worker], device)
             except torch.OutOfMemoryError as error:
                 longest = int(lengths[batch].max())
-                told = UserError(
+                refusal = UserError(
                     f"model {self._name}: {device} has too little memory for {len(batch)} texts"
                     f"{f' of up to {longest:,} tokens' if longest else ''} at once: set a smaller "
                     "runtime.batch_size, give it fewer or shorter passages, or runtime.device=cpu"
                 )
-                failed.append(told)
-                raise told from error
+                failed.append(refusal)
+                raise refusal from error
             except BaseException as error:
                 failed.append(error)
                 raise

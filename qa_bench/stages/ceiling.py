@@ -35,22 +35,22 @@ def ceiling(questions: QuestionSet, passages: Stage, mode: str, context: Context
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
         place = inputs["passages"].path
-        found = np.zeros(len(questions), dtype=np.float64)
+        values = np.zeros(len(questions), dtype=np.float64)
         count = len(open_passages(place))
 
         def tasks() -> Iterator[tuple[int, list[int]]]:
             for first in range(0, count, _PASSAGES):
-                yield first, np.flatnonzero(found == 0).tolist()
+                yield first, np.flatnonzero(values == 0).tolist()
 
         answers = tuple(question.answers for question in questions)
         search = _Search(place, answers, questions.match, mode)
         with progress(count, "ceiling", "passages", context.runtime) as bar:
             for size, answered in in_order(search, tasks(), context.runtime.workers):
-                found[list(answered)] = 1
+                values[list(answered)] = 1
                 bar.update(size)
-        columns = {"qid": [question.qid for question in questions], "ceiling": found}
+        columns = {"qid": [question.qid for question in questions], "ceiling": values}
         write_columns(folder / CEILING_FILE, columns)
-        return {"ceiling": float(found.mean())}
+        return {"ceiling": float(values.mean())}
 
     return Stage(
         "ceiling",
@@ -82,8 +82,8 @@ class _Search:
 
     def __call__(self, task: tuple[int, list[int]]) -> tuple[int, set[int]]:
         """How many passages from a row on were searched, and which questions they answer."""
-        first, left = task
+        first, open_questions = task
         passages = open_passages(self.folder)
         rows = np.arange(first, min(first + _PASSAGES, len(passages)))
         texts, titles = list(passages.texts(rows)), list(passages.titles(rows))
-        return len(rows), self._seeker.found(texts, titles, left)
+        return len(rows), self._seeker.found(texts, titles, open_questions)

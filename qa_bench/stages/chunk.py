@@ -143,9 +143,9 @@ class _UniqueIds:
         twice = set(values[counts > 1].tolist())
         if not twice:
             return
-        seen: set[str] = set()
+        ids: set[str] = set()
         for article, path, line in corpus.articles():
             if xxhash.xxh3_64_intdigest(article.id.encode()) in twice:
-                if article.id in seen:
+                if article.id in ids:
                     raise DataError(f"id '{article.id}' is there twice", path, line)
-                seen.add(article.id)
+                ids.add(article.id)

@@ -60,7 +60,7 @@ def complete(
         collection = open_passages(inputs["passages"].path)
         runs = {label: inputs[f"run.{label}"] for label in part_runs}
         hits = open_hits(runs, inputs["passages"], questions)
-        columns = {"asked": hits.asked.astype(np.int32), "row": hits.rows}
+        columns = {"question": hits.question_rows.astype(np.int32), "row": hits.rows}
         scored = 0
         for label, part in part_runs.items():
             scorer: PairScorer = part.retriever
@@ -71,7 +71,7 @@ def complete(
                 inputs[f"index.{label}"].path,
                 collection,
                 worded,
-                hits.asked[missing],
+                hits.question_rows[missing],
                 hits.rows[missing],
                 context.runtime,
                 **indexed(part.parts, own),
@@ -119,7 +119,7 @@ def open_hits(fusable: Mapping[str, Folder], passages: Folder, questions: Questi
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
     labels = [name.removeprefix("score.") for name in columns if name.startswith("score.")]
     return Hits(
-        columns["asked"].astype(np.int64),
+        columns["question"].astype(np.int64),
         columns["row"],
         {label: columns[f"score.{label}"].astype(np.float64) for label in labels},
         {label: columns[f"rank.{label}"] for label in labels},

@@ -49,9 +49,9 @@ def rerank(
         ranked = Ranked.of(hits, collection, questions, reranker.depth)
         scores = reranker.rerank(ranked, context.runtime).astype(np.float32)
         if np.isnan(scores).any():
-            bad = questions.questions[int(ranked.asked[np.isnan(scores).argmax()])].qid
+            bad = questions.questions[int(ranked.question_rows[np.isnan(scores).argmax()])].qid
             raise UserError(f"the reranker gave a passage of question '{bad}' no number")
-        order = np.lexsort((ranked.rows, -scores, ranked.asked))
+        order = np.lexsort((ranked.rows, -scores, ranked.question_rows))
         places = [
             order[hits][: (scores[order[hits]] > -np.inf).sum()][:depth]
             for _, hits in ranked.groups()
@@ -64,7 +64,7 @@ def rerank(
             collection.pids,
         )
         starts = np.array([hits.start for _, hits in ranked.groups()])
-        ranks = best - starts[ranked.asked[best]] + 1
+        ranks = best - starts[ranked.question_rows[best]] + 1
         seconds = round(time.perf_counter() - clock, 3)
         write_run(folder / RUN_FILE, reranked)
         beside = {"rank": ranks.astype(np.int32), "score": ranked.scores[best]}

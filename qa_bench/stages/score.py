@@ -69,13 +69,13 @@ def score(
     """
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
-        given = read_answers(inputs["answers"].path) if answers else predictions
+        answer_of = read_answers(inputs["answers"].path) if answers else predictions
         evidence = Evidence(
             questions,
             mode,
             read_run(inputs["run"].path / RUN_FILE) if run else None,
             open_passages(inputs["passages"].path) if passages else None,
-            given,
+            answer_of,
             depth,
             source,
             read,
@@ -83,8 +83,8 @@ def score(
         columns: dict[str, Any] = {"qid": [question.qid for question in questions]}
         if questions.qrels is None:
             columns["answers"] = [json.dumps(q.answers, ensure_ascii=False) for q in questions]
-        if given is not None:
-            columns["prediction"] = [given.get(question.qid) for question in questions]
+        if answer_of is not None:
+            columns["prediction"] = [answer_of.get(question.qid) for question in questions]
         if evidence.first_ranks is not None:
             columns["first_rank"] = evidence.first_ranks
         values: dict[str, Any] = {}
@@ -95,10 +95,10 @@ def score(
             metric_of |= dict.fromkeys(of_metric, label)
         if not values:
             what = "a run" if run else "predictions"
-            wanted = "answers" if questions.qrels is None else "relevance judgements"
+            judgements = "answers" if questions.qrels is None else "relevance judgements"
             raise UserError(
                 f"none of the metrics ({', '.join(metrics)}) applies to {what} for "
-                f"{questions.name} {questions.split}, which has {wanted}"
+                f"{questions.name} {questions.split}, which has {judgements}"
             )
         write_columns(folder / SCORES_FILE, columns | values)
         counts: dict[str, Any] = {
@@ -109,8 +109,8 @@ def score(
                 degenerate(question.answers, questions.match, mode) for question in questions
             ),
         }
-        if given is not None:
-            counts["without_prediction"] = sum(q.qid not in given for q in questions)
+        if answer_of is not None:
+            counts["without_prediction"] = sum(q.qid not in answer_of for q in questions)
         if questions.qrels is not None and evidence.passages is not None:
             counts["relevant_absent"] = _absent(questions.qrels, evidence.passages)
         return counts
@@ -127,7 +127,7 @@ def score(
         disk = load.questions * _BYTES_PER_QUESTION
         return Step("score", disk, hits / _HITS_PER_S, "0.3 GB")
 
-    given = {"run": run, "passages": passages, "answers": answers}
+    stages = {"run": run, "passages": passages, "answers": answers}
     return Stage(
         "score",
         VERSION,
@@ -139,7 +139,7 @@ def score(
             **({"read": read} if read is not None else {}),
             "metrics": {label: metric.identity for label, metric in metrics.items()},
         },
-        {label: stage for label, stage in given.items() if stage is not None},
+        {label: stage for label, stage in stages.items() if stage is not None},
         digests,
         build,
         plan,

@@ -30,7 +30,7 @@ the threads wait for each other."""
 _WORKERS = len(os.sched_getaffinity(0))
 
 _Block = tuple[np.ndarray, np.ndarray, list[np.ndarray]]
-"""Some questions' hits: ``asked``, ``rows`` and each part's ``ranks``."""
+"""Some questions' hits: ``question_rows``, ``rows`` and each part's ``ranks``."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class Hits:
     """Every (question, passage) that any part found, once; by question, then in corpus order.
 
     Attributes:
-        asked: place of the question in the set; (hits,) int, ascending.
+        question_rows: place of the question in the set; (hits,) int, ascending.
         rows: row of the passage in the corpus; (hits,) int64, ascending within a question.
         scores: each part's scores, NaN where it has none; (hits,) float64. Of runs they are made
             when first asked for: some fusions look at ranks alone.
         ranks: each part's ranks from 1, 0 where it did not find the passage; (hits,) int32.
     """
 
-    asked: np.ndarray
+    question_rows: np.ndarray
     rows: np.ndarray
     scores: Mapping[str, np.ndarray]
     ranks: dict[str, np.ndarray]
@@ -63,17 +63,17 @@ class Hits:
             UserError: a run names a passage the corpus lacks or a question the set lacks, or names
                 a passage twice for a question, or its ranks leave one out.
         """
-        known = {qid: place for place, qid in enumerate(qids)}
-        parts = [_Part.of(name, run, known, passages) for name, run in runs.items()]
+        place_of = {qid: place for place, qid in enumerate(qids)}
+        parts = [_Part.of(name, run, place_of, passages) for name, run in runs.items()]
         return cls._union(parts, qids, passages)
 
     @classmethod
     def read(cls, files: Mapping[str, Path], qids: Sequence[str], passages: Passages) -> Hits:
         """The same of runs on the disk, each read by a thread of its own."""
-        known = {qid: place for place, qid in enumerate(qids)}
+        place_of = {qid: place for place, qid in enumerate(qids)}
 
         def part(name: str) -> _Part:
-            return _Part.of(name, read_run(files[name], lean=True), known, passages)
+            return _Part.of(name, read_run(files[name], lean=True), place_of, passages)
 
         with ThreadPoolExecutor() as pool:
             return cls._union(list(pool.map(part, files)), qids, passages)
@@ -82,15 +82,15 @@ class Hits:
     def _union(cls, parts: list[_Part], qids: Sequence[str], passages: Passages) -> Hits:
         ends = np.array([part.ends for part in parts]).reshape(len(parts), len(qids) + 1)
         most = int(ends[:, -1].sum())
-        asked, rows = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
+        question_rows, rows = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
         ranks = {part.name: np.empty(most, dtype=np.int32) for part in parts}
         row_bits = len(passages).bit_length()
 
         def united(block: tuple[int, int]) -> _Block:
             first, last = block
             slices = [slice(int(end[first]), int(end[last])) for end in ends]
-            found = [part.keys[at] for part, at in zip(parts, slices, strict=True)]
-            keys, origins = _sort(np.concatenate(found) - (first << row_bits))
+            sets = [part.keys[at] for part, at in zip(parts, slices, strict=True)]
+            keys, origins = _sort(np.concatenate(sets) - (first << row_bits))
             new = np.ones(len(keys), dtype=bool)
             np.not_equal(keys[1:], keys[:-1], out=new[1:])
             places = np.empty(len(keys), dtype=np.int64)
@@ -102,37 +102,37 @@ class Hits:
                 its[place] = part.ranks[at]
             return (union >> row_bits) + first, union & ((1 << row_bits) - 1), ranked
 
-        done = 0
+        filled_rows = 0
         blocks = _blocks(ends.sum(axis=0), _AT_ONCE)
         with ThreadPoolExecutor(_WORKERS) as pool:
-            for its_asked, its_rows, its_ranks in pool.map(united, blocks):
-                filled = slice(done, done + len(its_rows))
-                asked[filled], rows[filled] = its_asked, its_rows
+            for its_question_rows, its_rows, its_ranks in pool.map(united, blocks):
+                filled = slice(filled_rows, filled_rows + len(its_rows))
+                question_rows[filled], rows[filled] = its_question_rows, its_rows
                 for name, values in zip(ranks, its_ranks, strict=True):
                     ranks[name][filled] = values
-                done = filled.stop
-        asked, rows = asked[:done], rows[:done]
-        ranks = {name: values[:done] for name, values in ranks.items()}
+                filled_rows = filled.stop
+        question_rows, rows = question_rows[:filled_rows], rows[:filled_rows]
+        ranks = {name: values[:filled_rows] for name, values in ranks.items()}
         for part in parts:
             if np.count_nonzero(ranks[part.name]) != len(part.keys):
                 raise UserError(f"the run of {part.name} names a passage twice for one question")
-        return cls(asked, rows, _Scores(parts, asked, ranks), ranks)
+        return cls(question_rows, rows, _Scores(parts, question_rows, ranks), ranks)
 
     def __len__(self) -> int:
         """Number of hits."""
-        return len(self.asked)
+        return len(self.question_rows)
 
     @cached_property
     def starts(self) -> np.ndarray:
         """Where each question's hits begin, for ``np.ufunc.reduceat``; (questions with hits,)."""
-        first = np.ones(len(self.asked), dtype=bool)
-        first[1:] = self.asked[1:] != self.asked[:-1]
+        first = np.ones(len(self.question_rows), dtype=bool)
+        first[1:] = self.question_rows[1:] != self.question_rows[:-1]
         return np.flatnonzero(first)
 
     @cached_property
     def counts(self) -> np.ndarray:
         """How many hits each question that has any has; (questions with hits,)."""
-        return np.diff(self.starts, append=len(self.asked))
+        return np.diff(self.starts, append=len(self.question_rows))
 
     def ranked(self, fused: np.ndarray, depth: int, qids: Sequence[str], passages: Passages) -> Run:
         """The run of the best ``depth`` hits by ``fused``, ties in corpus order; ids are encoded.
@@ -143,16 +143,18 @@ class Hits:
         Raises:
             UserError: a fused score is not finite in single precision.
         """
-        ends = np.searchsorted(self.asked, np.arange(len(qids) + 1, dtype=self.asked.dtype))
+        ends = np.searchsorted(
+            self.question_rows, np.arange(len(qids) + 1, dtype=self.question_rows.dtype)
+        )
         counts = np.minimum(np.diff(ends), depth)
-        kept = np.concatenate([[0], counts.cumsum()])
-        rows = np.empty(kept[-1], dtype=np.int64)
-        scores = np.empty(kept[-1], dtype=np.float32)
+        bounds = np.concatenate([[0], counts.cumsum()])
+        rows = np.empty(bounds[-1], dtype=np.int64)
+        scores = np.empty(bounds[-1], dtype=np.float32)
         row_bits = len(passages).bit_length()
 
         def rank(block: tuple[int, int]) -> None:
             first, last = block
-            hits, best = slice(ends[first], ends[last]), slice(kept[first], kept[last])
+            hits, best = slice(ends[first], ends[last]), slice(bounds[first], bounds[last])
             totals = np.diff(ends[first : last + 1])
             keys = np.repeat(np.arange(last - first) << 32, totals)
             keys += _falling(_single(fused[hits]))
@@ -183,20 +185,20 @@ class _Scores(Mapping[str, np.ndarray]):
     """Each part's scores of the hits, found in its run by rank when they are first asked for."""
 
     def __init__(
-        self, parts: list[_Part], asked: np.ndarray, ranks: Mapping[str, np.ndarray]
+        self, parts: list[_Part], question_rows: np.ndarray, ranks: Mapping[str, np.ndarray]
     ) -> None:
         self._runs = {part.name: (part.ends, part.scores) for part in parts}
-        self._asked, self._ranks = asked, ranks
-        self._made: dict[str, np.ndarray] = {}
+        self._question_rows, self._ranks = question_rows, ranks
+        self._columns: dict[str, np.ndarray] = {}
 
     def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._made:
+        if name not in self._columns:
             (ends, scores), ranks = self._runs[name], self._ranks[name]
-            made = np.full(len(ranks), np.nan)
-            found = np.flatnonzero(ranks)
-            made[found] = scores[ends[self._asked[found]] + ranks[found] - 1]
-            self._made[name] = made
-        return self._made[name]
+            column = np.full(len(ranks), np.nan)
+            places = np.flatnonzero(ranks)
+            column[places] = scores[ends[self._question_rows[places]] + ranks[places] - 1]
+            self._columns[name] = column
+        return self._columns[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._runs)
@@ -305,8 +307,8 @@ def _counting(counts: np.ndarray) -> np.ndarray:
 
 def _pids(passages: Passages, rows: np.ndarray) -> pa.DictionaryArray:
     """The pids at ``rows``, each different one looked up once."""
-    wanted = np.zeros(len(passages), dtype=bool)
-    wanted[rows] = True
-    codes = wanted.cumsum(dtype=np.int32)[rows] - np.int32(1)
-    pids = passages.pids(np.flatnonzero(wanted))
+    there = np.zeros(len(passages), dtype=bool)
+    there[rows] = True
+    codes = there.cumsum(dtype=np.int32)[rows] - np.int32(1)
+    pids = passages.pids(np.flatnonzero(there))
     return pa.DictionaryArray.from_arrays(codes, pids, safe=False)  # unsafe: codes are not checked

@@ -172,17 +172,17 @@ class Passages:
         if pa.types.is_dictionary(pids.type):
             of_values: np.ndarray = self.rows(pids.dictionary)[pids.indices.to_numpy()]
             return of_values
-        wanted = pc.unique(pids)
-        row_of = np.full(len(wanted) + 1, -1, dtype=np.int64)
+        unique = pc.unique(pids)
+        row_of = np.full(len(unique) + 1, -1, dtype=np.int64)
         # Many batches a call: each call hashes ``wanted`` anew.
         for first in range(0, len(self._columns), _LOOKUP_BATCHES):
             chunk = pa.chunked_array(
                 [columns[0] for columns in self._columns[first : first + _LOOKUP_BATCHES]]
             )
-            found = pc.index_in(chunk, value_set=wanted).combine_chunks()
-            at = pc.indices_nonzero(found.is_valid()).to_numpy()
-            row_of[found.take(pa.array(at)).to_numpy()] = at + self._starts[first]
-        positions = pc.index_in(pids, value_set=wanted).to_numpy()
+            in_chunk = pc.index_in(chunk, value_set=unique).combine_chunks()
+            at = pc.indices_nonzero(in_chunk.is_valid()).to_numpy()
+            row_of[in_chunk.take(pa.array(at)).to_numpy()] = at + self._starts[first]
+        positions = pc.index_in(pids, value_set=unique).to_numpy()
         result: np.ndarray = row_of[positions]
         return result
 

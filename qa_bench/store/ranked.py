@@ -19,7 +19,7 @@ class Ranked:
 
     Attributes:
         questions: the set.
-        asked: place of each hit's question in the set; (hits,) int64, ascending.
+        question_rows: place of each hit's question in the set; (hits,) int64, ascending.
         rows: row of each hit's passage in the corpus; (hits,) int64.
         scores: what the retriever gave; (hits,) float32.
         texts: of the passages, each read when it is asked for; (hits,).
@@ -27,7 +27,7 @@ class Ranked:
     """
 
     questions: QuestionSet
-    asked: np.ndarray
+    question_rows: np.ndarray
     rows: np.ndarray
     scores: np.ndarray
     texts: Sequence[str]
@@ -42,12 +42,14 @@ class Ranked:
         """
         places = {question.qid: place for place, question in enumerate(questions)}
         slices = sorted((places[qid], hits) for qid, hits in run.slices().items())
-        kept = [np.arange(hits.start, min(hits.stop, hits.start + depth)) for _, hits in slices]
-        at = np.concatenate([np.zeros(0, np.int64), *kept])
+        places_of = [
+            np.arange(hits.start, min(hits.stop, hits.start + depth)) for _, hits in slices
+        ]
+        at = np.concatenate([np.zeros(0, np.int64), *places_of])
         rows = rows_of(run, passages)
         return cls(
             questions,
-            np.repeat([place for place, _ in slices], [len(hits) for hits in kept]).astype(
+            np.repeat([place for place, _ in slices], [len(hits) for hits in places_of]).astype(
                 np.int64
             ),
             rows[at].astype(np.int64),
@@ -58,10 +60,10 @@ class Ranked:
 
     def __len__(self) -> int:
         """Number of hits."""
-        return len(self.asked)
+        return len(self.question_rows)
 
     def groups(self) -> Iterator[tuple[int, slice]]:
         """(question's place, its hits), for every question of the set, in order."""
-        cuts = np.searchsorted(self.asked, np.arange(len(self.questions) + 1)).tolist()
+        cuts = np.searchsorted(self.question_rows, np.arange(len(self.questions) + 1)).tolist()
         for place, (first, last) in enumerate(pairwise(cuts)):
             yield place, slice(first, last)

@@ -139,10 +139,10 @@ class Vectors:
 
     def at(self, rows: np.ndarray) -> np.ndarray:
         """The vectors at ``rows``, in that order; float32 (rows, dimension)."""
-        found = np.empty((len(rows), self.dimension), dtype=np.float32)
+        result = np.empty((len(rows), self.dimension), dtype=np.float32)
         for places, vectors, here in self.pieces(rows):
-            found[places] = vectors[here]
-        return found
+            result[places] = vectors[here]
+        return result
 
 
 def _kind(stored: np.ndarray) -> tuple[np.dtype, int] | None:

@@ -233,15 +233,15 @@ class _Run:
             self._learn(self._loss(batch), 0.0)
             seconds = time.perf_counter() - clock
         self._optimizer.state.clear()
-        left = self.size["tokens"] * steps / self._steps
+        tokens_left = self.size["tokens"] * steps / self._steps
         log.info(
             "train: %s sequences; %s steps to go, %.1f million tokens at %s a second: "
             "about %.0f min",
             f"{self.size['sequences']:,}",
             f"{steps:,}",
-            left / 1e6,
+            tokens_left / 1e6,
             f"{tokens / seconds:,.0f}",
-            max(1, left / tokens * seconds / 60),
+            max(1, tokens_left / tokens * seconds / 60),
         )
 
     def _batch(self, step: int) -> np.ndarray:

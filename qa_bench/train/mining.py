@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from qa_bench.errors import UserError
-from qa_bench.formats.dpr_training import GOLD_SCORE, Context, Example
+from qa_bench.formats.dpr_training import GOLD_SCORE, Example, TrainingPassage
 from qa_bench.formats.gold import Gold, read_gold
 from qa_bench.formats.lines import read_json_lines, text_field
 from qa_bench.metric.matching import Test, answer_test
@@ -85,8 +85,8 @@ class Miner:
         with progress(len(questions), "mine", "questions", self._runtime) as bar:
             for start in range(0, len(questions), _QUESTIONS):
                 several = questions[start : start + _QUESTIONS]
-                for question, found in zip(several, self._found(several), strict=True):
-                    example = self._example(question, found)
+                for question, hits in zip(several, self._found(several), strict=True):
+                    example = self._example(question, hits)
                     bar.update()
                     if example is not None:
                         self.counts["examples"] += 1
@@ -95,25 +95,25 @@ class Miner:
                         self.counts["without_hard_negative"] += not example.hard_negatives
                         yield example
 
-    def _found(self, questions: Sequence[Question]) -> Iterator[list[Context]]:
+    def _found(self, questions: Sequence[Question]) -> Iterator[list[TrainingPassage]]:
         """The hits of each question; their passages are looked up for all at once."""
         slices = [self._hits.get(question.qid, slice(0, 0)) for question in questions]
         places = np.concatenate([np.arange(hits.start, hits.stop) for hits in slices])
         passages = iter(_passages(self._passages, self._rows[places]))
         for hits in slices:
             scores = self._scores[hits].astype(str).tolist()
-            yield [Context(next(passages), float(score)) for score in scores]
+            yield [TrainingPassage(next(passages), float(score)) for score in scores]
 
-    def _example(self, question: Question, found: list[Context]) -> Example | None:
+    def _example(self, question: Question, hits: list[TrainingPassage]) -> Example | None:
         test = answer_test(question.answers, self._questions.match, self._mode)
-        held = [test(hit.passage.text, hit.passage.title) for hit in found]
-        positives = [hit for hit, has in zip(found, held, strict=True) if has]
+        holds = [test(hit.passage.text, hit.passage.title) for hit in hits]
+        positives = [hit for hit, has in zip(hits, holds, strict=True) if has]
         if self._golds:
             gold = self._gold_passage(question, test)
             if gold is None:
                 return None
             others = (hit for hit in positives if hit.passage.pid != gold.pid)
-            positives = [Context(gold, GOLD_SCORE, 1), *others]
+            positives = [TrainingPassage(gold, GOLD_SCORE, 1), *others]
         if not positives:
             self.counts["without_positive"] += 1
             return None
@@ -123,7 +123,7 @@ class Miner:
             list(question.answers),
             positives,
             self._random(question.qid, test),
-            [hit for hit, has in zip(found, held, strict=True) if not has],
+            [hit for hit, has in zip(hits, holds, strict=True) if not has],
             self._questions.match,
         )
 
@@ -149,14 +149,14 @@ class Miner:
         text = self._passages[row].text
         return text, Counter(dpr_tokens(nfd(text)))
 
-    def _random(self, qid: str, test: Test) -> list[Context]:
+    def _random(self, qid: str, test: Test) -> list[TrainingPassage]:
         """Passages without an answer, drawn by the question's id: the same every time."""
         size = len(self._passages)
-        drawn = (
+        rows = (
             xxhash.xxh3_64_intdigest(f"{qid}/{n}".encode()) % size for n in range(RANDOM_NEGATIVES)
         )
-        passages = map(self._passages.__getitem__, dict.fromkeys(drawn))
-        return [Context(p) for p in passages if not test(p.text, p.title)]
+        passages = map(self._passages.__getitem__, dict.fromkeys(rows))
+        return [TrainingPassage(p) for p in passages if not test(p.text, p.title)]
 
 
 def _passages(collection: Passages, rows: np.ndarray) -> Iterator[Passage]:
@@ -167,12 +167,12 @@ def _passages(collection: Passages, rows: np.ndarray) -> Iterator[Passage]:
 def _rows_of_titles(passages: Passages, titles: set[str]) -> dict[str, list[int]]:
     """The rows of the passages with one of the titles, by title; one pass over the titles."""
     rows: dict[str, list[int]] = {}
-    wanted = pa.array(sorted(titles), pa.string())
+    title_set = pa.array(sorted(titles), pa.string())
     if titles:
         for start, _, of_batch, _ in passages.batches():
-            places = pc.indices_nonzero(pc.is_in(of_batch, value_set=wanted))
-            found = of_batch.take(places).to_pylist()
-            for place, title in zip(places.to_pylist(), found, strict=True):
+            places = pc.indices_nonzero(pc.is_in(of_batch, value_set=title_set))
+            several = of_batch.take(places).to_pylist()
+            for place, title in zip(places.to_pylist(), several, strict=True):
                 rows.setdefault(title, []).append(start + place)
     return rows
 
@@ -188,10 +188,10 @@ def gold_paragraphs(questions: QuestionSet, file: Path | None, articles: Path | 
     Raises:
         UserError: paragraphs are named by number, and there are no articles.
     """
-    wanted = {question.qid for question in questions} | {question.text for question in questions}
+    names = {question.qid for question in questions} | {question.text for question in questions}
     pairs = read_gold(file, _ids(questions)) if file is not None else ()
     straight = ((straight_apostrophes(question), gold) for question, gold in pairs)
-    golds = {question: gold for question, gold in straight if question in wanted}
+    golds = {question: gold for question, gold in straight if question in names}
     if file is None or not golds:
         return Golds({}, [])
     if all(gold.text is not None for gold in golds.values()):
@@ -218,10 +218,10 @@ def _with_texts(golds: dict[str, Gold], articles: Path) -> dict[str, Gold]:
             text = text_field(row, "text", articles, number)
             paragraphs.setdefault(title, text.split("\n\n"))
 
-    def told(gold: Gold) -> Gold:
+    def completed(gold: Gold) -> Gold:
         of_article = paragraphs.get(gold.title, [])
         if gold.paragraph is None or gold.paragraph >= len(of_article):
             return gold
         return gold._replace(text=of_article[gold.paragraph])
 
-    return {question: told(gold) for question, gold in golds.items()}
+    return {question: completed(gold) for question, gold in golds.items()}

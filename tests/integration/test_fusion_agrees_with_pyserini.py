@@ -170,7 +170,7 @@ def test_same_scores_and_order(kind: str, name: str, made: Made) -> None:
     exact = {
         (QIDS[place], str(row + 1)): score
         for place, row, score in zip(
-            hits.asked.tolist(), hits.rows.tolist(), fused.tolist(), strict=True
+            hits.question_rows.tolist(), hits.rows.tolist(), fused.tolist(), strict=True
         )
     }
     ours: dict[str, list[str]] = {}

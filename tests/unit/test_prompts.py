@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_bench.errors import UserError
-from qa_bench.prompts import Passages, filled
+from qa_bench.prompts import PassageTemplate, filled
 from qa_bench.store.ranked import Ranked
 
 
@@ -26,16 +26,22 @@ def test_passages(make_questions: Any) -> None:
         make_questions({"q": ["x"]}), np.zeros(3, int), np.arange(3), np.ones(3, np.float32),
         ["one two three", "{rank} \\1", "three"], ["A", "B", "C"],
     )  # fmt: skip
-    some = Passages("[{rank}] {title}: {text}", " | ", 2)
+    some = PassageTemplate("[{rank}] {title}: {text}", " | ", 2)
     assert some.of(ranked, [1, 0]) == "[1] B: {rank} \\1 | [2] A: one two"
-    assert Passages("{text}", "\n", None).of(ranked, range(3)) == "one two three\n{rank} \\1\nthree"
+    assert (
+        PassageTemplate("{text}", "\n", None).of(ranked, range(3))
+        == "one two three\n{rank} \\1\nthree"
+    )
     assert some.of(ranked, range(0)) == ""
 
 
 @pytest.mark.parametrize(
     ("passages", "message"),
-    [(Passages("{title}", "", None), "no {text}"), (Passages("{text}", "", 0), r"reader\.words")],
+    [
+        (PassageTemplate("{title}", "", None), "no {text}"),
+        (PassageTemplate("{text}", "", 0), r"reader\.words"),
+    ],
 )
-def test_refused(passages: Passages, message: str) -> None:
+def test_refused(passages: PassageTemplate, message: str) -> None:
     with pytest.raises(UserError, match=message):
         passages.check("reader")

@@ -151,10 +151,10 @@ class Layout:
 
     def questions(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The tokens of each question, cut where too long; ``cut_questions`` counts those."""
-        found = [np.array(one.ids, dtype=np.int32) for one in self.encodings(texts)]
+        arrays = [np.array(one.ids, dtype=np.int32) for one in self.encodings(texts)]
         limit = self._shape.question_tokens
-        self.cut_questions += sum(len(ids) > limit for ids in found)
-        return [ids[:limit] for ids in found]
+        self.cut_questions += sum(len(ids) > limit for ids in arrays)
+        return [ids[:limit] for ids in arrays]
 
     @property
     def reads_titles(self) -> bool:

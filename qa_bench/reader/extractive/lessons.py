@@ -116,8 +116,8 @@ def _of_dpr(path: Path, negatives: int) -> Iterator[Lesson | None]:
             text = Text(context.passage.title, context.passage.text)
             spans = _places(finder, text.text)[:MOST_SPANS]
             if spans:
-                chosen = (Text(c.passage.title, c.passage.text) for c in others if c.passage.text)
-                yield Lesson(example.question, text, spans, tuple(islice(chosen, negatives)))
+                texts = (Text(c.passage.title, c.passage.text) for c in others if c.passage.text)
+                yield Lesson(example.question, text, spans, tuple(islice(texts, negatives)))
                 break
         else:
             yield None
@@ -143,16 +143,16 @@ def _lesson(
 ) -> Lesson | None:
     """A question of SQuAD; the first answer that lies where the file says it does is taken."""
     text = paragraphs[place]
-    told = [(answer["text"], answer.get("answer_start")) for answer in qa["answers"]]
-    "".join((qa["question"], text, *(answer for answer, _ in told)))  # raises where one is no text
+    pairs = [(answer["text"], answer.get("answer_start")) for answer in qa["answers"]]
+    "".join((qa["question"], text, *(answer for answer, _ in pairs)))  # raises where one is no text
     places = [
         (start, start + len(answer))
-        for answer, start in told
+        for answer, start in pairs
         if answer and isinstance(start, int) and text[start : start + len(answer)] == answer
     ]
-    if not told:
+    if not pairs:
         return None
-    finder = AnswerFinder([answer for answer, _ in told])
+    finder = AnswerFinder([answer for answer, _ in pairs])
     spans = (tuple(places) or _places(finder, text))[:1]
     return _made(qa["question"], finder, title, paragraphs, place, spans, negatives)
 
@@ -178,8 +178,8 @@ def _of_rows(path: Path, articles: Path, negatives: int) -> Iterator[Lesson | No
             continue
         finder, text = AnswerFinder(answers), of_article[place]
         spans = _places(finder, text)
-        as_written = tuple(span for span in spans if text[slice(*span)] == answers[0])
-        spans = (as_written or spans)[:1]
+        literal = tuple(span for span in spans if text[slice(*span)] == answers[0])
+        spans = (literal or spans)[:1]
         yield _made(question, finder, title, of_article, place, spans, negatives)
 
 

@@ -83,19 +83,19 @@ class ReaderModel:
         def forward(places: np.ndarray, model: Any, device: Any) -> list[Logits]:
             return self._logits([windows[place] for place in places], model, device)
 
-        for places, found in self._replicas.run(self._padding.length(lengths), forward):
-            yield from zip(places.tolist(), found, strict=True)
+        for places, logits in self._replicas.run(self._padding.length(lengths), forward):
+            yield from zip(places.tolist(), logits, strict=True)
 
     def _logits(self, windows: list[Window], model: Any, device: Any) -> list[Logits]:
         import torch
 
-        given = self._padding.arrays(windows)
-        there = {name: torch.from_numpy(value).to(device) for name, value in given.items()}
-        found = model(**there, return_dict=True)
-        starts = found.start_logits.float().cpu().numpy()
-        ends = found.end_logits.float().cpu().numpy()
-        told = getattr(found, "relevance_logits", None)
-        relevance = None if told is None else told.float().cpu().numpy()
+        arrays = self._padding.arrays(windows)
+        there = {name: torch.from_numpy(value).to(device) for name, value in arrays.items()}
+        output = model(**there, return_dict=True)
+        starts = output.start_logits.float().cpu().numpy()
+        ends = output.end_logits.float().cpu().numpy()
+        relevant = getattr(output, "relevance_logits", None)
+        relevance = None if relevant is None else relevant.float().cpu().numpy()
         return [
             Logits(
                 starts[row, window.at : window.at + window.size],

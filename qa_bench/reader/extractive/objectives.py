@@ -56,7 +56,7 @@ class Objective(Protocol):
         """The lessons as tokens."""
         ...
 
-    def loss(self, found: Any, batch: Batch) -> Any:
+    def loss(self, output: Any, batch: Batch) -> Any:
         """The loss of a batch from what the model gave, a mean over its items."""
         ...
 
@@ -75,7 +75,7 @@ def batch_of(items: Sequence[Item], padding: Padding, device: Any) -> Batch:
     )
 
 
-class Spans:
+class SpanObjective:
     """Plain SQuAD: cross entropy of the answer's start and end over the tokens of a sequence.
 
     A window without the answer points at its first token, ``[CLS]``. As BERT's
@@ -100,21 +100,21 @@ class Spans:
                 items.append(Item([window], _inside(window, [target])))
         return items
 
-    def loss(self, found: Any, batch: Batch) -> Any:
+    def loss(self, output: Any, batch: Batch) -> Any:
         """Mean of the two cross entropies, as BertForQuestionAnswering has it."""
         import torch
 
-        device = found.start_logits.device
+        device = output.start_logits.device
         targets = np.array([spans[0] if len(spans) else (0, 0) for spans in batch.spans])
-        wanted = torch.from_numpy(targets).to(device, torch.int64)
+        labels = torch.from_numpy(targets).to(device, torch.int64)
         losses = [
-            torch.nn.functional.cross_entropy(_masked(logits, batch), wanted[:, side])
-            for side, logits in enumerate((found.start_logits, found.end_logits))
+            torch.nn.functional.cross_entropy(_masked(logits, batch), labels[:, side])
+            for side, logits in enumerate((output.start_logits, output.end_logits))
         ]
         return (losses[0] + losses[1]) / 2
 
 
-class Dpr:
+class DprObjective:
     """DPR's reader: which of a question's passages holds the answer, and where it lies there.
 
     The loss of a question is ``-log P(positive) - log Σ P_start(s) P_end(e)``, the first a softmax
@@ -142,7 +142,7 @@ class Dpr:
         items = []
         for question, title, text, lesson in _tokens(layout, lessons):
             without = [next(others) for _ in lesson.negatives[:negatives]]
-            targets = [found for span in lesson.spans if (found := tokens_of(text, *span))]
+            targets = [target for span in lesson.spans if (target := tokens_of(text, *span))]
             ids = np.array(text.ids, dtype=np.int32)
             for window in layout.windows(question, title, ids):
                 inside = _inside(window, targets)
@@ -159,13 +159,13 @@ class Dpr:
                     break
         return items
 
-    def loss(self, found: Any, batch: Batch) -> Any:
+    def loss(self, output: Any, batch: Batch) -> Any:
         """Passage selection and the answers' places, a mean over the questions."""
         import torch
 
-        relevance = found.relevance_logits.float()
-        starts = _masked(found.start_logits, batch)[batch.firsts].log_softmax(-1)
-        ends = _masked(found.end_logits, batch)[batch.firsts].log_softmax(-1)
+        relevance = output.relevance_logits.float()
+        starts = _masked(output.start_logits, batch)[batch.firsts].log_softmax(-1)
+        ends = _masked(output.end_logits, batch)[batch.firsts].log_softmax(-1)
         losses = []
         for place, spans in enumerate(batch.spans):
             of_item = relevance[batch.owners == place]
@@ -191,13 +191,13 @@ def _tokens(layout: Layout, lessons: Sequence[Lesson]) -> list[tuple[Any, Any, A
 
 def _inside(window: Window, spans: Sequence[tuple[int, int]]) -> np.ndarray:
     """The spans, told in tokens of the passage, that lie in the window, in tokens of it."""
-    kept = [
+    pairs = [
         (start - window.first + window.at, end - window.first + window.at)
         for start, end in spans
         if window.first <= start and end < window.first + window.size
     ]
-    return np.array(kept, dtype=np.int64).reshape(-1, 2)
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-OBJECTIVES: dict[str, Objective] = {"spans": Spans(), "dpr": Dpr()}
+OBJECTIVES: dict[str, Objective] = {"spans": SpanObjective(), "dpr": DprObjective()}
 """Objectives by the name that ``train.objective`` has."""

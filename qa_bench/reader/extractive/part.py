@@ -218,7 +218,9 @@ class Extractive(Part):
                 texts[one],
                 layout.windows(questions[question], titles[one], tokens[one]),
             )
-            for question, one in zip(ranked.asked[places].tolist(), of_hit.tolist(), strict=True)
+            for question, one in zip(
+                ranked.question_rows[places].tolist(), of_hit.tolist(), strict=True
+            )
         ]
 
     def _read_hits(
@@ -239,7 +241,7 @@ class Extractive(Part):
         windows = list(chain.from_iterable(hit.windows for hit in hits))
         for number, logits in model.read(windows):
             hit, place = owners[number]
-            if not all(np.isfinite(told).all() for told in logits if told is not None):
+            if not all(np.isfinite(values).all() for values in logits if values is not None):
                 qid = ranked.questions.questions[hit.question].qid
                 raise UserError(
                     f"model {self._source.model} gives no numbers for question '{qid}' and the "
@@ -251,35 +253,35 @@ class Extractive(Part):
 
     def _best(self, hits: Sequence[_Hit]) -> list[_Hit]:
         """Those of a question's hits that may hold the answer, by what a draft says."""
-        found = [list(hit.found.values()) for hit in hits]
+        logits = [list(hit.found.values()) for hit in hits]
         if self._aggregation.best == "span":
-            strengths, reach = _by_spans(found, self._longest)
-        elif any(one.relevance is None for one in found[0]):
+            strengths, reach = _by_spans(logits, self._longest)
+        elif any(one.relevance is None for one in logits[0]):
             return list(hits)  # the aggregation says what is wrong with that
         else:
-            strengths, reach = _by_relevance(found)
+            strengths, reach = _by_relevance(logits)
         least = max(strengths) - _MARGIN * reach
         return [hit for hit, strength in zip(hits, strengths, strict=True) if strength >= least]
 
     def _answer(self, hits: Sequence[_Hit]) -> str:
         """The chosen piece of the passages of a question."""
-        kept, passages, total, relevance = [], [], [], []
+        candidates, passages, total, relevance = [], [], [], []
         for place, hit in enumerate(hits):
-            found = [hit.found[number] for number in range(len(hit.windows))]
+            logits = [hit.found[number] for number in range(len(hit.windows))]
             of_windows = [
                 (window.first, best_spans(one.start, one.end, self._longest, _SPANS))
-                for window, one in zip(hit.windows, found, strict=True)
+                for window, one in zip(hit.windows, logits, strict=True)
             ]
             spans = merged(of_windows, _SPANS)
-            kept += [(hit, *span) for span in spans]
+            candidates += [(hit, *span) for span in spans]
             passages += [place] * len(spans)
-            total.append(log_total([one.start for one in found], [one.end for one in found]))
-            told = [one.relevance for one in found if one.relevance is not None]
-            relevance += [max(told)] if told else []
-        texts = [self._text(hit, first, last) for hit, first, last, _ in kept]
+            total.append(log_total([one.start for one in logits], [one.end for one in logits]))
+            relevances = [one.relevance for one in logits if one.relevance is not None]
+            relevance += [max(relevances)] if relevances else []
+        texts = [self._text(hit, first, last) for hit, first, last, _ in candidates]
         spans_of_all = Spans(
             np.array(passages, dtype=np.int64),
-            np.array([logit for *_, logit in kept], dtype=np.float64),
+            np.array([logit for *_, logit in candidates], dtype=np.float64),
             texts,
             np.array(total),
             np.array(relevance) if relevance else None,
@@ -291,23 +293,23 @@ class Extractive(Part):
         return hit.text[start:end].strip()
 
 
-def _by_spans(found: list[list[Logits]], longest: int) -> tuple[list[float], float]:
+def _by_spans(of_hits: list[list[Logits]], longest: int) -> tuple[list[float], float]:
     """The logit of each hit's best span, and the range of a question's."""
     strengths = [
         max(float(best_spans(one.start, one.end, longest, 1)[2][0]) for one in of_hit)
-        for of_hit in found
+        for of_hit in of_hits
     ]
-    logits = list(chain.from_iterable(found))
+    logits = list(chain.from_iterable(of_hits))
     reach = sum(
-        max(float(told.max()) for told in side) - min(float(told.min()) for told in side)
+        max(float(values.max()) for values in side) - min(float(values.min()) for values in side)
         for side in ([one.start for one in logits], [one.end for one in logits])
     )
     return strengths, reach
 
 
-def _by_relevance(found: list[list[Logits]]) -> tuple[list[float], float]:
+def _by_relevance(logits: list[list[Logits]]) -> tuple[list[float], float]:
     """The relevance of each hit, and its range from 0: rounding goes with the distance from it."""
-    strengths = [max(one.relevance or 0.0 for one in of_hit) for of_hit in found]
+    strengths = [max(one.relevance or 0.0 for one in of_hit) for of_hit in logits]
     return strengths, max(*strengths, 0.0) - min(*strengths, 0.0)
 
 

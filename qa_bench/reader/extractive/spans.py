@@ -52,8 +52,8 @@ def best_spans(
     Returns:
         int64 (spans,), int64 (spans,), float32 (spans,), the best first.
     """
-    found: Any = _best_spans(starts, ends, longest, most)
-    firsts, lasts, logits = found
+    best: Any = _best_spans(starts, ends, longest, most)
+    firsts, lasts, logits = best
     return firsts, lasts, logits
 
 
@@ -62,8 +62,8 @@ def _best_spans(starts: Any, ends: Any, longest: int, most: int) -> Any:
     firsts = np.empty(most, dtype=np.int64)
     lasts = np.empty(most, dtype=np.int64)
     logits = np.empty(most, dtype=np.float32)
-    found = 0
-    while found < most:
+    count = 0
+    while count < most:
         best, at, to = np.float32(0), -1, -1
         for start in range(len(starts)):
             for end in range(start, min(start + longest, len(ends))):
@@ -71,7 +71,7 @@ def _best_spans(starts: Any, ends: Any, longest: int, most: int) -> Any:
                 if at >= 0 and logit <= best:
                     continue
                 nested = False
-                for other in range(found):
+                for other in range(count):
                     outside = start <= firsts[other] and lasts[other] <= end
                     inside = firsts[other] <= start and end <= lasts[other]
                     nested = nested or outside or inside
@@ -79,9 +79,9 @@ def _best_spans(starts: Any, ends: Any, longest: int, most: int) -> Any:
                     best, at, to = logit, start, end
         if at < 0:
             break
-        firsts[found], lasts[found], logits[found] = at, to, best
-        found += 1
-    return firsts[:found], lasts[:found], logits[:found]
+        firsts[count], lasts[count], logits[count] = at, to, best
+        count += 1
+    return firsts[:count], lasts[:count], logits[:count]
 
 
 def log_total(starts: Sequence[np.ndarray], ends: Sequence[np.ndarray]) -> float:
@@ -106,16 +106,16 @@ def merged(
     """
     ordered = sorted(
         (-float(logit), int(first) + at, int(last) + at)
-        for at, found in windows
-        for first, last, logit in zip(*found, strict=True)
+        for at, spans in windows
+        for first, last, logit in zip(*spans, strict=True)
     )
-    kept: list[tuple[int, int, float]] = []
+    union: list[tuple[int, int, float]] = []
     for minus, first, last in ordered:
         apart = (
-            not (first <= a and b <= last) and not (a <= first and last <= b) for a, b, _ in kept
+            not (first <= a and b <= last) and not (a <= first and last <= b) for a, b, _ in union
         )
         if all(apart):
-            kept.append((first, last, -minus))
-        if len(kept) == most:
+            union.append((first, last, -minus))
+        if len(union) == most:
             break
-    return kept
+    return union

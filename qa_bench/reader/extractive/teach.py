@@ -74,8 +74,8 @@ def teach(
     examples = list(lessons(files.data, files.articles, negatives, counts))
     if files.examples is not None and files.examples < len(examples):
         random = np.random.default_rng(settings.seed)
-        drawn = random.choice(len(examples), files.examples, replace=False)
-        examples = [examples[place] for place in drawn.tolist()]
+        places = random.choice(len(examples), files.examples, replace=False)
+        examples = [examples[place] for place in places.tolist()]
     learnt = teach_lessons(source, shape, examples, settings, folder, runtime)
     return {**counts, "examples": len(examples), **learnt}
 

@@ -41,8 +41,8 @@ def _release(home: Path) -> dict[str, str]:
 
 def java_version(home: Path) -> int | None:
     """The major version of the Java at ``home``; None where it cannot be told."""
-    found = re.match(r"(?:1\.)?(\d+)", _release(home).get("JAVA_VERSION", ""))
-    return int(found.group(1)) if found else None
+    match = re.match(r"(?:1\.)?(\d+)", _release(home).get("JAVA_VERSION", ""))
+    return int(match.group(1)) if match else None
 
 
 def _package_folder(package: str) -> Path | None:
@@ -76,8 +76,8 @@ def find_java() -> Path:
         what = f"Java {version}" if version else "no Java runtime that can be embedded"
         what += "" if library or not version else " without its library libjvm"
         rejected.append(f"{source} has {what} ({home})")
-    found = "; ".join(rejected) or "no Java was found"
-    raise UserError(f"Lucene needs Java {REQUIRED} or newer: {found}. {_HOW}")
+    reasons = "; ".join(rejected) or "no Java was found"
+    raise UserError(f"Lucene needs Java {REQUIRED} or newer: {reasons}. {_HOW}")
 
 
 def anserini_jar() -> Path:
@@ -115,10 +115,10 @@ def java_errors(heap: str) -> Iterator[None]:
     try:
         yield
     except JavaException as error:
-        told = str(error).splitlines()[0].removeprefix("JVM exception occurred: ")
-        if "OutOfMemoryError" in told:
-            told += f"; Java's heap is {heap}: set runtime.java_heap higher"
-        raise UserError(f"Lucene: {told}") from error
+        message = str(error).splitlines()[0].removeprefix("JVM exception occurred: ")
+        if "OutOfMemoryError" in message:
+            message += f"; Java's heap is {heap}: set runtime.java_heap higher"
+        raise UserError(f"Lucene: {message}") from error
 
 
 def silence(autoclass: Any) -> None:

@@ -41,7 +41,7 @@ def score_pairs(
     opened: Any,
     passages: Passages,
     questions: Sequence[str],
-    asked: np.ndarray,
+    question_rows: np.ndarray,
     rows: np.ndarray,
     runtime: Runtime,
     feedback: Feedback | None = None,
@@ -53,7 +53,7 @@ def score_pairs(
         opened: Anserini's ``SimpleSearcher``, with its analyzer and similarity.
         passages: the corpus that was indexed.
         questions: the questions' texts.
-        asked: each pair's place in ``questions``, ascending.
+        question_rows: each pair's place in ``questions``, ascending.
         rows: each pair's passage.
         runtime: threads and progress.
         feedback: what makes another query of each question's first hits; None: the question's words
@@ -65,26 +65,26 @@ def score_pairs(
     lucene = _Lucene(autoclass, opened, feedback)
     blank = _blank(passages) if lucene.count < len(passages) else np.zeros(0, dtype=np.int64)
     scores = np.zeros(len(rows), dtype=np.float32)
-    bounds = np.searchsorted(asked, np.arange(len(questions) + 1))
+    bounds = np.searchsorted(question_rows, np.arange(len(questions) + 1))
     pending: deque[tuple[slice, np.ndarray, np.ndarray, Future[str]]] = deque()
 
     def collect() -> None:
-        pairs, held, place, answer = pending.popleft()
-        found = np.array(json.loads(answer.result())["scoreDocs"], dtype=np.float32).ravel()
-        if len(found) != held.sum():
+        pairs, in_index, place, answer = pending.popleft()
+        answers = np.array(json.loads(answer.result())["scoreDocs"], dtype=np.float32).ravel()
+        if len(answers) != in_index.sum():
             raise UserError("retriever bm25: the index lacks passages, it is not of this corpus")
-        each = np.zeros(len(held))
-        each[held] = np.floor(found.astype(np.float64) * 1e4 + 0.5) / 1e4  # Java's Math.round
+        each = np.zeros(len(in_index))
+        each[in_index] = np.floor(answers.astype(np.float64) * 1e4 + 0.5) / 1e4  # Java's Math.round
         scores[pairs] = each[place]
 
     bar = progress(len(questions), "score", "questions", runtime)
     with bar, ThreadPoolExecutor(runtime.workers) as pool:
         for text, start, end in zip(questions, bounds[:-1], bounds[1:], strict=True):
             if start < end:
-                wanted, place = np.unique(rows[start:end], return_inverse=True)
-                held = ~np.isin(wanted, blank)
-                query = lucene.query(text, wanted[held])
-                answer = pool.submit(lucene.answer, query, len(wanted))
+                unique, place = np.unique(rows[start:end], return_inverse=True)
+                held = ~np.isin(unique, blank)
+                query = lucene.query(text, unique[held])
+                answer = pool.submit(lucene.answer, query, len(unique))
                 pending.append((slice(start, end), held, place, answer))
             if len(pending) > _AHEAD * runtime.workers:
                 collect()
@@ -96,11 +96,11 @@ def score_pairs(
 
 def _blank(passages: Passages) -> np.ndarray:
     """The rows of passages without a visible character, which Anserini does not index."""
-    found = [np.zeros(0, dtype=np.int64)]
+    blanks = [np.zeros(0, dtype=np.int64)]
     for first, _, titles, texts in passages.batches():
         blank = [pc.match_substring_regex(part, r"\A[\x00-\x20]*\z") for part in (titles, texts)]
-        found.append(pc.indices_nonzero(pc.and_(*blank)).to_numpy().astype(np.int64) + first)
-    return np.concatenate(found)
+        blanks.append(pc.indices_nonzero(pc.and_(*blank)).to_numpy().astype(np.int64) + first)
+    return np.concatenate(blanks)
 
 
 class _Lucene:
@@ -173,14 +173,14 @@ class _Lucene:
 
     def _fed_back(self, words: Any, text: str) -> Any:
         """The query that feedback makes of the best passages for ``words``."""
-        found = self._scored(
+        hits = self._scored(
             self._searcher.search(words, self._docs, self._best, True), self._searcher
         )
         tokens = self._tokens(self._analyzer, text)
         context = self._context(
             self._searcher, None, words, None, text, tokens, None, self._arguments
         )
-        self._reranker.rerank(found, context)
+        self._reranker.rerank(hits, context)
         weights = json.loads(self._mapper.writeValueAsString(context.feedbackTerms))
         builder = self._builder()
         for term, weight in weights.items():
@@ -210,7 +210,7 @@ def _bytes_ref(autoclass: Any) -> Any:
     of_chars = autoclass("java.lang.invoke.MethodType").methodType(
         autoclass("java.lang.Void").TYPE, find_javaclass("java.lang.CharSequence")
     )
-    made = handles.findConstructor(find_javaclass("org.apache.lucene.util.BytesRef"), of_chars)
+    make = handles.findConstructor(find_javaclass("org.apache.lucene.util.BytesRef"), of_chars)
     function = "java.util.function.Function"
     proxies = autoclass("java.lang.invoke.MethodHandleProxies")
-    return cast(function, proxies.asInterfaceInstance(find_javaclass(function), made))
+    return cast(function, proxies.asInterfaceInstance(find_javaclass(function), make))

@@ -113,9 +113,9 @@ class Bm25(Part):
                     texts.add(question.text)
                     names.add(str(number))
                 hits = searcher.batch_search(texts, names, depth, runtime.workers)
-                found = json.loads(write(hits))
+                hits_of = json.loads(write(hits))
                 for number in range(len(batch)):
-                    ranked = found.get(str(number), ())
+                    ranked = hits_of.get(str(number), ())
                     rows.append(np.array([int(hit["docid"]) for hit in ranked], dtype=np.int64))
                     scores.append(np.array([hit["score"] for hit in ranked], dtype=np.float32))
                 bar.update(len(batch))
@@ -126,7 +126,7 @@ class Bm25(Part):
         folder: Path,
         passages: Passages,
         questions: QuestionSet,
-        asked: np.ndarray,
+        question_rows: np.ndarray,
         rows: np.ndarray,
         runtime: Runtime,
     ) -> np.ndarray:
@@ -137,7 +137,7 @@ class Bm25(Part):
         """
         texts = [question.text for question in questions]
         with self._opened(folder, runtime) as (autoclass, searcher):
-            return score_pairs(autoclass, searcher, passages, texts, asked, rows, runtime)
+            return score_pairs(autoclass, searcher, passages, texts, question_rows, rows, runtime)
 
     def plan(
         self, passages: float, questions: int, depth: int, runtime: Runtime

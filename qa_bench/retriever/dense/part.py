@@ -171,14 +171,14 @@ class Dense(Part):
         """
         shards = Shards(folder, STEM, ".npy")
         notes = shards.finished()
-        done = sum(note["passages"] for note in notes)
+        first_row = sum(note["passages"] for note in notes)
         if self._question.model != self._passage.model:  # told now, not when all is encoded
-            asked = self.encode_questions(["?"], runtime).shape[1]
-            self._check_pair(asked, self.encode_passages(["?"], ["?"], runtime).shape[1])
+            dimension = self.encode_questions(["?"], runtime).shape[1]
+            self._check_pair(dimension, self.encode_passages(["?"], ["?"], runtime).shape[1])
         encoder = loaded_encoder(self._passage, runtime)
         bar = progress(len(passages), "encode", "passages", runtime)
-        bar.update(done)
-        starts = range(done, len(passages), SHARD_PASSAGES)
+        bar.update(first_row)
+        starts = range(first_row, len(passages), SHARD_PASSAGES)
 
         def windows() -> Iterator[list[Text]]:
             for start in starts:
@@ -201,10 +201,12 @@ class Dense(Part):
         self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
     ) -> Run:
         """The nearest passages of all questions, in one pass over the vectors."""
-        vectors, asked = self.opened(folder, passages, questions, runtime)
+        vectors, question_vectors = self.opened(folder, passages, questions, runtime)
         bar = progress(len(questions), "search", "questions", runtime)
         with bar:
-            rows, scores = exact_search(vectors, asked, depth, self._similarity, runtime, bar)
+            rows, scores = exact_search(
+                vectors, question_vectors, depth, self._similarity, runtime, bar
+            )
         return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
 
     def score(
@@ -212,7 +214,7 @@ class Dense(Part):
         folder: Path,
         passages: Passages,
         questions: QuestionSet,
-        asked: np.ndarray,
+        question_rows: np.ndarray,
         rows: np.ndarray,
         runtime: Runtime,
     ) -> np.ndarray:
@@ -222,7 +224,7 @@ class Dense(Part):
 
         def some(first: int) -> int:
             part = slice(first, first + _PAIRS)
-            pairs = asked[part], rows[part]
+            pairs = question_rows[part], rows[part]
             scores[part] = pair_scores(vectors, encoded, *pairs, self._similarity)
             return len(pairs[0])
 
@@ -284,19 +286,19 @@ class Dense(Part):
             return encoded
         flat = [text for several in questions.beside for text in several]
         total = encoded.astype(np.float64)
-        made = self.encode_passages([""] * len(flat), flat, runtime)
-        self._check_pair(encoded.shape[1], made.shape[1])
-        np.add.at(total, np.repeat(np.arange(len(encoded)), counts), made)
+        beside = self.encode_passages([""] * len(flat), flat, runtime)
+        self._check_pair(encoded.shape[1], beside.shape[1])
+        np.add.at(total, np.repeat(np.arange(len(encoded)), counts), beside)
         total /= (np.linalg.norm(total, axis=1) if self._similarity == "cosine" else 1 + counts)[
             :, None
         ]
         return total.astype(np.float32)
 
-    def _check_pair(self, asked: int, read: int) -> None:
-        if asked != read:
+    def _check_pair(self, of_questions: int, of_passages: int) -> None:
+        if of_questions != of_passages:
             raise UserError(
-                f"questions have {asked} dimensions ({self._question.model}), passages {read} "
-                f"({self._passage.model}): are the two a pair?"
+                f"questions have {of_questions} dimensions ({self._question.model}), passages "
+                f"{of_passages} ({self._passage.model}): are the two a pair?"
             )
 
     def _inputs(self, titles: Sequence[str], texts: Sequence[str]) -> Iterator[Text]:
@@ -345,11 +347,11 @@ def _side(
     if not isinstance(own, Mapping):
         raise UserError(f"retriever.{name}: settings such as prompt, got '{own}'")
     texts = {"prompt": "", "suffix": "", "title": ". "}
-    known = {field.name for field in fields(Source)} | set(texts)
+    names = {field.name for field in fields(Source)} | set(texts)
     for setting in own:
-        if setting not in known:
+        if setting not in names:
             raise UserError(
-                f"retriever.{name}.{setting}: no such setting; there are {', '.join(sorted(known))}"
+                f"retriever.{name}.{setting}: no such setting; there are {', '.join(sorted(names))}"
             )
     settings = {**shared, **{key: value for key, value in own.items() if key not in texts}}
     nothing = {"prompt": "", "suffix": "", "title": "none"}

@@ -63,19 +63,19 @@ class Candidates:
 
         scores = quick_scores(self._questions[worker], passages, half)
         if worker.type == "cpu":
-            asked, rows, values = _above(scores, self._bars[:, 0])
+            question_rows, rows, values = _above(scores, self._bars[:, 0])
         else:
             bars = torch.from_numpy(self._bars).to(scores)  # exact
             places = torch.nonzero(scores > bars, as_tuple=True)
             values = scores[places].float().cpu().numpy()
-            asked, rows = (place.cpu().numpy() for place in places)
+            question_rows, rows = (place.cpu().numpy() for place in places)
         rows += first
         with self._lock:
-            done = 0
-            while done < len(asked):
-                left = (asked[done:], rows[done:], values[done:])
-                done += keep(*left, self._counts, self._rows, self._scores)
-                if done < len(asked):
+            count = 0
+            while count < len(question_rows):
+                rest = (question_rows[count:], rows[count:], values[count:])
+                count += keep(*rest, self._counts, self._rows, self._scores)
+                if count < len(question_rows):
                     self._drop()
 
     def _drop(self) -> None:
@@ -111,8 +111,8 @@ def _above(scores: torch.Tensor, bars: np.ndarray) -> tuple[np.ndarray, np.ndarr
     bits, least = scores.view(torch.int16).numpy(), (bars.view(np.int32) >> 16).astype(np.int16)
     if (least < 0).any():
         several = (x ^ ((x >> 15) & 0x7FFF) for x in (bits, least))
-        asked, at, _ = above(*several)
-        found = bits[asked, at]
+        question_rows, at, _ = above(*several)
+        values = bits[question_rows, at]
     else:
-        asked, at, found = above(bits, least)
-    return asked, at, (found.astype(np.int32) << 16).view(np.float32)
+        question_rows, at, values = above(bits, least)
+    return question_rows, at, (values.astype(np.int32) << 16).view(np.float32)

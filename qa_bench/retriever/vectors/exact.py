@@ -72,21 +72,21 @@ def exact_search(
         return rows, scores
     width = min(2 * depth + 50, len(vectors))
     a_pass = max(1, _CANDIDATES // width)
-    left = []
+    rest = []
     for first in range(0, len(questions), a_pass):
-        asked = questions[first : first + a_pass]
-        tiles, bound = _candidates(vectors, asked, width, similarity, runtime)
-        best = _rescored(vectors, asked, tiles, bound, depth, similarity, runtime)
+        question_vectors = questions[first : first + a_pass]
+        tiles, bound = _candidates(vectors, question_vectors, width, similarity, runtime)
+        best = _rescored(vectors, question_vectors, tiles, bound, depth, similarity, runtime)
         for place, (ranked, values, sure) in enumerate(best, first):
             rows[place], scores[place] = ranked, values
             if sure:
                 bar.update()
             else:
-                left.append(place)
-    if left:
-        floors = np.array([scores[place][-1] for place in left], dtype=np.float64)
-        hits = _scanned(vectors, questions[left], floors, depth, similarity, runtime)
-        for place, (ranked, values) in zip(left, hits, strict=True):
+                rest.append(place)
+    if rest:
+        floors = np.array([scores[place][-1] for place in rest], dtype=np.float64)
+        hits = _scanned(vectors, questions[rest], floors, depth, similarity, runtime)
+        for place, (ranked, values) in zip(rest, hits, strict=True):
             rows[place], scores[place] = ranked, values
             bar.update()
     return rows, scores
@@ -102,10 +102,13 @@ def _candidates(
     on_cpu = workers[0].type == "cpu"
     low = not on_cpu or _native_bfloat16()
     exact = torch.from_numpy(np.ascontiguousarray(questions))
-    asked = exact.to(torch.bfloat16 if low else torch.float32)
-    bound = Bound(exact, asked, similarity == "l2")
+    question_vectors = exact.to(torch.bfloat16 if low else torch.float32)
+    bound = Bound(exact, question_vectors, similarity == "l2")
     with full_sums(), one_thread_each(on_cpu), worker_threads(len(workers), on_cpu) as pool:
-        on = {worker: [tile.to(worker) for tile in torch.split(asked, _TILE)] for worker in workers}
+        on = {
+            worker: [tile.to(worker) for tile in torch.split(question_vectors, _TILE)]
+            for worker in workers
+        }
         bars = _first_bars(vectors, on[workers[0]], width, similarity, pool)
         tiles = [
             Candidates(dict(zip(on, tile, strict=True)), bar, width)
@@ -223,8 +226,8 @@ def _rescored(
         highest[quick == -np.inf] = -np.inf
         scores = np.full(rows.shape, -np.inf, dtype=np.float32)  # of those that are scored
 
-        def score(wanted: np.ndarray) -> None:
-            places = np.nonzero(wanted)
+        def score(several: np.ndarray) -> None:
+            places = np.nonzero(several)
             pairs = places[0], rows[places]
             scores[places] = pair_scores(vectors, questions[part], *pairs, similarity)
 
@@ -266,7 +269,7 @@ def _scanned(
     workers = devices(runtime)
     hits = [(np.zeros(0, np.int64), np.zeros(0, np.float32))] * len(questions)
     exact = torch.from_numpy(np.ascontiguousarray(questions))
-    asked = {worker: exact.to(worker) for worker in workers}
+    question_vectors = {worker: exact.to(worker) for worker in workers}
     unseen = Bound(exact, exact, similarity == "l2")
     guard = threading.Lock()
 
@@ -288,7 +291,7 @@ def _scanned(
         half = half_squares(passages, similarity)
         for start in range(0, len(questions), _TILE):
             tile = slice(start, start + _TILE)
-            scores = quick_scores(asked[worker][tile], passages, half)
+            scores = quick_scores(question_vectors[worker][tile], passages, half)
             maybe = ~(scores < lowest[tile])  # NaN may be anything
             places, at = (column.cpu().numpy() for column in torch.nonzero(maybe, as_tuple=True))
             for place in np.unique(places):

@@ -58,7 +58,7 @@ def above(scores: np.ndarray, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray,
         more[: len(array)] = array
         return more
 
-    room, done = 1024, 0
+    room, count = 1024, 0
     rows, at = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
     values = np.empty(room, dtype=scores.dtype)
     columns = scores.shape[1]
@@ -69,7 +69,7 @@ def above(scores: np.ndarray, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray,
         bar = bars[row]
         for column in range(columns):
             mask[column] = scores[row, column] > bar
-        if done + columns > room:
+        if count + columns > room:
             room = 2 * room + columns
             rows, at = longer(rows, room), longer(at, room)
             values = longer(values, room)
@@ -77,15 +77,15 @@ def above(scores: np.ndarray, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray,
             if words[word]:
                 for column in range(8 * word, 8 * word + 8):
                     if mask[column]:
-                        rows[done], at[done] = row, column
-                        values[done] = scores[row, column]
-                        done += 1
-    return rows[:done], at[:done], values[:done]
+                        rows[count], at[count] = row, column
+                        values[count] = scores[row, column]
+                        count += 1
+    return rows[:count], at[:count], values[:count]
 
 
 @compiled()
 def keep(
-    asked: np.ndarray,
+    question_rows: np.ndarray,
     rows: np.ndarray,
     scores: np.ndarray,
     counts: np.ndarray,
@@ -95,27 +95,31 @@ def keep(
     """Put hits behind those of their question until one's place is full; how many were put.
 
     Args:
-        asked: each hit's question; (hits,).
+        question_rows: each hit's question; (hits,).
         rows: each hit's passage; (hits,).
         scores: (hits,).
         counts: hits of each question so far; (questions,).
         kept_rows: (questions, room).
         kept_scores: (questions, room).
     """
-    for hit in range(len(asked)):
-        question = asked[hit]
+    for hit in range(len(question_rows)):
+        question = question_rows[hit]
         place = counts[question]
         if place == kept_rows.shape[1]:
             return hit
         kept_rows[question, place] = rows[hit]
         kept_scores[question, place] = scores[hit]
         counts[question] = place + 1
-    return len(asked)
+    return len(question_rows)
 
 
 @compiled(fastmath=SUMS)
 def products(
-    passages: np.ndarray, rows: np.ndarray, questions: np.ndarray, asked: np.ndarray, l2: bool
+    passages: np.ndarray,
+    rows: np.ndarray,
+    questions: np.ndarray,
+    question_rows: np.ndarray,
+    l2: bool,
 ) -> np.ndarray:
     """q·p of pairs in float64, for l2 minus the squared distance; (pairs,).
 
@@ -123,12 +127,12 @@ def products(
         passages: float32 (passages, dimension).
         rows: each pair's passage; (pairs,).
         questions: float64 (questions, dimension).
-        asked: each pair's question; (pairs,).
+        question_rows: each pair's question; (pairs,).
         l2: which.
     """
     products = np.empty(len(rows))
     for pair in range(len(rows)):
-        passage, question = passages[rows[pair]], questions[asked[pair]]
+        passage, question = passages[rows[pair]], questions[question_rows[pair]]
         total = 0.0
         if l2:
             for at in range(len(passage)):

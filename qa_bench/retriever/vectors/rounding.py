@@ -52,8 +52,8 @@ class Bound:
         error += n * 2.0**-124 * (1 + q + p)
         if self._l2:  # half the passage's square is taken from the rounded product
             error += n * (2.0**-22 * p * p + 2.0**-52 * (q + p) ** 2) + self._low * 2.0**-8 * q * p
-        known = (q < 2.0**62) & (p < 2.0**62)  # else products may pass float32's range
-        return np.where(known, error, np.inf)[:, None]
+        in_range = (q < 2.0**62) & (p < 2.0**62)  # else products may pass float32's range
+        return np.where(in_range, error, np.inf)[:, None]
 
     @np.errstate(all="ignore")
     def highest(self, quick: np.ndarray, questions: slice) -> np.ndarray:
@@ -68,9 +68,9 @@ class Bound:
     @np.errstate(all="ignore")
     def lowest(self, floors: np.ndarray) -> np.ndarray:
         """The lowest quick float32 scores behind true ones of ``floors``; (questions,)."""
-        wanted = floors - np.abs(floors) * 2.0**-23  # the floors are rounded to float32
+        bars = floors - np.abs(floors) * 2.0**-23  # the floors are rounded to float32
         if self._l2:
-            wanted = (wanted + np.square(self._length)) / 2
-        wanted -= self.error()[:, 0]
-        lowest: np.ndarray = wanted - np.abs(wanted) * 2.0**-23  # so is the result
+            bars = (bars + np.square(self._length)) / 2
+        bars -= self.error()[:, 0]
+        lowest: np.ndarray = bars - np.abs(bars) * 2.0**-23  # so is the result
         return lowest

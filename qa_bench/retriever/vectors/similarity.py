@@ -20,25 +20,29 @@ def similarities(passages: np.ndarray, question: np.ndarray, similarity: str) ->
 
 
 def pair_scores(
-    vectors: Vectors, questions: np.ndarray, asked: np.ndarray, rows: np.ndarray, similarity: str
+    vectors: Vectors,
+    questions: np.ndarray,
+    question_rows: np.ndarray,
+    rows: np.ndarray,
+    similarity: str,
 ) -> np.ndarray:
     """Similarities of (question, passage) pairs, rounded to float32 as hits have them; (pairs,).
 
     Args:
         vectors: the passages.
         questions: (questions, dimension).
-        asked: each pair's question.
+        question_rows: each pair's question.
         rows: each pair's passage.
         similarity: dot, cosine or l2.
     """
-    if not len(asked):
+    if not len(question_rows):
         return np.zeros(0, dtype=np.float32)
-    first = asked.min()
-    wide = questions[first : asked.max() + 1].astype(np.float64)
+    first = question_rows.min()
+    wide = questions[first : question_rows.max() + 1].astype(np.float64)
     scores = np.empty(len(rows), dtype=np.float32)
     for places, passages, here in vectors.pieces(rows):
-        found = products(passages, here, wide, asked[places] - first, similarity == "l2")
-        scores[places] = single(found)
+        values = products(passages, here, wide, question_rows[places] - first, similarity == "l2")
+        scores[places] = single(values)
     return scores
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from qa_bench.analysis.asked import Asked
+from qa_bench.analysis.subject import Subject
 from qa_bench.errors import UserError
 from qa_bench.types import Question
 
-MakeAsked = Callable[..., Asked]
+MakeAsked = Callable[..., Subject]
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def make_asked(tmp_path: Path) -> MakeAsked:
         train: Sequence[Sequence[str]] | None = None,
         split: str = "test",
         match: str = "string",
-    ) -> Asked:
+    ) -> Subject:
         def read() -> tuple[Question, ...]:
             if train is None:
                 raise UserError("dataset nq has no train file")
             return questions("train", train)
 
-        return Asked("nq", split, match, questions(split, answers), tmp_path, read)
+        return Subject("nq", split, match, questions(split, answers), tmp_path, read)
 
     return make

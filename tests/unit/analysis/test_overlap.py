@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from qa_bench.analysis.asked import UnknownError
 from qa_bench.analysis.overlap import subsets
+from qa_bench.analysis.subject import UnknownError
 from qa_bench.errors import DataError
 
 
@@ -17,18 +17,18 @@ def annotate(folder: Path, rows: dict[object, list[str]], split: str = "test") -
 
 
 def test_one_of_the_answers_is_an_answer_of_the_train_split(make_asked) -> None:
-    asked = make_asked(
+    subject = make_asked(
         [["Paris", "the Rome!"], ["Oslo"], ["the"], ["42"]], train=[["rome"], ["a", "Bern"]]
     )
-    assert subsets(asked) == {
+    assert subsets(subject) == {
         "answer_overlap": [True, False, False, False],
         "no_answer_overlap": [False, True, True, True],
     }
 
 
 def test_patterns_are_compared_as_they_are_written(make_asked) -> None:
-    asked = make_asked([["19[67]9"], ["1969"]], train=[["19[67]9"]], match="regex")
-    assert subsets(asked)["answer_overlap"] == [True, False]
+    subject = make_asked([["19[67]9"], ["1969"]], train=[["19[67]9"]], match="regex")
+    assert subsets(subject)["answer_overlap"] == [True, False]
 
 
 def test_a_subset_without_questions_is_not_shown(make_asked) -> None:
@@ -51,11 +51,11 @@ def test_annotations_stand_above_the_rule(make_asked, tmp_path: Path) -> None:
         "answer_overlap": [True, True, False, True, False],
         "no_answer_overlap": [False, False, True, False, True],
     }
-    asked = make_asked([["Rome"]] * 5)
-    assert subsets(asked) == expected
-    assert list(subsets(asked)) == list(expected)
+    subject = make_asked([["Rome"]] * 5)
+    assert subsets(subject) == expected
+    assert list(subsets(subject)) == list(expected)
     annotate(tmp_path, dict(enumerate(rows.values())))  # by place, as QA-Overlap's own may be
-    assert subsets(asked) == expected
+    assert subsets(subject) == expected
 
 
 def test_what_cannot_be_had_says_why(make_asked, tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_what_cannot_be_had_says_why(make_asked, tmp_path: Path) -> None:
 @pytest.mark.shared
 def test_the_annotations_of_nq(shared: Path, make_asked) -> None:
     """Lewis et al. 2021, table 3: of the questions looked at, 324 overlap, 357 in no way."""
-    asked = make_asked([["?"]] * 3610)
-    found = subsets(type(asked)(**{**vars(asked), "folder": shared / "data/nq"}))
+    subject = make_asked([["?"]] * 3610)
+    found = subsets(type(subject)(**{**vars(subject), "folder": shared / "data/nq"}))
     counts = {name: sum(members) for name, members in found.items()}
     assert counts == {
         "question_overlap": 324,

@@ -15,7 +15,7 @@ from servers import CONTENT, SHA256, Server
 from qa_bench.errors import UserError
 from qa_bench.fetch import sources
 from qa_bench.fetch.convert import CONVERTERS
-from qa_bench.fetch.sources import CATALOGUE, get, hub_entry, names, source, table, wanted
+from qa_bench.fetch.sources import CATALOGUE, get, hub_entry, names, requirement, source, table
 from qa_bench.paths import CONF
 
 TOLD = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
@@ -181,9 +181,9 @@ def test_a_table(catalogue: dict[str, Any], server: Server, tmp_path: Path) -> N
     there.touch()
     catalogue["files"]["plain"]["size"] = 4_690_000_000
     things = [
-        wanted(source("plain"), there, "plain one"),
-        wanted(source("dev"), tmp_path / "dev.csv", "dev"),
-        wanted(source("dev"), tmp_path / "x.csv", "other", found=tmp_path / "other.jsonl"),
+        requirement(source("plain"), there, "plain one"),
+        requirement(source("dev"), tmp_path / "dev.csv", "dev"),
+        requirement(source("dev"), tmp_path / "x.csv", "other", found=tmp_path / "other.jsonl"),
     ]
     assert table(things).splitlines() == [
         f"there    plain one  4.7 GB        free  {there}",

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 import qa_bench.formats.dpr_training as module
 from qa_bench.errors import DataError
-from qa_bench.formats.dpr_training import Context, Example, read_examples, write_examples
+from qa_bench.formats.dpr_training import Example, TrainingPassage, read_examples, write_examples
 from qa_bench.types import Passage
 
-GOLD = Context(Passage("7", "Bridge", 'Designed by "Clara Holm".'), 1000, 1)
-FOUND = Context(Passage("x-9", "", "Naïve ]}, [text\u2028"), 13.394315)
+GOLD = TrainingPassage(Passage("7", "Bridge", 'Designed by "Clara Holm".'), 1000, 1)
+FOUND = TrainingPassage(Passage("x-9", "", "Naïve ]}, [text\u2028"), 13.394315)
 EXAMPLES = [
     Example("nq_train", "who designed it", ["Clara Holm", "Holm"], [GOLD, FOUND], [], [FOUND]),
-    Example("nq_train", "when", ["1887"], [FOUND], [Context(Passage("1", "T", "t"))], []),
+    Example("nq_train", "when", ["1887"], [FOUND], [TrainingPassage(Passage("1", "T", "t"))], []),
 ]
 PATTERNS = Example("trec_train", "when", [r"18\d+"], [FOUND], [], [], match="regex")
 
@@ -79,7 +79,9 @@ def test_there_and_back(tmp_path: Path) -> None:
             st.just("d"),
             st.text(st.characters(exclude_categories=["Cs"])),
             st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=2),
-            st.lists(st.builds(Context, st.just(FOUND.passage), st.floats(-99, 99)), max_size=2),
+            st.lists(
+                st.builds(TrainingPassage, st.just(FOUND.passage), st.floats(-99, 99)), max_size=2
+            ),
             st.just([]),
             st.just([]),
         ),

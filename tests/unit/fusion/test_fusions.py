@@ -32,7 +32,9 @@ UNION = {"3", "4", "5", "9"}
 
 def with_true_scores(hits: Hits, **values: list[float]) -> Hits:
     """The same hits, every part's score known."""
-    return Hits(hits.asked, hits.rows, {k: np.array(v) for k, v in values.items()}, hits.ranks)
+    return Hits(
+        hits.question_rows, hits.rows, {k: np.array(v) for k, v in values.items()}, hits.ranks
+    )
 
 
 def test_linear_is_dprs_sum(make_hits: MakeHits):
@@ -278,7 +280,7 @@ def test_as_dicts_have_it(
             kind, {n: run[qid] for n, run in parts.items()}, weights, how
         ).items()
     }
-    pairs = list(zip(hits.asked.tolist(), hits.rows.tolist(), strict=True))
+    pairs = list(zip(hits.question_rows.tolist(), hits.rows.tolist(), strict=True))
     assert pairs == sorted(want)
     assert fused.tolist() == pytest.approx([want[pair] for pair in pairs], rel=1e-6, abs=1e-6)
     assert np.isfinite(fused).all()

@@ -35,7 +35,7 @@ def ranked(make_ranked: MakeRanked) -> Ranked:
 
 
 def texts(ranked: Ranked, between: str = ". ") -> list[tuple[str, str]]:
-    said = zip(ranked.asked, ranked.titles, ranked.texts, strict=True)
+    said = zip(ranked.question_rows, ranked.titles, ranked.texts, strict=True)
     return [
         (ranked.questions.questions[asked].text, (title + between if title else "") + text)
         for asked, title, text in said
@@ -66,7 +66,7 @@ def test_scores_are_predicts(
                 "set", "test", "string",
                 tuple(q._replace(text=q.text[:30]) for q in ranked.questions.questions), "0",
             ),
-            ranked.asked, ranked.rows, ranked.scores, ranked.texts, ranked.titles,
+            ranked.question_rows, ranked.rows, ranked.scores, ranked.texts, ranked.titles,
         )  # fmt: skip
         assert len(long) > 40
     found = CrossEncoder(model=folder, **limited).rerank(ranked, RUNTIME)

@@ -39,7 +39,7 @@ def loop(folder: str, ranked: Ranked, end_token: bool) -> list[float]:
     kind: Any = AutoModelForSeq2SeqLM if two_parts else AutoModelForCausalLM
     model = kind.from_pretrained(folder).eval()
     found = []
-    for asked, title, text in zip(ranked.asked, ranked.titles, ranked.texts, strict=True):
+    for asked, title, text in zip(ranked.question_rows, ranked.titles, ranked.texts, strict=True):
         text = text.strip()
         prompt = f"Passage: {title} {text}{AFTER}" if title else f"Passage: {text}{AFTER}"
         question = ranked.questions.questions[asked].text

@@ -41,15 +41,17 @@ class Base(Part):
 
     def __init__(self, similarity: str = "dot") -> None:
         self.similarity = similarity
-        self.asked = np.random.default_rng(1).normal(size=(30, WIDTH)).astype(np.float32)
+        self.question_vectors = np.random.default_rng(1).normal(size=(30, WIDTH)).astype(np.float32)
 
     def opened(self, folder: Path, *_: Any) -> tuple[Vectors, np.ndarray]:
-        return Vectors(folder), self.asked
+        return Vectors(folder), self.question_vectors
 
     def score(self, folder: Path, passages: Any, questions: Any, asked: Any, rows: Any, _: Any):
         vectors = Vectors(folder)
         scores = [
-            similarities(vectors.at(np.array([row])), self.asked[question], self.similarity)[0]
+            similarities(
+                vectors.at(np.array([row])), self.question_vectors[question], self.similarity
+            )[0]
             for question, row in zip(asked, rows, strict=True)
         ]
         return np.array(scores, dtype=np.float32)
@@ -83,7 +85,7 @@ class Built:
             def update(self) -> None: ...
 
         rows, scores = exact_search(
-            Vectors(self.base.folder), base.asked, depth, base.similarity, ONE, Bar()
+            Vectors(self.base.folder), base.question_vectors, depth, base.similarity, ONE, Bar()
         )
         return [
             [(str(row + 1), score) for row, score in zip(found, values.tolist(), strict=True)]

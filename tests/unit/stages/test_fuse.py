@@ -40,7 +40,7 @@ class Scorer(Part):
 
     def __init__(self, label: str) -> None:
         self.label = label
-        self.asked: list[list[tuple[int, int]]] = []
+        self.question_rows: list[list[tuple[int, int]]] = []
         self.given: dict[str, Indexed] = {}
 
     def score(
@@ -55,7 +55,7 @@ class Scorer(Part):
     ) -> np.ndarray:
         assert (folder / "index.txt").read_text() == self.label
         assert (np.diff(asked) >= 0).all()
-        self.asked.append(list(zip(asked.tolist(), rows.tolist(), strict=True)))
+        self.question_rows.append(list(zip(asked.tolist(), rows.tolist(), strict=True)))
         self.given.update(parts)
         qids = [question.qid for question in questions]
         return np.array(
@@ -142,8 +142,8 @@ def ranked(folder: Folder) -> dict[str, list[tuple[str, float]]]:
 
 def test_only_what_a_part_did_not_find_is_scored(world: World):
     folder = world.run(world.complete())
-    assert world.scorers["a"].asked == [[(0, 2), (0, 4), (1, 0), (1, 1), (2, 0), (2, 1)]]
-    assert world.scorers["b"].asked == [[(0, 0), (0, 1), (2, 3), (2, 4)]]
+    assert world.scorers["a"].question_rows == [[(0, 2), (0, 4), (1, 0), (1, 1), (2, 0), (2, 1)]]
+    assert world.scorers["b"].question_rows == [[(0, 0), (0, 1), (2, 3), (2, 4)]]
     base = world.part("a").parts["base"][0]
     given_to_it = world.scorers["a"].given["base"]
     assert type(given_to_it.retriever) is type(base)
@@ -158,7 +158,7 @@ def test_completed_hits_hold_every_true_score_and_the_ranks(world: World):
     completed, passages = world.run(world.complete()), world.run(world.passages)
     hits = open_hits({"": completed}, passages, world.questions)
     qids = ["q1", "q2", "q3"]
-    pairs = list(zip(hits.asked.tolist(), hits.rows.tolist(), strict=True))
+    pairs = list(zip(hits.question_rows.tolist(), hits.rows.tolist(), strict=True))
     assert pairs == [(0, 0), (0, 1), (0, 2), (0, 4), (1, 0), (1, 1), (2, 0), (2, 1), (2, 3), (2, 4)]
     for label in TRUE:
         true = [TRUE[label][qids[question]][row] for question, row in pairs]
@@ -199,7 +199,7 @@ def test_a_fusion_of_runs_needs_no_completing(world: World):
         "q2": [("2", first), ("1", second)],
         "q3": [("1", first), ("5", first), ("2", second), ("4", second)],
     }
-    assert world.scorers["a"].asked == []
+    assert world.scorers["a"].question_rows == []
     counts = folder.manifest["counts"]
     assert (counts["questions"], counts["hits"]) == (3, 10)
 
@@ -212,7 +212,7 @@ def test_another_weight_fuses_again_and_completes_nothing(world: World):
     other = world.run(world.fuse({"": again}, linear(b=2)))
     assert not other.reused
     assert other.key != once.key
-    assert len(world.scorers["a"].asked) == 1
+    assert len(world.scorers["a"].question_rows) == 1
     assert ranked(other) != ranked(once)
 
 

@@ -147,8 +147,8 @@ def test_ranked_keeps_order_scores_and_depth(
     passages = make_passages([(str(n), f"t{n}", f"text {n}") for n in range(1, 6)])
     run = Run.of(["q1", "q2", "q3"], [["5", "1", "2"], [], ["3", "5"]], [[9, 8, 7], [], [6, 5]])
     ranked = Ranked.of(run, passages, questions, 2)
-    assert ranked.asked.tolist() == [0, 0, 2, 2]
-    assert ranked.asked.dtype == ranked.rows.dtype == np.int64
+    assert ranked.question_rows.tolist() == [0, 0, 2, 2]
+    assert ranked.question_rows.dtype == ranked.rows.dtype == np.int64
     assert ranked.rows.tolist() == [4, 0, 2, 4]
     assert ranked.scores.tolist() == [9, 8, 6, 5]
     assert [ranked.texts[n] for n in range(4)] == ["text 5", "text 1", "text 3", "text 5"]

@@ -37,7 +37,9 @@ class Given(Part):
         questions = ranked.questions.questions
         self.seen = [
             (questions[one].qid, title, text)
-            for one, title, text in zip(ranked.asked, ranked.titles, ranked.texts, strict=True)
+            for one, title, text in zip(
+                ranked.question_rows, ranked.titles, ranked.texts, strict=True
+            )
         ]
         given = [self.scores[questions[place].qid][: hits.stop - hits.start]
                  for place, hits in ranked.groups() if hits.stop > hits.start]  # fmt: skip

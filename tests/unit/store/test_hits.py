@@ -25,7 +25,7 @@ DENSE = {"q1": [("2", 0.5), ("30", 0.25), ("1", 0.125)]}
 
 def test_the_union_question_by_question(numbered: Passages):
     hits = Hits.of({"bm25": run_of(BM25), "dense": run_of(DENSE)}, QIDS, numbered)
-    assert hits.asked.tolist() == [0, 0, 0, 0, 2]
+    assert hits.question_rows.tolist() == [0, 0, 0, 0, 2]
     assert hits.rows.tolist() == [0, 1, 6, 29, 3]
     nan = np.nan
     np.testing.assert_array_equal(hits.scores["bm25"], [nan, 5, 9, nan, 1])
@@ -51,7 +51,9 @@ def test_the_ranking(numbered: Passages):
 
 def test_the_ranking_of_completed_hits(numbered: Passages):
     hits = Hits.of({"bm25": run_of(BM25), "dense": run_of(DENSE)}, QIDS, numbered)
-    stored = dataclasses.replace(hits, asked=hits.asked.astype(np.int32))  # as hits.parquet has it
+    stored = dataclasses.replace(
+        hits, question_rows=hits.question_rows.astype(np.int32)
+    )  # as hits.parquet has it
     fused = np.array([1.0, 3.0, -2.0, 3.0, 4.0])
     one, other = (h.ranked(fused, 3, QIDS, numbered) for h in (hits, stored))
     assert one.table.equals(other.table)
@@ -101,7 +103,7 @@ def test_a_run_in_another_order_of_questions(numbered: Passages):
     turned = run_of(dict(reversed(BM25.items())))
     one = Hits.of({"a": run_of(BM25)}, QIDS, numbered)
     other = Hits.of({"a": turned}, QIDS, numbered)
-    assert other.asked.tolist() == one.asked.tolist()
+    assert other.question_rows.tolist() == one.question_rows.tolist()
     assert other.rows.tolist() == one.rows.tolist()
     assert other.ranks["a"].tolist() == one.ranks["a"].tolist()
     assert other.scores["a"].tolist() == one.scores["a"].tolist()
@@ -135,7 +137,7 @@ def test_runs_as_they_are_read(corpus: str, tmp_path: Path, request: pytest.Fixt
         for name in mine:
             np.testing.assert_array_equal(mine[name], its[name])
     np.testing.assert_array_equal(one.rows, other.rows)
-    np.testing.assert_array_equal(one.asked, other.asked)
+    np.testing.assert_array_equal(one.question_rows, other.question_rows)
 
 
 @pytest.mark.parametrize("pid", ["31", "0", "-1", "07", "0x7", "7.0", " 7", "p7", "", "9" * 30])
@@ -242,7 +244,7 @@ def test_as_dicts_have_it(
         patch.setattr(module, "_AT_ONCE", cells)
         hits = Hits.of(runs, qids, named)
         union = sorted(set().union(*want.values()))
-        assert list(zip(hits.asked.tolist(), hits.rows.tolist(), strict=True)) == union
+        assert list(zip(hits.question_rows.tolist(), hits.rows.tolist(), strict=True)) == union
         for name, pairs in want.items():
             values = [pairs.get(pair, (np.nan, 0)) for pair in union]
             np.testing.assert_array_equal(hits.scores[name], [score for score, _ in values])

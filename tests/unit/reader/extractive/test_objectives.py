@@ -12,7 +12,13 @@ from reading_lessons import LESSONS, SHAPE, lesson
 
 from qa_bench.models.source import Source
 from qa_bench.reader.extractive.layout import Layout, Padding
-from qa_bench.reader.extractive.objectives import OBJECTIVES, Dpr, Item, Spans, batch_of
+from qa_bench.reader.extractive.objectives import (
+    OBJECTIVES,
+    DprObjective,
+    Item,
+    SpanObjective,
+    batch_of,
+)
 
 
 def test_dprs_reader_starts_from_what_points(tmp_path: Path) -> None:
@@ -60,7 +66,7 @@ def test_dprs_loss_is_its_formula(tmp_path: Path) -> None:
         start, end = (probability(one[row], there[row]) for one in (starts, ends))
         chosen = probability(relevance[row : row + 3], np.ones(3))[0]
         expected.append(-np.log(chosen) - np.log(sum(start[a] * end[b] for a, b in item.spans)))
-    assert float(Dpr().loss(Found, batch)) == pytest.approx(np.mean(expected), rel=1e-5)
+    assert float(DprObjective().loss(Found, batch)) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
 def test_spans_loss_is_transformers_own(tmp_path: Path) -> None:
@@ -70,7 +76,7 @@ def test_spans_loss_is_transformers_own(tmp_path: Path) -> None:
     folder = pointer(tmp_path / "pointer")
     model = AutoModelForQuestionAnswering.from_pretrained(folder).eval()
     layout = Layout(_tokenizer(tmp_path), SHAPE, 128, types=True)
-    items = Spans().items(layout, LESSONS[:1], 0)
+    items = SpanObjective().items(layout, LESSONS[:1], 0)
     batch = batch_of(items, Padding(0, len(items[0].windows[0].ids)), torch.device("cpu"))
     with torch.inference_mode():
         found = model(
@@ -78,7 +84,7 @@ def test_spans_loss_is_transformers_own(tmp_path: Path) -> None:
             start_positions=torch.tensor([int(items[0].spans[0, 0])]),
             end_positions=torch.tensor([int(items[0].spans[0, 1])]),
         )
-        ours = Spans().loss(found, batch)
+        ours = SpanObjective().loss(found, batch)
     assert float(ours) == pytest.approx(float(found.loss), rel=1e-6)
 
 
@@ -86,11 +92,11 @@ def test_windows_without_the_answer_point_at_the_first_token(tmp_path: Path) -> 
     text = " ".join(["louis was the king of france"] * 20 + ["anna ruled"])
     long = lesson(text, "anna", "who ruled")
     layout = Layout(_tokenizer(tmp_path), SHAPE, 128, types=True)
-    items = Spans().items(layout, [long], 0)
+    items = SpanObjective().items(layout, [long], 0)
     assert len(items) > 2
     assert [len(item.spans) for item in items[:-1]] == [0] * (len(items) - 1)
     assert len(items[-1].spans) == 1
-    [of_dpr] = Dpr().items(layout, [long], 1)
+    [of_dpr] = DprObjective().items(layout, [long], 1)
     assert of_dpr.windows[0].ids.tolist() == items[-1].windows[0].ids.tolist()
 
 

@@ -13,7 +13,7 @@ Subsets = dict[str, list[bool]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Subject:
     """The questions of one record.
 
     Attributes:
@@ -42,14 +42,14 @@ def by_label(labels: Sequence[str], order: Sequence[str]) -> Subsets:
     return {name: [label == name for label in labels] for name in order if name in labels}
 
 
-def first_answers(asked: Asked) -> list[str]:
+def first_answers(subject: Subject) -> list[str]:
     """The first answer of each question.
 
     Raises:
         UnknownError: answers are patterns, or there are none.
     """
-    if asked.match == "regex":
+    if subject.match == "regex":
         raise UnknownError("answers are patterns")
-    if not all(question.answers for question in asked.questions):
+    if not all(question.answers for question in subject.questions):
         raise UnknownError("there are no answers")
-    return [question.answers[0] for question in asked.questions]
+    return [question.answers[0] for question in subject.questions]
