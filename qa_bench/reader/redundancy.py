@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import regex
 
+from qa_bench.metric.matching import answer_test
 from qa_bench.parts import Part
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import number, whole_number
@@ -112,8 +113,11 @@ class Redundancy(Part):
     votes of an n-gram are added up and multiplied by the root of its words' idf, added up; idf is
     over the passages of all questions. An n-gram may not begin or end with a stopword, cross a
     mark of punctuation or repeat a word of the question, and must be what is asked for: a year, a
-    date, a number, a name, or anything.
+    date, a number, a name, or anything. The answer is the best that one of the passages holds by
+    the rules of ``has_answer``: not half of a word, such as the "th" of "19th".
     """
+
+    version = 2
 
     def __init__(
         self,
@@ -195,7 +199,14 @@ class Redundancy(Part):
             likely = fits is _is_anything and spellings[words][0].isupper()
             return votes[words] * math.sqrt(rare) * (_NAME_BONUS if likely else 1.0)
 
-        return spellings[max(votes, key=lambda words: (score(words), words))] if votes else ""
+        scores = {words: (score(words), words) for words in votes}
+        while scores:
+            best = max(scores, key=scores.__getitem__)
+            test = answer_test([spellings[best]], "string", "dpr")
+            if any(test(text) for _, text in passages):
+                return spellings[best]
+            del scores[best]
+        return ""
 
     def _grams(
         self, sentence: str, weights: Mapping[str, float], small: Mapping[str, int]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from qa_bench import has_answer
 from qa_bench.errors import UserError
 from qa_bench.reader.redundancy import Redundancy
 from qa_bench.store.ranked import Ranked
@@ -59,6 +60,19 @@ def test_an_answer_repeats_no_word_of_the_question_and_is_in_a_passage(ranked):
     assert answer
     assert "tower" not in answer.lower()
     assert any(answer in text for _, _, text in PASSAGES)
+
+
+def test_half_a_word_is_no_answer(make_passages):
+    """By has_answer, "th century" is in no passage: whoever asks for it does not find it."""
+    texts = ["Mills ran in the 19th century.", "Mills, in the 18th century, ran.", "Mills: 17th"]
+    passages = make_passages([(f"p{n}", "", text) for n, text in enumerate(texts)])
+    several = QuestionSet("s", "test", "string", (Question("q", "mills?", ("x",)),), digest="0")
+    run = Run.of(["q"], [["p0", "p1", "p2"]], [[3.0, 2.0, 1.0]])
+    [answer] = Redundancy().read(Ranked.of(run, passages, several, 10), QUIET)
+    assert answer
+    assert any(has_answer(text, [answer]) for text in texts)
+    only = Ranked.of(Run.of(["q"], [["p2"]], [[1.0]]), passages, several, 10)
+    assert Redundancy(words=1).read(only, QUIET) == [""]
 
 
 def test_nothing_where_there_is_nothing(ranked):
