@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help bench sample test lint format typecheck table2 nq triviaqa webq curatedtrec squad \
+.PHONY: help bench sample check test lint format typecheck table2 nq triviaqa webq curatedtrec squad \
 	list doctor benchmarks wheel clean clean-cache clean-all
 
 help: ## this list
@@ -26,12 +26,16 @@ bench: sample ## the five sets on the embedded sample: the table, in results/
 sample: $(READY) ## the same
 	$(BIN)/qa-bench run experiment=sample $(ARGS)
 
+check: lint typecheck ## before each commit: lint, types and the quick tests, in less than a minute
+	$(BIN)/python -m pytest -q -m "not slow" $(JOBS) $(ARGS)
+
 test: $(READY) ## all tests (QA_BENCH_SHARED names a folder with real data, else those skip)
 	$(BIN)/python -m pytest $(JOBS) $(ARGS)
 
-lint: $(READY) ## ruff: style and format
+lint: $(READY) ## ruff: style and format; import-linter: which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache --no-logo
 
 format: $(READY) ## ruff: mend what can be mended
 	$(BIN)/ruff check --fix .
@@ -54,7 +58,7 @@ doctor: $(READY) ## is everything there that a run needs?
 
 benchmarks: $(READY) ## speed and memory against peers (needs QA_BENCH_SHARED)
 	@for script in scoring indexing searching whole_line memory exact_search encoding fusing \
-		chunking extracting projection reranking reading; do \
+		chunking extracting projection reranking reading repeating_line; do \
 		echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 wheel: $(READY) ## build the wheel into dist/

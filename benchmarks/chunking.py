@@ -44,7 +44,7 @@ def chunker(name: str) -> Any:
     from qa_bench.paths import CONF, register_resolvers
 
     register_resolvers()
-    return make("chunker", OmegaConf.load(CONF / "chunker" / f"{name}.yaml")).made
+    return make("chunker", OmegaConf.load(CONF / "chunker" / f"{name}.yaml"))
 
 
 def first_file(data: Path) -> Path:
@@ -161,15 +161,13 @@ def stage(name: str, path: str, threads: str, cache: str) -> Any:
     """From the file of articles to passages, in a process of its own."""
     from qa_bench.corpus.jsonl import JsonlArticles
     from qa_bench.engine.context import Context
-    from qa_bench.parts import Part
     from qa_bench.stages.chunk import chunk
     from qa_bench.types import Runtime
 
-    corpus = Part(JsonlArticles("articles", path), {}, {})
+    corpus = JsonlArticles("articles", path)
     context = Context(Path(cache), Runtime(threads=int(threads), progress=False))
     with common.clock() as measured:
-        folder = chunk(corpus, Part(chunker(name), {}, {}), context)
-    manifest = folder.manifest
+        manifest = context.run(chunk(corpus, chunker(name), context)).manifest
     shutil.rmtree(cache)
     return {
         "seconds": measured.seconds,

@@ -120,6 +120,12 @@ def line(overridden: Sequence[str]) -> Any:
     return Line(config, choices, "bm25")
 
 
+def built(line: Any, stage: Any) -> Path:
+    """Where a stage of the line lies; it is built where it is not there."""
+    folder: Path = line.context.run(stage).path
+    return folder
+
+
 def in_fresh_process(script: str, *arguments: Any) -> dict[str, Any]:
     """Run one function of a benchmark as ``python SCRIPT --one NAME ...``; it prints JSON last."""
     words = [str(argument) for argument in arguments]

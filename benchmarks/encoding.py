@@ -40,7 +40,7 @@ def texts_of(data: Path, count: int) -> list[str]:
     from qa_bench.store.passages import Passages
 
     line = common.line(common.overrides(data, common.cache_folder()))
-    passages = Passages(line.passages.path)
+    passages = Passages(common.built(line, line.passages))
     rows = np.unique(np.linspace(0, len(passages) - 1, count).astype(np.int64))
     pairs = zip(passages.titles(rows), passages.texts(rows), strict=True)
     return [f"{title}. {text}" for title, text in pairs]

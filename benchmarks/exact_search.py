@@ -67,7 +67,7 @@ def make(work: Path) -> Path:
 
 def noisy(work: Path, given: Path) -> Path:
     """A folder with links to a real index' files, and some of its passages as questions."""
-    from qa_bench.retriever.vectors.stored import Vectors
+    from qa_bench.store.vectors import Vectors
 
     folder = work / "real"
     shutil.rmtree(folder, ignore_errors=True)
@@ -84,7 +84,7 @@ def noisy(work: Path, given: Path) -> Path:
 
 def half_precision(work: Path, folder: Path, times: int) -> Path:
     """A folder with the vectors as fp16, ``times`` over, by hard links."""
-    from qa_bench.retriever.vectors.stored import Vectors, packed
+    from qa_bench.store.vectors import Vectors, packed
 
     first, target = work / "fp16-1", work / f"fp16-{times}"
     shutil.rmtree(target, ignore_errors=True)
@@ -103,7 +103,7 @@ def half_precision(work: Path, folder: Path, times: int) -> Path:
 def search_ours(folder: str, threads: str, out: str) -> Any:
     """Our side, in a process of its own."""
     import qa_bench.retriever.vectors.exact as exact
-    from qa_bench.retriever.vectors.stored import Vectors
+    from qa_bench.store.vectors import Vectors
     from qa_bench.types import Runtime
 
     vectors, asked = Vectors(Path(folder)), np.load(Path(folder) / "questions.npy")
@@ -131,7 +131,7 @@ def search_theirs(folder: str, threads: str, out: str) -> Any:
     """Faiss' side, in a process of its own."""
     import faiss
 
-    from qa_bench.retriever.vectors.stored import Vectors
+    from qa_bench.store.vectors import Vectors
 
     vectors, asked = Vectors(Path(folder)), np.load(Path(folder) / "questions.npy")
     faiss.omp_set_num_threads(int(threads))
@@ -147,7 +147,7 @@ def search_theirs(folder: str, threads: str, out: str) -> Any:
 
 def compare(verdict: common.Verdict, folder: Path, mine: Any, peer: Any) -> None:
     """The ids, place by place; others must be as good in float64."""
-    from qa_bench.retriever.vectors.stored import Vectors
+    from qa_bench.store.vectors import Vectors
 
     vectors, asked = Vectors(folder), np.load(folder / "questions.npy").astype(np.float64)
     question, place = np.nonzero(mine["rows"] != peer["rows"])

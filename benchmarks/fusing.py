@@ -50,8 +50,8 @@ def search(work: Path, data: Path, most: int) -> list[str]:
             if not path.exists():
                 start = time.perf_counter()
                 run = Bm25(k1=k1, b=b).search(
-                    line.indexes[0].path,
-                    open_passages(line.passages.path),
+                    common.built(line, line.indexes[0]),
+                    open_passages(common.built(line, line.passages)),
                     asked,
                     DEPTH,
                     Runtime(java_heap="2g", progress=False),
@@ -63,10 +63,12 @@ def search(work: Path, data: Path, most: int) -> list[str]:
             # It may have been kept by older code: ours reads what a search of today's writes.
             run = read_run(path)
             if "row" not in run.table.column_names:
-                rows = rows_of(run, open_passages(line.passages.path)).astype(np.int32)
+                rows = rows_of(run, open_passages(common.built(line, line.passages))).astype(
+                    np.int32
+                )
                 run = Run(run.table.append_column("row", pa.array(rows)))
             write_run(work / f"{stem}.{label}.today.parquet", run)
-    (work / "passages").write_text(str(line.passages.path))
+    (work / "passages").write_text(str(common.built(line, line.passages)))
     return sets
 
 

@@ -93,7 +93,7 @@ def main() -> None:
     from qa_bench.retriever.bm25.java import anserini_jar, find_java
 
     line = common.line(common.overrides(data, common.cache_folder()))
-    store = line.passages.path
+    store = common.built(line, line.passages)
     work = common.work_folder("indexing")
     count = write_jsonl(store, work / "jsonl", arguments.threads)
     print(f"{count} passages, {arguments.threads} threads, heap {arguments.heap}")

@@ -89,7 +89,7 @@ def articles_of(data: Path, titles: set[str]) -> tuple[dict[str, Cut], list[tupl
     from qa_bench.parts import make
     from qa_bench.paths import CONF
 
-    chunker = make("chunker", OmegaConf.load(CONF / "chunker" / "dpr_w100.yaml")).made
+    chunker = make("chunker", OmegaConf.load(CONF / "chunker" / "dpr_w100.yaml"))
     corpus = JsonlArticles("enwiki", str(data / common.ARTICLES))
     cut: dict[str, Cut] = {}
     pages: list[tuple[int, str, int]] = []

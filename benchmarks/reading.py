@@ -38,7 +38,7 @@ def inputs_of(data: Path, count: int, depth: int) -> list[dict[str, Any]]:
     from qa_bench.store.passages import Passages
 
     line = common.line(common.overrides(data, common.cache_folder(), "dataset.split=test"))
-    passages = Passages(line.passages.path)
+    passages = Passages(common.built(line, line.passages))
     rows = np.linspace(0, len(passages) - 1, count * depth).astype(np.int64)
     rows = np.random.default_rng(0).permutation(rows).reshape(count, depth)
     asked = line.questions.questions[:count]

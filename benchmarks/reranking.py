@@ -66,8 +66,8 @@ def hits_of(data: Path, questions: int, depth: int) -> dict[str, Any]:
 
     more = ("dataset=nq", f"dataset.limit={questions}", "depth=100")
     line = common.line(common.overrides(data, common.cache_folder(), *more))
-    run = read_run(line.run.path / "run.parquet")
-    ranked = Ranked.of(run, Passages(line.passages.path), line.questions, depth)
+    run = read_run(common.built(line, line.run) / "run.parquet")
+    ranked = Ranked.of(run, Passages(common.built(line, line.passages)), line.questions, depth)
     return {
         "questions": [question.text for question in line.questions],
         "asked": ranked.asked.tolist(),

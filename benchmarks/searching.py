@@ -118,7 +118,7 @@ def main() -> None:
     asked = questions_of(data)[:: arguments.questions]
     (work / "questions.json").write_text(json.dumps(asked), encoding="utf-8")
     line = common.line(common.overrides(data, common.cache_folder()))
-    index = line.indexes[0].path / "lucene"
+    index = common.built(line, line.indexes[0]) / "lucene"
     print(f"{len(asked)} questions, {arguments.threads} threads, heap {arguments.heap}")
 
     def side(name: str) -> float:
@@ -126,7 +126,7 @@ def main() -> None:
             __file__,
             name,
             work / "questions.json",
-            line.passages.path,
+            common.built(line, line.passages),
             arguments.threads,
             arguments.heap,
             index,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 from qa_bench.errors import UserError
-from qa_bench.types import Article, Passage, Runtime
+from qa_bench.settings import strings
+from qa_bench.types import Article, Heading, Passage, Runtime
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class About:
             raise UserError(
                 f"{group}.about.{name}: a number, such as 110e6 or 768, got '{values[name]}'"
             ) from None
-        return cls(**{**values, "published": tuple(values.get("published", ()))})
+        published = strings(f"{group}.about.published", values.get("published"))
+        return cls(**{**values, "published": tuple(published)})
 
 
 class Part(Protocol):
@@ -83,7 +86,8 @@ class Part(Protocol):
         labels: settings that change no result: where files lie, what the part is called.
         depends: packages whose versions decide results.
         search_only: settings of a retriever that change how its index is searched, not what is in
-            it.
+            it; of an expander, those that change what becomes of its searches, not the searches.
+        reading_only: settings of a part that learns which its training does not look at.
         approximate: a retriever with one part, whose hits it seeks: tables say how many it found.
         averages: a retriever can search with passages beside a question; an expander puts some
             there.
@@ -97,6 +101,7 @@ class Part(Protocol):
     labels: ClassVar[frozenset[str]] = frozenset()
     depends: ClassVar[tuple[str, ...]] = ()
     search_only: ClassVar[frozenset[str]] = frozenset()
+    reading_only: ClassVar[frozenset[str]] = frozenset()
     approximate: ClassVar[bool] = False
     averages: ClassVar[bool] = False
     costly: ClassVar[bool] = False
@@ -129,6 +134,10 @@ class Part(Protocol):
             UserError: it is missing and cannot be got.
         """
         return None
+
+    def heading(self, column: str) -> Heading:
+        """Of a metric: what a table calls one of its columns."""
+        return Heading(column.upper())
 
     def counts(self) -> dict[str, int]:
         """What a corpus left out, by reason, when its articles are read."""
@@ -240,6 +249,7 @@ def _inner_identity(value: Any) -> Any:
     return [_inner_identity(inner) for inner in value] if isinstance(value, list) else value
 
 
+@cache
 def _installed(package: str) -> str | None:
     try:
         return metadata.version(package)

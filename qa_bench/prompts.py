@@ -8,6 +8,7 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.protocols import PlannedPrompts
+from qa_bench.settings import whole_number
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime, Step
 
@@ -41,8 +42,7 @@ class Passages:
         Raises:
             UserError: words is out of range, or the template lacks the text.
         """
-        if self.words is not None and (not isinstance(self.words, int) or self.words < 1):
-            raise UserError(f"{setting}.words must be a whole number >= 1, got '{self.words}'")
+        whole_number(f"{setting}.words", self.words, optional=True)
         if "{text}" not in self.template:
             raise UserError(f"{setting}.passage has no {{text}} in it")
 

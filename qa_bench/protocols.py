@@ -1,9 +1,13 @@
 """What every part must be able to do, one Protocol each. Read this first.
 
-Batch in, batch out: nothing here is called once an item. A part holds its settings and nothing
-else; heavy libraries are imported inside its methods, so that making one costs nothing.
+Batch in, batch out: nothing here is called once an item. A part holds its settings, checked by
+``settings``, and nothing else; heavy libraries are imported inside its methods, so that making one
+costs nothing.
 
-Each is built on ``parts.Part``, which has what a part may say beyond it.
+Every part is derived from ``parts.Part``, on which these are built: it has a default for all that a
+part may say beyond its group's Protocol. What only some parts of a group can do (``PairScorer``,
+``Learner``, …) is a Protocol of its own, asked for by ``isinstance``. A public name that stands
+nowhere here is refused by ``tests/conformance``.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from qa_bench.store.hits import Hits
     from qa_bench.store.passages import Passages
     from qa_bench.store.ranked import Ranked
+    from qa_bench.store.vectors import Vectors
+    from qa_bench.train.loop import Settings, TrainingFiles
     from qa_bench.types import Reply, Search
 
 
@@ -94,6 +100,9 @@ class Expander(Part, Protocol):
     anything where the retriever cannot search with them.
     """
 
+    searches: Sequence[str]
+    """The labels of its searches, known before anything is expanded."""
+
     def expand(self, questions: QuestionSet, runtime: Runtime) -> dict[str, Search]:
         """The searches by label; the runs of several are fused.
 
@@ -138,8 +147,10 @@ class Indexed(NamedTuple):
 class Planned(Protocol):
     """A retriever that foretells what it will take."""
 
-    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
-        """The steps of indexing and searching, the run's own bytes left out."""
+    def plan(
+        self, passages: float, questions: int, depth: int, runtime: Runtime
+    ) -> tuple[Step, Step]:
+        """The steps of indexing and of searching, the run's own bytes left out."""
         ...
 
 
@@ -171,6 +182,22 @@ class PairScorer(Part, Protocol):
             runtime: threads and progress.
             parts: see ``Retriever.index``.
         """
+        ...
+
+
+@runtime_checkable
+class BiEncoder(Retriever, PairScorer, Planned, Protocol):
+    """A retriever whose index is a vector a passage, which others may search in their own way."""
+
+    @property
+    def similarity(self) -> str:
+        """How vectors are compared: cosine, dot or l2."""
+        ...
+
+    def opened(
+        self, folder: Path, passages: Passages, questions: QuestionSet, runtime: Runtime
+    ) -> tuple[Vectors, np.ndarray]:
+        """The passages' vectors, and the questions', float32 of shape (questions, dimension)."""
         ...
 
 
@@ -220,7 +247,7 @@ class Reader(Part, Protocol):
     def read(self, ranked: Ranked, runtime: Runtime) -> list[str]:
         """One answer for every question of the set, in order; empty where it finds none.
 
-        One that asks others may return ``lm.replies.Answers``: with the questions that failed.
+        One that asks others may return ``types.Answers``: with the questions that failed.
         """
         ...
 
@@ -229,8 +256,11 @@ class Reader(Part, Protocol):
 class Learner(Part, Protocol):
     """A part whose model can be trained further."""
 
+    objectives: tuple[str, ...]
+    """What it can learn: the values of ``train.objective``."""
+
     def train(
-        self, lessons: Sequence[Any], settings: Any, folder: Path, runtime: Runtime
+        self, files: TrainingFiles, settings: Settings, folder: Path, runtime: Runtime
     ) -> dict[str, Any]:
         """Train and write the model to ``folder/model``; return counts for the manifest."""
         ...

@@ -5,13 +5,28 @@ Each function reproduces a reference to the bit; the source stands in its docstr
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import regex
 
 Tokenizer = Callable[[str], list[str]]
+
+Origins = Sequence[int]
+"""For each character of a normalised text, the place of the one it comes from."""
+
+
+class Token(NamedTuple):
+    """A token, and where in the text that was cut it lies."""
+
+    text: str
+    start: int
+    end: int
+
 
 _FLAGS = regex.IGNORECASE | regex.UNICODE | regex.MULTILINE
 
@@ -58,11 +73,33 @@ _DRQA_REWRITE = {
 
 _ARTICLES = regex.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_PUNCTUATION = frozenset(string.punctuation)
+_SPLIT = re.compile(r"\S+")  # re's, not regex's: its white space is that of str.split
 
 
 def nfd(text: str) -> str:
     """Unicode NFD, DPR's and DrQA's ``normalize``; ASCII text is returned as it is."""
     return text if text.isascii() else unicodedata.normalize("NFD", text)
+
+
+def nfd_origins(text: str) -> tuple[str, Origins]:
+    """``nfd`` of a text, and where its characters come from.
+
+    Each character is decomposed by itself; marks in a row are then sorted by their class, those of
+    one class in the order they had (the Unicode Standard, 3.11, D108 and D109).
+    """
+    normal = nfd(text)
+    if normal == text:
+        return normal, range(len(text))
+    parts = [
+        (unicodedata.combining(part), place)
+        for place, character in enumerate(text)
+        for part in nfd(character)
+    ]
+    origins: list[int] = []
+    for _, several in groupby(parts, lambda part: part[0] > 0):
+        origins += (place for _, place in sorted(several, key=lambda part: part[0]))
+    return normal, origins
 
 
 def dpr_tokens(text: str) -> list[str]:
@@ -80,16 +117,26 @@ def dpr_tokens(text: str) -> list[str]:
     return tokens  # noqa: RET504 (typed above)
 
 
+def dpr_token_spans(text: str) -> list[Token]:
+    """``dpr_tokens`` of NFD text, with their places in it."""
+    return [Token(found.group().lower(), *found.span()) for found in _DPR_TOKEN.finditer(text)]
+
+
 def drqa_tokens(text: str) -> list[str]:
     """Lower-cased tokens of NFD text, as DrQA's ``RegexpTokenizer`` with its substitutions.
 
     It keeps "1,234,567", "Jean-Luc" and "U.S." whole and rewrites quotes, dashes and ellipses.
     """
-    tokens = []
-    for found in _DRQA_TOKEN.finditer(text):
-        rewrite = _DRQA_REWRITE.get(found.lastgroup or "")
-        tokens.append(rewrite or found.group().lower())
-    return tokens
+    return [_drqa_token(found) for found in _DRQA_TOKEN.finditer(text)]
+
+
+def drqa_token_spans(text: str) -> list[Token]:
+    """``drqa_tokens`` of NFD text, with their places in it."""
+    return [Token(_drqa_token(found), *found.span()) for found in _DRQA_TOKEN.finditer(text)]
+
+
+def _drqa_token(found: Any) -> str:
+    return _DRQA_REWRITE.get(found.lastgroup or "") or found.group().lower()
 
 
 def squad_normalize(text: str) -> str:
@@ -98,6 +145,26 @@ def squad_normalize(text: str) -> str:
     Source: evaluate-v1.1.py of SQuAD; used unchanged by DPR, FiD, FlashRAG and KILT.
     """
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
+
+
+def squad_origins(text: str) -> tuple[str, Origins]:
+    """``squad_normalize`` of a text, and where its characters come from.
+
+    A space between two words comes from the last character of the first.
+    """
+    lowered = text.lower()
+    places: Origins = range(len(text))
+    if len(lowered) > len(text):  # İ alone becomes two characters
+        places = [place for place, character in enumerate(text) for _ in character.lower()]
+    kept = [place for place, one in zip(places, lowered, strict=True) if one not in _PUNCTUATION]
+    plain = lowered.translate(_NO_PUNCTUATION)
+    blanked = _ARTICLES.sub(lambda article: " " * len(article.group()), plain)
+    words: list[str] = []
+    origins: list[int] = []
+    for word in _SPLIT.finditer(blanked):
+        origins += (*origins[-1:], *kept[word.start() : word.end()])
+        words.append(word.group())
+    return " ".join(words), origins
 
 
 def straight_apostrophes(question: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from qa_bench.errors import UserError
+from qa_bench.settings import flag, whole_number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +92,22 @@ class QuestionSet:
         return iter(self.questions)
 
 
+class Hit(NamedTuple):
+    """One passage of a run.
+
+    Attributes:
+        pid: the passage.
+        rank: its rank, from 1.
+        score: what the retriever gave.
+        row: the passage's place in the corpus; -1 where the run came from elsewhere.
+    """
+
+    pid: str
+    rank: int
+    score: float
+    row: int = -1
+
+
 @dataclass(frozen=True)
 class Run:
     """Ranked hits for all questions of a set.
@@ -164,6 +181,13 @@ class Run:
             )
         )
 
+    def hits(self, qid: str) -> list[Hit]:
+        """A question's hits, best first; none where there are none."""
+        import pyarrow.compute as pc
+
+        rows = self.table.filter(pc.field("qid") == qid).to_pylist()
+        return [Hit(r["pid"], r["rank"], r["score"], r.get("row", -1)) for r in rows]
+
     def slices(self) -> dict[str, slice]:
         """The rows of ``table`` that hold each question's hits, by qid."""
         import numpy as np
@@ -202,18 +226,15 @@ class Runtime:
         Raises:
             UserError: one is out of range.
         """
-        if not isinstance(self.threads, int) or self.threads < 0:
-            raise UserError(f"runtime.threads must be a whole number >= 0, got '{self.threads}'")
-        if not isinstance(self.batch_size, int) or self.batch_size < 0:
-            raise UserError(
-                f"runtime.batch_size must be a whole number >= 0, got '{self.batch_size}'"
-            )
+        whole_number("runtime.threads", self.threads, 0)
+        whole_number("runtime.batch_size", self.batch_size, 0)
+        flag("runtime.progress", self.progress)
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(self.device)):
             raise UserError(
-                f"runtime.device must be auto, cpu, cuda, cuda:<number> or mps, got '{self.device}'"
+                f"runtime.device: auto, cpu, cuda, cuda:<number> or mps, got '{self.device}'"
             )
         if not re.fullmatch(r"\d+[kKmMgG]?", str(self.java_heap)):
-            raise UserError(f"runtime.java_heap must be a size such as 2g, got '{self.java_heap}'")
+            raise UserError(f"runtime.java_heap: a size such as 2g, got '{self.java_heap}'")
 
     @property
     def heap_mb(self) -> int:
@@ -225,6 +246,25 @@ class Runtime:
     def workers(self) -> int:
         """Threads to start: ``threads``, or the processors this process may use."""
         return self.threads or len(os.sched_getaffinity(0))
+
+
+class Heading(NamedTuple):
+    """What a table calls a column of values, and how it shows them.
+
+    Attributes:
+        title: the header.
+        unit: "%" for fractions, shown as per cents; otherwise the values' own.
+    """
+
+    title: str
+    unit: str = "%"
+
+
+class Load(NamedTuple):
+    """How much a plan reckons with: passages of the corpus, questions of the set."""
+
+    passages: float
+    questions: int
 
 
 class Step(NamedTuple):
@@ -303,6 +343,11 @@ class Answers(list[str]):
         super().__init__(answers)
         self.failed = failed or {}
         self.costs = costs or {}
+
+    @classmethod
+    def of(cls, answers: list[str]) -> Answers:
+        """What a reader returned: these, or plain answers, of which none failed."""
+        return answers if isinstance(answers, cls) else cls(answers)
 
 
 def tokens(replies: Iterable[Reply]) -> dict[str, int]:

@@ -16,6 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # there is one a core: nobody needs thr
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+pytest_plugins = ("times",)
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -30,6 +30,7 @@ from typing import Any
 LIGHT = ("hydra.main", "omegaconf", "pyarrow.parquet", "qa_bench.line.line")
 HEAVY = ("torch", "transformers", "sentence_transformers", "faiss")
 """Imported once for all after the first command that needed them."""
+_SECONDS: list[float] = []
 LIBRARIES = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK", "TORCHINDUCTOR_CACHE_DIR")
 VARYING = {"PATH", "PWD", "OLDPWD", "SHLVL", "_", "PYTEST_CURRENT_TEST", *LIBRARIES}
 VARYING |= {"JAVA_HOME", "HYDRA_FULL_ERROR"}  # set by qa_bench, in the tests' process too
@@ -90,10 +91,16 @@ def ask(
         connection.sendall(json.dumps(asked).encode() + b"\n")
         try:
             with connection.makefile() as answer:
-                status: int | None = json.loads(answer.readline())
+                status, cpu = json.loads(answer.readline())
         except TimeoutError:
             raise subprocess.TimeoutExpired(["qa-bench", *asked["words"]], timeout or 0) from None
+    _SECONDS.append(cpu)
     return status
+
+
+def seconds() -> float:
+    """The CPU time of all commands that were forked for this process."""
+    return sum(_SECONDS)
 
 
 @cache
@@ -168,7 +175,7 @@ def _serve(path: str) -> dict[str, Any] | None:
                 _, streams, _, _ = socket.recv_fds(connection, 1, 3)
                 with connection.makefile() as given:
                     asked = json.loads(given.readline())
-                status = None
+                status, cpu = None, 0.0
                 if _steady(asked["env"]) == before:
                     reading, writing = os.pipe()
                     if not (pid := os.fork()):
@@ -176,14 +183,16 @@ def _serve(path: str) -> dict[str, Any] | None:
                     os.close(writing)
                     imported = _ended(pid, reading, connection)
                     os.close(reading)
-                    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                    _, status, usage = os.wait4(pid, 0)
+                    status = os.waitstatus_to_exitcode(status)
+                    cpu = usage.ru_utime + usage.ru_stime
                     for name in imported:
                         importlib.import_module(name)
                     gc.freeze()
                 for stream in streams:
                     os.close(stream)
                 with contextlib.suppress(OSError):  # who asked may be gone
-                    connection.sendall(json.dumps(status).encode() + b"\n")
+                    connection.sendall(json.dumps([status, cpu]).encode() + b"\n")
     return None
 
 

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from qa_bench.errors import UserError
+from qa_bench.parts import Part
+from qa_bench.settings import whole_number
 from qa_bench.store.passages import Passages
 from qa_bench.text import dpr_tokens, nfd
 from qa_bench.types import QuestionSet, Run, Runtime
 
 
-class TermOverlap:
+class TermOverlap(Part):
     """Counts the different question words, at least ``min_length`` letters long, in a passage."""
 
     # The index is the same whatever min_length is: another one only searches it again.
     search_only = frozenset({"min_length"})
 
-    def __init__(self, min_length: int = 1, about: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, min_length: int = 1) -> None:
         """Keep the settings; anything heavy waits until ``index`` or ``search``."""
-        if not isinstance(min_length, int) or min_length < 1:
-            raise UserError(f"retriever.min_length: a number from 1, got {min_length}")
-        self._min_length = min_length
+        self._min_length = whole_number("retriever.min_length", min_length)
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
         """Write each word's rows into ``folder``; return how many passages were indexed."""

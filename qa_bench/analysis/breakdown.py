@@ -11,7 +11,7 @@ from pathlib import Path
 from qa_bench.analysis import answer_length, answer_type, overlap, question_type
 from qa_bench.analysis.asked import Asked, Subsets
 from qa_bench.report.record import Record, load
-from qa_bench.report.table import PAPER_ORDER, header
+from qa_bench.report.table import PAPER_ORDER, shown
 
 BREAKDOWNS: dict[str, Callable[[Asked], Subsets]] = {
     "overlap": overlap.subsets,
@@ -101,12 +101,15 @@ def _markdown(name: str, cells: Sequence[Cell], left_out: Sequence[str]) -> str:
 
 def _table(cells: Sequence[Cell]) -> Iterator[str]:
     metrics = _metrics(cells)
-    rows = [["subset", "system", "n", *map(header, metrics)]]
+    headings = {m: cell.record.heading(m) for cell in cells for m in cell.values}
+    rows = [["subset", "system", "n", *(headings[m].title for m in metrics)]]
     rows.append(["---", "---", "---:", *("---:" for _ in metrics)])
     for subset in dict.fromkeys(cell.subset for cell in cells):
         for cell in (cell for cell in cells if cell.subset == subset):
-            told = (f"{100 * cell.values[m]:.2f}" if m in cell.values else "" for m in metrics)
-            rows.append([subset, _system(cell.record, cells), str(cell.n), *told])
+            values = [
+                shown(headings[m], cell.values[m]) if m in cell.values else "" for m in metrics
+            ]
+            rows.append([subset, _system(cell.record, cells), str(cell.n), *values])
     for row in rows:
         yield "| " + " | ".join(text.replace("|", "\\|") for text in row) + " |"
 

@@ -8,6 +8,7 @@ import regex
 
 from qa_bench.errors import UserError
 from qa_bench.parts import Part
+from qa_bench.settings import strings
 from qa_bench.types import Article, Passage
 
 
@@ -23,10 +24,9 @@ class ArticleByArticle(Part):
         Raises:
             UserError: a pattern does not compile.
         """
-        if isinstance(skip_titles, str):
-            raise UserError("chunker.skip_titles must be a list of patterns")
+        patterns = strings("chunker.skip_titles", skip_titles)
         try:
-            self._skip = [regex.compile(pattern) for pattern in skip_titles]
+            self._skip = [regex.compile(pattern) for pattern in patterns]
         except regex.error as error:
             raise UserError(f"chunker.skip_titles: {error}") from None
 
@@ -45,14 +45,3 @@ class ArticleByArticle(Part):
     def texts(self, article: Article) -> Iterable[str]:
         """The texts of the article's passages, none of them blank."""
         raise NotImplementedError
-
-
-def whole_number(name: str, value: object, least: int) -> int:
-    """The setting, checked.
-
-    Raises:
-        UserError: it is no whole number from ``least``.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise UserError(f"chunker.{name} must be a whole number >= {least}, got '{value}'")
-    return value

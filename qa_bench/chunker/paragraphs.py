@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from qa_bench.chunker.article_by_article import ArticleByArticle, whole_number
+from qa_bench.chunker.article_by_article import ArticleByArticle
+from qa_bench.settings import whole_number
 from qa_bench.types import Article
 
 
@@ -30,7 +31,7 @@ class Paragraphs(ArticleByArticle):
             UserError: a setting is out of range or a pattern does not compile.
         """
         super().__init__(skip_titles)
-        self._group = whole_number("group", group, 0)
+        self._group = whole_number("chunker.group", group, 0)
 
     def texts(self, article: Article) -> Iterator[str]:
         """Each paragraph, or group of them."""

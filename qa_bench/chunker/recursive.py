@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from qa_bench.chunker.article_by_article import ArticleByArticle, whole_number
+from qa_bench.chunker.article_by_article import ArticleByArticle
 from qa_bench.chunker.sentence_split import Span
 from qa_bench.errors import UserError
+from qa_bench.settings import strings, whole_number
 from qa_bench.types import Article
 
 
@@ -39,15 +40,11 @@ class Recursive(ArticleByArticle):
             UserError: a setting is out of range or a pattern does not compile.
         """
         super().__init__(skip_titles)
-        self._most = whole_number("characters", characters, 1)
-        self._overlap = whole_number("overlap", overlap, 0)
-        if overlap >= characters:
-            raise UserError(
-                f"chunker.overlap must be < chunker.characters ({characters}), got '{overlap}'"
-            )
-        if isinstance(separators, str) or not separators or "" in list(separators)[:-1]:
-            raise UserError('chunker.separators must be a list of texts, "" only at its end')
-        self._separators = list(separators)
+        self._most = whole_number("chunker.characters", characters)
+        self._overlap = whole_number("chunker.overlap", overlap, 0, characters - 1)
+        self._separators = strings("chunker.separators", separators)
+        if not separators or "" in self._separators[:-1]:
+            raise UserError('chunker.separators: one text or more, "" only at the end')
 
     def texts(self, article: Article) -> Iterator[str]:
         """Each piece, without white space around it."""

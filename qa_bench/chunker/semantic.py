@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from qa_bench.chunker.article_by_article import ArticleByArticle, whole_number
+from qa_bench.chunker.article_by_article import ArticleByArticle
 from qa_bench.chunker.sentence_split import one_line, sentence_spans
-from qa_bench.errors import UserError
+from qa_bench.settings import number, whole_number
 from qa_bench.types import Article, Passage, Runtime
 
 _SENTENCES_AT_ONCE = 2048
@@ -47,10 +47,8 @@ class Semantic(ArticleByArticle):
         from qa_bench.models.source import Source
 
         super().__init__(skip_titles)
-        if not isinstance(percentile, int | float) or not 0 <= percentile <= 100:
-            raise UserError(f"chunker.percentile must be from 0 to 100, got '{percentile}'")
-        self._percentile = float(percentile)
-        self._buffer = whole_number("buffer", buffer, 0)
+        self._percentile = float(number("chunker.percentile", percentile, 0, 100))
+        self._buffer = whole_number("chunker.buffer", buffer, 0)
         self._model = Source(model, revision)
 
     def sources(self) -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from qa_bench.chunker.article_by_article import ArticleByArticle, whole_number
+from qa_bench.chunker.article_by_article import ArticleByArticle
 from qa_bench.chunker.sentence_split import one_line, sentence_spans
-from qa_bench.errors import UserError
+from qa_bench.settings import whole_number
 from qa_bench.types import Article
 
 
@@ -36,12 +36,9 @@ class Sentences(ArticleByArticle):
             UserError: a setting is out of range or a pattern does not compile.
         """
         super().__init__(skip_titles)
-        self._sentences = whole_number("sentences", sentences, 1)
-        self._stride = whole_number("stride", sentences if stride is None else stride, 1)
-        if self._stride > self._sentences:
-            raise UserError(
-                f"chunker.stride must be <= chunker.sentences ({sentences}), got '{stride}'"
-            )
+        self._sentences = whole_number("chunker.sentences", sentences)
+        stride = sentences if stride is None else stride
+        self._stride = whole_number("chunker.stride", stride, 1, sentences)
 
     def texts(self, article: Article) -> Iterator[str]:
         """Each window's sentences on one line."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from qa_bench.chunker.article_by_article import ArticleByArticle, whole_number
+from qa_bench.chunker.article_by_article import ArticleByArticle
 from qa_bench.chunker.sentence_split import Span
 from qa_bench.chunker.tokenizer import BERT, TokenCounts
-from qa_bench.errors import UserError
+from qa_bench.settings import whole_number
 from qa_bench.types import Article
 
 _WORD = re.compile(r"\S+")
@@ -47,10 +47,8 @@ class Tokens(ArticleByArticle):
             UserError: a setting is out of range or a pattern does not compile.
         """
         super().__init__(skip_titles)
-        self._tokens = whole_number("tokens", tokens, 1)
-        self._overlap = whole_number("overlap", overlap, 0)
-        if overlap >= tokens:
-            raise UserError(f"chunker.overlap must be < chunker.tokens ({tokens}), got '{overlap}'")
+        self._tokens = whole_number("chunker.tokens", tokens)
+        self._overlap = whole_number("chunker.overlap", overlap, 0, tokens - 1)
         self._counts = TokenCounts(tokenizer, revision)
 
     def sources(self) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from qa_bench.chunker.article_by_article import ArticleByArticle, whole_number
+from qa_bench.chunker.article_by_article import ArticleByArticle
 from qa_bench.chunker.sentence_split import sentence_spans
 from qa_bench.chunker.tokenizer import BERT, TokenCounts
+from qa_bench.settings import whole_number
 from qa_bench.types import Article
 
 _SPECIALS = 3
@@ -42,7 +43,7 @@ class Wordpieces(ArticleByArticle):
             UserError: a setting is out of range or a pattern does not compile.
         """
         super().__init__(skip_titles)
-        self._most = whole_number("wordpieces", wordpieces, _SPECIALS + 1)
+        self._most = whole_number("chunker.wordpieces", wordpieces, _SPECIALS + 1)
         self._counts = TokenCounts(tokenizer, revision)
 
     def sources(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from qa_bench.chunker.article_by_article import ArticleByArticle
-from qa_bench.errors import UserError
+from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.types import Article
 
 
@@ -43,13 +43,11 @@ class Words(ArticleByArticle):
             UserError: a setting is out of range or a pattern does not compile.
         """
         stride = size if stride is None else stride
-        if size < 1 or not 1 <= stride <= size:
-            raise UserError(f"chunker: need 1 <= stride <= size, got size={size} stride={stride}")
-        if tail not in ("keep", "wrap", "drop") or short not in ("keep", "drop"):
-            raise UserError(
-                f"chunker: tail must be keep, wrap or drop and short keep or drop, "
-                f"got tail={tail} short={short}"
-            )
+        whole_number("chunker.size", size)
+        whole_number("chunker.stride", stride, 1, size)
+        one_of("chunker.tail", tail, ("keep", "wrap", "drop"))
+        one_of("chunker.short", short, ("keep", "drop"))
+        flag("chunker.title_line", title_line)
         super().__init__(skip_titles)
         self._size, self._stride, self._tail, self._short = size, stride, tail, short
         self._title_line = title_line

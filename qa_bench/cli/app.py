@@ -8,20 +8,25 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qa_bench.cli.labels import labels
-from qa_bench.cli.messages import one_line
 from qa_bench.errors import UserError
+from qa_bench.line.labels import labels
+from qa_bench.line.messages import one_line
 from qa_bench.paths import CONF, register_resolvers
+
+if TYPE_CHECKING:
+    from qa_bench.fetch.sources import Wanted
 
 log = logging.getLogger(__name__)
 
 
 def _run(line: Any, config: Any) -> None:
-    record = line.record()
+    from qa_bench.line.record import record
+
+    row = record(line)
     if config.json:
-        print(record.line(), flush=True)
+        print(row.line(), flush=True)
 
 
 def _import(line: Any, config: Any) -> None:
@@ -31,31 +36,32 @@ def _import(line: Any, config: Any) -> None:
 
 
 def _chunk(line: Any, config: Any) -> None:
-    _tell("passages", line.passages)
+    _tell("passages", line, line.passages)
 
 
 def _index(line: Any, config: Any) -> None:
     for index in line.indexes:
-        _tell("index", index)
+        _tell("index", line, index)
 
 
 def _search(line: Any, config: Any) -> None:
-    _tell("run", line.run)
+    _tell("run", line, line.run)
 
 
 def _rerank(line: Any, config: Any) -> None:
     if line.reranker is None:
         raise UserError("rerank needs reranker=<one of `qa-bench list reranker`>")
-    _tell("run", line.ranked)
+    _tell("run", line, line.ranked)
 
 
 def _read(line: Any, config: Any) -> None:
     if line.answers is None:
         raise UserError("read needs reader=<one of `qa-bench list reader`>")
-    _tell("answers", line.answers)
+    _tell("answers", line, line.answers)
 
 
-def _tell(what: str, folder: Any) -> None:
+def _tell(what: str, line: Any, stage: Any) -> None:
+    folder = line.context.run(stage)
     counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
     print(f"{what}: {folder.path} ({counts})")
 
@@ -136,6 +142,15 @@ def _allowance(verb: str, config: Any) -> AbstractContextManager[None]:
     return no_downloads() if verb in _LOOK_ONLY else nullcontext()
 
 
+GROUPS = ("dataset", "corpus")
+"""What reads official files."""
+
+
+def wanted_by(line: Any, groups: Sequence[str] = GROUPS) -> list[Wanted]:
+    """The official files that a line reads."""
+    return [thing for group in groups for thing in getattr(line, group).wanted()]
+
+
 def main(
     verb: str, overrides: Sequence[str], work: Callable[[Any, Any], None] | None = None
 ) -> int:
@@ -152,6 +167,9 @@ def main(
     # Hydra shall raise instead of printing its own report and exiting.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     import hydra
+    from hydra.core.hydra_config import HydraConfig
+
+    from qa_bench.line.composition import nothing_twice
 
     register_resolvers()
     failed: list[str] = []
@@ -162,7 +180,7 @@ def main(
         from qa_bench.fetch.sources import MissingError, list_missing
         from qa_bench.line.line import Line
 
-        choices, system = labels(config)
+        choices, system = labels(config, HydraConfig.get())
         line = None
         try:
             with _allowance(verb, config):
@@ -174,7 +192,7 @@ def main(
                 raise  # a launcher's worker: its parent must hear of it
             told = one_line(error) or str(error)
             if isinstance(error, MissingError) and verb not in _LOOK_ONLY:
-                list_missing(line)
+                list_missing(wanted_by(line))
             if told not in failed:
                 print(f"qa-bench: error: {told}", file=sys.stderr)
             failed.append(told)
@@ -185,7 +203,8 @@ def main(
     sys.argv = ["qa-bench", *_options_first(overrides)]
     decorated = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
     try:
-        decorated()
+        with nothing_twice():
+            decorated()
     except Exception as error:
         if (told := one_line(error)) is None:
             raise

@@ -17,20 +17,20 @@ from qa_bench.store.runs import RUN_FILE, read_run
 
 
 def _psgs_w100(line: Line, config: Any, file: IO[str]) -> int:
-    return write_passages(file, open_passages(line.passages.path))
+    return write_passages(file, open_passages(line.context.run(line.passages).path))
 
 
 def _trec(line: Line, config: Any, file: IO[str]) -> int:
-    return write_trec(file, read_run(line.ranked.path / RUN_FILE), line.system)
+    return write_trec(file, read_run(line.context.run(line.ranked).path / RUN_FILE), line.system)
 
 
 def _dpr(line: Line, config: Any, file: IO[str]) -> int:
     questions = line.questions
     return write_dpr_json(
         file,
-        read_run(line.ranked.path / RUN_FILE),
+        read_run(line.context.run(line.ranked).path / RUN_FILE),
         questions,
-        open_passages(line.run_passages.path),
+        open_passages(line.context.run(line.run_passages).path),
         lambda answers: answer_test(answers, questions.match, config.mode),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.fetch.sources import GROUPS, Wanted, source, table, wanted
+from qa_bench.fetch.sources import Wanted, source, table, wanted
 from qa_bench.net.policy import offline
 
 HELP = """\
@@ -45,14 +45,14 @@ def fetch(words: Sequence[str]) -> int:
         for name in word.removeprefix("source=").strip("[]").split(",")
     ]
     given = [_all_sets(word) for word in words if not word.startswith("source=")]
-    groups = [group for group in GROUPS if any(word.startswith(f"{group}=") for word in given)]
+    groups = [group for group in app.GROUPS if any(word.startswith(f"{group}=") for word in given)]
     if any(word.startswith("experiment=") for word in given) or not (groups or sources):
-        groups = list(GROUPS)
+        groups = list(app.GROUPS)
     things: dict[tuple[str, Path], Wanted] = {}
     forbidden = [offline()]
 
     def collect(line: Any, config: Any) -> None:
-        asked = [thing for group in groups for thing in getattr(line, group).wanted()]
+        asked = app.wanted_by(line, groups)
         for name in sources:
             entry = source(name)
             asked.append(wanted(entry, Path(config.paths.raw) / entry.file, name))

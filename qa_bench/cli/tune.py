@@ -67,16 +67,17 @@ def _measure(line: Line, config: Any, fusion: Any, part: str) -> Callable[[float
     """The mean of the metric at a weight; the parts' hits are made once."""
     from omegaconf import OmegaConf
 
-    questions, passages = line.questions, open_passages(line.passages.path)
-    fusable, _ = line.retrieval.to_fuse(line.depth)
-    hits = open_hits(fusable, line.passages, questions)
+    run, questions = line.context.run, line.questions
+    folders = {label: run(stage) for label, stage in line.retrieval.fusable(line.depth).items()}
+    passages = open_passages(run(line.passages).path)
+    hits = open_hits(folders, run(line.passages), questions)
     qids = [question.qid for question in questions]
     metrics = [make("metric", node) for node in config.metrics.values()]
 
     def measure(weight: float) -> float:
         node = OmegaConf.merge(fusion, {"weights": {part: weight}})
-        run = hits.ranked(make("fusion", node).fuse(hits), line.depth, qids, passages)
-        evidence = Evidence(questions, config.mode, run, passages, None, line.depth, part)
+        fused = hits.ranked(make("fusion", node).fuse(hits), line.depth, qids, passages)
+        evidence = Evidence(questions, config.mode, fused, passages, None, line.depth, part)
         values: dict[str, Any] = {}
         for metric in metrics:
             values |= metric.score(evidence)

@@ -11,6 +11,7 @@ from qa_bench.fetch.hub import HubSplit
 from qa_bench.fetch.sources import Wanted
 from qa_bench.formats.lines import text_field
 from qa_bench.parts import Part
+from qa_bench.settings import one_of
 from qa_bench.types import Article
 
 
@@ -49,8 +50,7 @@ class HubCorpus(Part):
         Raises:
             UserError: an unknown unit or column.
         """
-        if unit not in ("article", "passage"):
-            raise UserError(f"corpus.unit '{unit}' is unknown: use article or passage")
+        one_of("corpus.unit", unit, ("article", "passage"))
         self._columns = {**{field: field for field in Article._fields}, **(columns or {})}
         if unknown := set(self._columns) - set(Article._fields):
             raise UserError(f"corpus.columns.{unknown.pop()} is unknown: use id, title and text")

@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from qa_bench.corpus.files import FileCorpus, Paths
 from qa_bench.corpus.wikipedia_pages import REASONS, Entry, Extractor, Left
-from qa_bench.errors import DataError, UserError
+from qa_bench.errors import DataError
 from qa_bench.formats.mediawiki_xml import Bad, RawPage, read_pages
 from qa_bench.runtime.processes import in_order
+from qa_bench.settings import one_of, whole_number
 from qa_bench.types import Article
 
 log = logging.getLogger(__name__)
@@ -72,11 +73,10 @@ class WikipediaDump(FileCorpus):
         super().__init__(name, path, **official)
         keep = {"links": links, "sections": sections, "lists": lists, "tables": tables}
         for setting, value in keep.items():
-            _check(setting, value, ("drop", "keep"))
-        _check("on_error", on_error, ("stop", "skip"))
-        _check("clean", clean, tuple(Extractor.CLEANINGS))
-        if not isinstance(processes, int) or processes < 0:
-            raise UserError(f"corpus.processes must be a whole number >= 0, got '{processes}'")
+            one_of(f"corpus.{setting}", value, ("drop", "keep"))
+        one_of("corpus.on_error", on_error, ("stop", "skip"))
+        one_of("corpus.clean", clean, Extractor.CLEANINGS)
+        whole_number("corpus.processes", processes, 0)
         self._extractor = Extractor(clean, {kind: value == "keep" for kind, value in keep.items()})
         self._skip = on_error == "skip"
         self._processes = processes
@@ -159,11 +159,6 @@ class WikipediaDump(FileCorpus):
             size / 1e6 / seconds,
             self._counts["pages"] / seconds,
         )
-
-
-def _check(setting: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UserError(f"corpus.{setting} must be one of {', '.join(known)}, got '{value}'")
 
 
 def _batches(pages: Iterator[RawPage | Bad]) -> Iterator[tuple[list[RawPage | Bad], int]]:

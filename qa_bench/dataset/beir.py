@@ -8,10 +8,11 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from qa_bench.dataset.limit import checked, limited
+from qa_bench.dataset.limit import limited
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.beir import inside, qrels_file, read_qrels, read_queries
 from qa_bench.parts import Part
+from qa_bench.settings import whole_number
 from qa_bench.types import Qrels, Question, QuestionSet
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,9 @@ class BeirSplit(Part):
         Raises:
             UserError: a limit below 1.
         """
-        self.name, self.split = name, split
-        self._path, self._limit = path, checked(limit)
+        self.name, self._split = name, split
+        self._path = path
+        self._limit = whole_number("dataset.limit", limit, optional=True)
 
     def questions(self) -> QuestionSet:
         """The questions in the order of queries.jsonl.
@@ -62,7 +64,7 @@ class BeirSplit(Part):
                 f"dataset {self.name} needs dataset.path=<folder with queries.jsonl and qrels/>"
             )
         folder = Path(self._path)
-        judgements = qrels_file(folder, self.split)
+        judgements = qrels_file(folder, self._split)
         qrels = read_qrels(judgements)
         queries = inside(folder, "queries.jsonl")
         questions: list[Question] = []
@@ -83,8 +85,8 @@ class BeirSplit(Part):
         qrels = {question.qid: qrels[question.qid] for question in questions}
         if hopeless := sum(max(grades.values()) < 1 for grades in qrels.values()):
             remarks.append(f"{hopeless} questions have no relevant passage and count 0")
-        remark = f"{self.name} {self.split}: {'; '.join(remarks)}" if remarks else ""
+        remark = f"{self.name} {self._split}: {'; '.join(remarks)}" if remarks else ""
         if remark:
             log.warning("WARNING: %s (%s)", remark, self._path)
         digest = judged_digest(questions, qrels)
-        return QuestionSet(self.name, self.split, "qrels", questions, digest, None, remark, qrels)
+        return QuestionSet(self.name, self._split, "qrels", questions, digest, None, remark, qrels)

@@ -64,7 +64,7 @@ class HubQuestions(QuestionFile):
     def _source(self) -> HubSplit:
         if self._path is None:
             raise UserError(f"dataset {self.name} needs dataset.path=<name of a set on the hub>")
-        return HubSplit(self._path, self._config, self.split, self._revision, self._notes)
+        return HubSplit(self._path, self._config, self._split, self._revision, self._notes)
 
     def file(self) -> Path:
         """The note of the split's files.
@@ -76,7 +76,7 @@ class HubQuestions(QuestionFile):
 
     def wanted(self) -> list[Wanted]:
         """The split's files."""
-        return [self._source().wanted(f"{self.name} {self._path} {self.split}")]
+        return [self._source().wanted(f"{self.name} {self._path} {self._split}")]
 
     def _where(self) -> str:
         return str(self._source())

@@ -3,21 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from qa_bench.errors import UserError
 from qa_bench.types import Question
-
-
-def checked(limit: Any) -> int | None:
-    """The setting, if it is one.
-
-    Raises:
-        UserError: neither null nor a whole number from 1.
-    """
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise UserError(f"dataset.limit must be a whole number >= 1, got '{limit}'")
-    return limit
 
 
 def limited(questions: Sequence[Question], limit: int | None) -> tuple[tuple[Question, ...], str]:

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from qa_bench.dataset.limit import checked, limited
+from qa_bench.dataset.limit import limited
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.sources import Wanted, get_or_explain, source, wanted
 from qa_bench.formats.qa import READERS, read_questions
 from qa_bench.parts import Part
+from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.text import straight_apostrophes
 from qa_bench.types import Match, Question, QuestionSet
 
@@ -62,18 +63,18 @@ class QuestionFile(Part):
         Raises:
             UserError: an unknown match, or a limit below 1.
         """
-        if match not in ("string", "regex"):
-            raise UserError(f"dataset.match '{match}' is unknown: use string or regex")
-        self.name, self.match, self.split = name, match, split
+        self.name, self._split = name, split
+        self._match = one_of("dataset.match", match, ("string", "regex"))
         self._path, self._folder = path, folder
         self._splits = splits or {}
-        self._dpr_apostrophes, self._limit = dpr_apostrophes, checked(limit)
+        self._dpr_apostrophes = flag("dataset.dpr_apostrophes", dpr_apostrophes)
+        self._limit = whole_number("dataset.limit", limit, optional=True)
 
     def _published(self) -> Mapping[str, Any]:
-        if self._path is None and self._splits and self.split not in self._splits:
+        if self._path is None and self._splits and self._split not in self._splits:
             known = ", ".join(self._splits)
-            raise UserError(f"dataset {self.name} has no split '{self.split}': use one of {known}")
-        return self._splits.get(self.split) or {}
+            raise UserError(f"dataset {self.name} has no split '{self._split}': use one of {known}")
+        return self._splits.get(self._split) or {}
 
     def file(self) -> Path:
         """The file that will be read, if it is there; nothing is downloaded.
@@ -100,7 +101,10 @@ class QuestionFile(Part):
 
     def _names(self) -> list[str]:
         official = self._published().get("file")
-        return [*([official] if official else []), *(f"{self.split}{suffix}" for suffix in READERS)]
+        return [
+            *([official] if official else []),
+            *(f"{self._split}{suffix}" for suffix in READERS),
+        ]
 
     def _home(self) -> Path:
         folder = self._published().get("folder") or self._folder
@@ -113,7 +117,7 @@ class QuestionFile(Part):
         named = published.get("source")
         url = source(named).address() if named else published.get("url")
         return (
-            f"dataset {self.name} has no {self.split} file: put {self._names()[0]}"
+            f"dataset {self.name} has no {self._split} file: put {self._names()[0]}"
             f"{f' from {url}' if url else ''} into {self._home()}, or set dataset.path=<file>"
         )
 
@@ -128,7 +132,7 @@ class QuestionFile(Part):
             return []
         entry = source(named)
         target = self._home() / PurePosixPath(entry.file).name
-        what = f"{self.name} {self.split}"
+        what = f"{self.name} {self._split}"
         return [wanted(entry, target, what, found=self._found(), check=self.questions)]
 
     def questions(self) -> QuestionSet:
@@ -142,7 +146,7 @@ class QuestionFile(Part):
         questions: list[Question] = []
         seen: set[str] = set()
         for qid, text, answers, path, line in self._rows():
-            qid = qid if qid is not None else f"{self.name}-{self.split}-{len(questions)}"
+            qid = qid if qid is not None else f"{self.name}-{self._split}-{len(questions)}"
             if qid in seen:
                 raise DataError(f"question id '{qid}' is there twice", path, line)
             if not text.strip():
@@ -169,12 +173,12 @@ class QuestionFile(Part):
         if cut:
             remark, official = f"{remark}; {cut}" if remark else cut, False
         if remark:
-            remark = f"{self.name} {self.split}: {remark}"
+            remark = f"{self.name} {self._split}: {remark}"
             log.warning("WARNING: %s (%s)", remark, self._where())
         digest = content_digest(whole)
         if self._dpr_apostrophes:
             whole = tuple(q._replace(text=straight_apostrophes(q.text)) for q in whole)
-        return QuestionSet(self.name, self.split, self.match, whole, digest, official, remark)
+        return QuestionSet(self.name, self._split, self._match, whole, digest, official, remark)
 
     def _rows(self) -> Iterator[tuple[str | None, str, list[str], Path, int]]:
         """(qid if any, question, answers, file, line), in order."""

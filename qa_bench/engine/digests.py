@@ -28,6 +28,23 @@ def file_digest(path: Path) -> str:
     return state.hexdigest()
 
 
+_SETTLED_S = 2.0
+"""A file changed more lately could change again without a new time stamp: not remembered."""
+_digests: dict[tuple[str, int, int, int], str] = {}
+
+
+def remembered_digest(path: Path) -> str:
+    """``file_digest``, remembered by this process while size, inode and time stay the same."""
+    stat = path.stat()
+    stamp = (str(path.resolve()), stat.st_size, stat.st_ino, stat.st_mtime_ns)
+    if stamp in _digests:
+        return _digests[stamp]
+    content = file_digest(path)
+    if time.time() - stat.st_mtime > _SETTLED_S:
+        _digests[stamp] = content
+    return content
+
+
 class FileDigests:
     """Digests of input files, remembered by path, size, inode and modification time.
 
@@ -53,7 +70,7 @@ class FileDigests:
                 digests.append(seen[3])
                 continue
             digests.append(file_digest(path))
-            if time.time() - stat.st_mtime > 2:
+            if time.time() - stat.st_mtime > _SETTLED_S:
                 fresh[name] = [*stamp, digests[-1]]
         if fresh:
             self._memory.parent.mkdir(parents=True, exist_ok=True)

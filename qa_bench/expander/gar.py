@@ -21,6 +21,8 @@ from qa_bench.types import QuestionSet, Runtime, Search
 class Gar(Part):
     """One search a prompt, with its reply after the question."""
 
+    search_only = frozenset({"fusion"})
+
     def __init__(
         self,
         lm: LanguageModel,
@@ -41,6 +43,15 @@ class Gar(Part):
             raise UserError("expander.prompts: give one at least")
         self._lm = checked_model(lm)
         self._prompts = {name: checked_prompt(prompt) for name, prompt in prompts.items()}
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """One a prompt."""
+        return tuple(self._prompts)
+
+    def sources(self) -> dict[str, str]:
+        """Those of the language model."""
+        return self._lm.sources()
 
     def expand(self, questions: QuestionSet, runtime: Runtime) -> dict[str, Search]:
         """See ``Expander``."""

@@ -6,10 +6,11 @@ search vector is the mean of the question's and of n generated passages'; n = 8,
 
 from __future__ import annotations
 
-from qa_bench.expander.searches import checked_count, checked_model, checked_prompt, replies_to
+from qa_bench.expander.searches import checked_model, checked_prompt, replies_to
 from qa_bench.parts import Part
 from qa_bench.prompts import filled
 from qa_bench.protocols import LanguageModel
+from qa_bench.settings import whole_number
 from qa_bench.types import QuestionSet, Runtime, Search
 
 
@@ -17,6 +18,7 @@ class Hyde(Part):
     """One search, with the generated passages beside the question."""
 
     averages = True
+    searches = ("hyde",)
 
     def __init__(
         self,
@@ -35,7 +37,11 @@ class Hyde(Part):
             UserError: a setting is out of range.
         """
         self._lm, self._prompt = checked_model(lm), checked_prompt(prompt)
-        self._count = checked_count(count)
+        self._count = whole_number("expander.count", count)
+
+    def sources(self) -> dict[str, str]:
+        """Those of the language model."""
+        return self._lm.sources()
 
     def expand(self, questions: QuestionSet, runtime: Runtime) -> dict[str, Search]:
         """See ``Expander``; a passage of which nothing came is left out."""

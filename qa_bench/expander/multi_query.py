@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from qa_bench.expander.searches import checked_count, checked_model, checked_prompt, replies_to
+from qa_bench.expander.searches import checked_model, checked_prompt, replies_to
 from qa_bench.parts import Part
 from qa_bench.prompts import filled
 from qa_bench.protocols import LanguageModel
+from qa_bench.settings import whole_number
 from qa_bench.types import QuestionSet, Runtime, Search
 
 _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):]|[-*•])\s+")
@@ -21,6 +22,8 @@ _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):]|[-*•])\s+")
 
 class MultiQuery(Part):
     """One search with the questions, and one a wording; the model draws each by itself."""
+
+    search_only = frozenset({"fusion"})
 
     def __init__(
         self,
@@ -41,7 +44,16 @@ class MultiQuery(Part):
             UserError: a setting is out of range.
         """
         self._lm, self._prompt = checked_model(lm), checked_prompt(prompt)
-        self._count = checked_count(count)
+        self._count = whole_number("expander.count", count)
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """The question, and its wordings."""
+        return ("question", *(f"wording_{number + 1}" for number in range(self._count)))
+
+    def sources(self) -> dict[str, str]:
+        """Those of the language model."""
+        return self._lm.sources()
 
     def expand(self, questions: QuestionSet, runtime: Runtime) -> dict[str, Search]:
         """See ``Expander``; where no wording came, the question stands in for it."""

@@ -51,14 +51,3 @@ def checked_prompt(prompt: str) -> str:
     if "{question}" not in prompt:
         raise UserError("expander.prompt has no {question} in it")
     return prompt
-
-
-def checked_count(count: int) -> int:
-    """How many texts are made of a question.
-
-    Raises:
-        UserError: less than one.
-    """
-    if not isinstance(count, int) or count < 1:
-        raise UserError(f"expander.count must be a whole number >= 1, got '{count}'")
-    return count

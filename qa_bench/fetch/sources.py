@@ -220,12 +220,8 @@ def table(things: Iterable[Wanted]) -> str:
     )
 
 
-GROUPS = ("dataset", "corpus")
-
-
-def list_missing(line: Any) -> None:
-    """Print everything that a line's dataset and corpus miss, at once."""
-    asked = [thing for group in GROUPS for thing in getattr(line, group).wanted()]
-    missing = [thing for thing in asked if thing.found is None]
+def list_missing(things: Iterable[Wanted]) -> None:
+    """Print all that is missing of what a dataset and a corpus read, at once."""
+    missing = [thing for thing in things if thing.found is None]
     if missing:
         print(table(missing), file=sys.stderr)

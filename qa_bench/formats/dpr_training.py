@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from qa_bench.errors import DataError
 from qa_bench.formats.lines import open_bytes
-from qa_bench.types import Passage
+from qa_bench.types import Match, Passage
 
 GOLD_SCORE = 1000
 """What DPR writes as the score of a gold passage, with a ``title_score`` of 1."""
@@ -44,6 +44,7 @@ class Example:
         positives: passages with an answer; trainers take the first.
         negatives: passages taken at random.
         hard_negatives: passages that were found for the question and hold no answer, best first.
+        match: how the answers are compared. Ours say so where they are patterns, DPR's never do.
     """
 
     dataset: str
@@ -52,6 +53,7 @@ class Example:
     positives: list[Context]
     negatives: list[Context]
     hard_negatives: list[Context]
+    match: Match = "string"
 
 
 _LISTS = {
@@ -71,6 +73,8 @@ def write_examples(file: IO[str], examples: Iterable[Example]) -> int:
             "question": example.question,
             "answers": example.answers,
         }
+        if example.match != "string":
+            row["match"] = example.match
         for ours, theirs in _LISTS.items():
             row[theirs] = [_written(context) for context in getattr(example, ours)]
         file.write(("," if count > 1 else "") + "\n" + json.dumps(row, ensure_ascii=False))
@@ -104,7 +108,10 @@ def read_examples(path: Path) -> Iterator[Example]:
             if not isinstance(answers, list):
                 raise TypeError("answers must be a list")
             "".join((label, text, *answers)).encode()
-            yield Example(label, text, list(answers), **lists)
+            match = row.get("match", "string")
+            if match not in ("string", "regex"):
+                raise ValueError("match must be string or regex")
+            yield Example(label, text, list(answers), **lists, match=match)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(
                 f"example {number} is not one of DPR's ({type(error).__name__}: {error})", path

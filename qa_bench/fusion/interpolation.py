@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from qa_bench.errors import UserError
 from qa_bench.fusion.normalise import Normaliser
 from qa_bench.fusion.weights import Weights
 from qa_bench.parts import Part
+from qa_bench.settings import one_of
 from qa_bench.store.hits import Hits
 
 
@@ -43,10 +43,8 @@ class Interpolation(Part):
         Raises:
             UserError: a setting is not what it must be.
         """
-        if missing not in ("minimum", "zero"):
-            raise UserError(f"fusion.missing: minimum or zero, got '{missing}'")
+        self._missing = one_of("fusion.missing", missing, ("minimum", "zero"))
         self._weights, self._normalise = Weights(weights), Normaliser(normalize)
-        self._missing = missing
 
     def fuse(self, hits: Hits) -> np.ndarray:
         """The weighted sum of every hit, float64 of shape (hits,).

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from qa_bench.errors import UserError
+from qa_bench.settings import one_of
 from qa_bench.store.hits import Hits
 
 Scale = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -68,9 +68,7 @@ class Normaliser:
         Raises:
             UserError: there is none of this name.
         """
-        if name not in list(_SCALES):  # a list is no name, and cannot be hashed
-            raise UserError(f"fusion.normalize: {', '.join(_SCALES)}, got '{name}'")
-        self._scale = _SCALES[name]
+        self._scale = _SCALES[one_of("fusion.normalize", name, _SCALES)]
         # pyserini takes 0 and 1 for the least and largest score of an empty list.
         self.lowest_of_nothing = -0.5 if name == "pyserini" else 0.0
 

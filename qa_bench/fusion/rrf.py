@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from qa_bench.errors import UserError
-from qa_bench.fusion.weights import Weights, is_finite
+from qa_bench.fusion.weights import Weights
 from qa_bench.parts import Part
+from qa_bench.settings import number
 from qa_bench.store.hits import Hits
 
 
@@ -35,9 +35,7 @@ class ReciprocalRank(Part):
         Raises:
             UserError: a setting is not what it must be.
         """
-        if not is_finite(k) or k < 0:
-            raise UserError(f"fusion.k must be a number >= 0, got '{k}'")
-        self._k, self._weights = float(k), Weights(weights)
+        self._k, self._weights = float(number("fusion.k", k, 0)), Weights(weights)
 
     def fuse(self, hits: Hits) -> np.ndarray:
         """The sum of reciprocal ranks of every hit, float64 of shape (hits,).

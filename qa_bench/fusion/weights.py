@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
-from numbers import Real
 
 from qa_bench.errors import UserError
+from qa_bench.settings import number
 
 
 class Weights:
@@ -20,11 +19,11 @@ class Weights:
         """
         given = {} if given is None else given
         if not isinstance(given, Mapping):
-            raise UserError(f"fusion.weights must be a mapping of parts to numbers, got '{given}'")
-        for name, weight in given.items():
-            if not is_finite(weight):
-                raise UserError(f"fusion.weights: '{name}' must be a finite number, got '{weight}'")
-        self._given = {str(name): float(weight) for name, weight in given.items()}
+            raise UserError(f"fusion.weights: a mapping of parts to numbers, got '{given}'")
+        self._given = {
+            str(name): float(number(f"fusion.weights.{name}", weight))
+            for name, weight in given.items()
+        }
 
     def of(self, parts: Iterable[str]) -> Iterator[tuple[str, float]]:
         """(part, weight), by name: sums of floats depend on their order, so it is always one.
@@ -37,8 +36,3 @@ class Weights:
             if name not in names:
                 raise UserError(f"fusion.weights names '{name}', the parts are {', '.join(names)}")
         return ((name, self._given.get(name, 1.0)) for name in names)
-
-
-def is_finite(value: object) -> bool:
-    """Whether it is a number, neither infinite nor NaN (nor true or false)."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

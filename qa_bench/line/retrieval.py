@@ -2,49 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from qa_bench.engine.context import Context
+from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
 from qa_bench.parts import make
 from qa_bench.protocols import Composite
-from qa_bench.stages.fuse import Found, Fusable, complete, fuse, open_hits
+from qa_bench.stages.expand import Wording
+from qa_bench.stages.fuse import Fusable, PartRun, complete, fuse, open_hits
 from qa_bench.stages.index import Parts, index
 from qa_bench.stages.search import search
-from qa_bench.types import Folder, QuestionSet
-
-if TYPE_CHECKING:
-    from qa_bench.line.line import Line
 
 
 class Retrieval:
-    """The stages of one retriever for the line's passages and questions."""
+    """The stages of one retriever for some passages and questions."""
 
     def __init__(
-        self, line: Line, node: Any, place: str, questions: QuestionSet | None = None
+        self,
+        node: Any,
+        passages: Callable[[], Stage],
+        wording: Callable[[], Wording],
+        context: Context,
+        choice: Callable[[str], str],
+        place: str = "retriever",
     ) -> None:
-        """Make the retriever and its parts; nothing is read or built yet.
+        """Make the retriever and its parts; nothing is read or built.
 
         Args:
-            line: gives passages, questions and context.
             node: the retriever's configuration.
-            place: where it stands in the whole configuration.
-            questions: what to search with; None for the line's.
+            passages: gives the stage of the passages.
+            wording: gives what is searched with.
+            context: where and how.
+            choice: the name of the YAML chosen for a place of the configuration.
+            place: where the retriever stands in it.
+
+        Raises:
+            UserError: a setting is out of range.
         """
-        self._line, self._node, self._given = line, node, questions
+        self._node, self._passages, self._wording = node, passages, wording
+        self._context = context
         self.part: Any = make("retriever", node)
-        self._name = line.choice(place)
+        self._name = choice(place)
         self.parts = {
-            label: Retrieval(line, inner, f"{place}.parts.{label}", questions)
+            label: Retrieval(inner, passages, wording, context, choice, f"{place}.parts.{label}")
             for label, inner in (node.get("parts") or {}).items()
         }
-        self._runs: dict[int, tuple[Folder, float]] = {}
+        self._runs: dict[int, Stage] = {}
+        self._fusable: dict[int, Fusable] = {}
 
     @property
-    def questions(self) -> QuestionSet:
-        """What is searched with."""
-        return self._line.questions if self._given is None else self._given
-
     def averages(self) -> bool:
         """Whether it can search with passages beside a question."""
         return bool(self.part.averages)
@@ -60,43 +69,41 @@ class Retrieval:
         return {label: (inner.part, inner.index) for label, inner in self.parts.items()}
 
     @cached_property
-    def index(self) -> Folder:
-        """Passages → index."""
-        line = self._line
-        return index(line.passages, self.part, self._name, line.context, self._indexed_parts)
+    def index(self) -> Stage:
+        """Passages → index; of a retriever that is no composite."""
+        return index(self._passages(), self.part, self._name, self._indexed_parts, self._context)
 
-    def indexes(self) -> list[Folder]:
-        """All indexes, each once: those of the parts, and its own."""
-        found = [folder for inner in self.parts.values() for folder in inner.indexes()]
-        found += [] if self._composite else [self.index]
-        return list({folder.key: folder for folder in found}.values())
+    def indexes(self) -> list[Stage]:
+        """All indexes: those of the parts, and its own."""
+        stages = [stage for inner in self.parts.values() for stage in inner.indexes()]
+        return stages if self._composite else [*stages, self.index]
 
-    def run(self, depth: int) -> Folder:
+    def run(self, depth: int) -> Stage:
         """Index → run; or the runs of the parts → their fusion."""
-        return self._run(depth)[0]
-
-    def seconds(self, depth: int) -> float:
-        """Seconds of searching: its own, or its parts' and the fusion's."""
-        return round(self._run(depth)[1], 3)
-
-    def _run(self, depth: int) -> tuple[Folder, float]:
         if depth not in self._runs:
             self._runs[depth] = self._fused(depth) if self._composite else self._searched(depth)
         return self._runs[depth]
 
-    def _searched(self, depth: int) -> tuple[Folder, float]:
-        line = self._line
-        run = search(
+    def searches(self, depth: int) -> list[Stage]:
+        """All stages whose seconds make up those of a search."""
+        if not self._composite:
+            return [self.run(depth)]
+        deep = max(depth, self.part.parts_depth)
+        stages = [stage for inner in self.parts.values() for stage in inner.searches(deep)]
+        completed = [stage for label, stage in self.fusable(depth).items() if not label]
+        return [*stages, *completed, self.run(depth)]
+
+    def _searched(self, depth: int) -> Stage:
+        return search(
             self.index,
-            line.passages,
-            self.questions,
+            self._passages(),
+            self._wording(),
             self.part,
             self._name,
             depth,
-            line.context,
             self._indexed_parts,
+            self._context,
         )
-        return run, run.manifest["counts"]["seconds"]
 
     @property
     def fusion(self) -> Any:
@@ -109,43 +116,45 @@ class Retrieval:
             raise UserError(f"retriever {self._name} is no hybrid: it has no fusion")
         return self._node.fusion
 
-    def to_fuse(self, depth: int) -> tuple[Fusable, float]:
-        """What a composite's fusion wants of its parts, and the seconds it took."""
-        line, made = self._line, self.part
-        deep = max(depth, made.parts_depth)
-        runs = {label: inner.run(deep) for label, inner in self.parts.items()}
-        seconds = sum(inner.seconds(deep) for inner in self.parts.values())
-        if not made.fusion.true_scores:
-            return runs, seconds
-        found = {
-            label: Found(runs[label], inner.index, inner.part, inner._indexed_parts)
+    def fusable(self, depth: int) -> Fusable:
+        """What a composite's fusion wants of its parts."""
+        if depth not in self._fusable:
+            deep = max(depth, self.part.parts_depth)
+            runs = {label: inner.run(deep) for label, inner in self.parts.items()}
+            wanted = {"": self._completed(runs, deep)} if self.part.fusion.true_scores else runs
+            self._fusable[depth] = wanted
+        return self._fusable[depth]
+
+    def _completed(self, runs: Fusable, depth: int) -> Stage:
+        part_runs = {
+            label: PartRun(runs[label], inner.index, inner.part, inner._indexed_parts)
             for label, inner in self.parts.items()
         }
-        completed = complete(found, line.passages, self.questions, self._name, line.context)
-        return completed, seconds + completed[""].manifest["counts"]["seconds"]
+        common = (self._passages(), self._wording(), self._name, depth, self._context)
+        return complete(part_runs, *common)
 
-    def _fused(self, depth: int) -> tuple[Folder, float]:
-        line = self._line
-        fusable, seconds = self.to_fuse(depth)
-        run = fuse(
-            fusable,
-            line.passages,
-            self.questions,
+    def _fused(self, depth: int) -> Stage:
+        deep = max(depth, self.part.parts_depth)
+        return fuse(
+            self.fusable(depth),
+            self._passages(),
+            self._wording().questions,
             make("fusion", self.fusion),
             self._name,
             depth,
-            line.context,
+            deep * len(self.parts),
+            self._context,
+            self._wording().titled(f"fuse {self._name}"),
         )
-        return run, seconds + run.manifest["counts"]["seconds"]
 
     def kept_of_base(self, depth: int) -> dict[str, float]:
         """Which share of its base's hits an approximate search found; empty for any other."""
         if not self.part.approximate:
             return {}
-        line = self._line
         (base,) = self.parts.values()
-        runs = {"own": self.run(depth), "base": base.run(depth)}
-        ranks = open_hits(runs, line.passages, self.questions).ranks
-        there = ranks["base"] > 0
-        share = float((ranks["own"][there] > 0).mean()) if there.any() else 1.0
+        run = self._context.run
+        runs = {"own": run(self.run(depth)), "base": run(base.run(depth))}
+        hits = open_hits(runs, run(self._passages()), self._wording().questions)
+        there = hits.ranks["base"] > 0
+        share = float((hits.ranks["own"][there] > 0).mean()) if there.any() else 1.0
         return {"exact_percent": round(100 * share, 2)}

@@ -13,6 +13,7 @@ from qa_bench.models.decoding import Writer, loaded_writer
 from qa_bench.models.source import language_source
 from qa_bench.parts import Part
 from qa_bench.runtime.estimates import model_step
+from qa_bench.settings import flag, number, strings, whole_number
 from qa_bench.types import Reply, Request, Runtime, Step
 
 
@@ -61,15 +62,12 @@ class Local(Part):
             UserError: a setting is out of range.
         """
         self._source = language_source("lm", model, revision, precision, sha256)
-        if not isinstance(max_tokens, int) or max_tokens < 1:
-            raise UserError(f"lm.max_tokens must be a whole number >= 1, got '{max_tokens}'")
-        if not temperature >= 0:
-            raise UserError(f"lm.temperature must be 0 or more, got '{temperature}'")
-        if not 0 < top_p <= 1:
-            raise UserError(f"lm.top_p must be above 0 and at most 1, got '{top_p}'")
-        self._chat, self._system, self._max_tokens = chat, system, max_tokens
-        self._temperature, self._top_p, self._seed = temperature, top_p, seed
-        self._stop = [text for text in stop or () if text]
+        self._chat, self._system = flag("lm.chat", chat), system
+        self._max_tokens = whole_number("lm.max_tokens", max_tokens)
+        self._temperature = number("lm.temperature", temperature, 0)
+        self._top_p = number("lm.top_p", top_p, above=0, most=1)
+        self._seed = whole_number("lm.seed", seed, 0)
+        self._stop = [text for text in strings("lm.stop", stop) if text]
         self._cache = Path(cache) if cache else None
 
     def sources(self) -> dict[str, str]:

@@ -25,6 +25,7 @@ from qa_bench.net.failures import GiveUp, TryAgain, UnknownHost, may_pass
 from qa_bench.net.pace import Pace
 from qa_bench.net.patience import Patience, retry_after
 from qa_bench.parts import Part
+from qa_bench.settings import number, one_of, strings, whole_number
 from qa_bench.types import Reply, Request, Runtime
 
 log = logging.getLogger(__name__)
@@ -95,23 +96,13 @@ class OpenAIServer(Part):
         self._url, self._address = url, _address(url)
         if not model:
             raise UserError("lm.model: set it to the name of the model on the server")
-        if api not in _PLACES:
-            raise UserError(f"lm.api must be chat or completions, got '{api}'")
+        one_of("lm.api", api, _PLACES)
         if system is not None and api != "chat":
             raise UserError("lm.system: only api=chat has a system message")
-        for name, value, least in (
-            ("concurrency", concurrency, 1), ("tries", tries, 1), ("max_tokens", max_tokens, 1),
-        ):  # fmt: skip
-            if value is not None and (not isinstance(value, int) or value < least):
-                raise UserError(f"lm.{name} must be a whole number >= {least}, got '{value}'")
-        for name, number in (
-            ("timeout_s", timeout_s),
-            ("requests_per_minute", requests_per_minute),
-        ):
-            if number is not None and not number > 0:
-                raise UserError(f"lm.{name} must be more than 0, got '{number}'")
-        if temperature is not None and temperature < 0:
-            raise UserError(f"lm.temperature must be 0 or more, got '{temperature}'")
+        whole_number("lm.max_tokens", max_tokens, optional=True)
+        number("lm.temperature", temperature, 0, optional=True)
+        number("lm.top_p", top_p, 0, 1, optional=True)
+        whole_number("lm.seed", seed, 0, optional=True)
         if key_from is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key_from):
             # Not repeated: it may be the key itself.
             raise UserError("lm.key_from must be the name of an environment variable")
@@ -121,14 +112,19 @@ class OpenAIServer(Part):
             "temperature": temperature,
             "top_p": top_p,
             "seed": seed,
-            "stop": list(stop) if stop else None,
+            "stop": strings("lm.stop", stop) or None,
             **(extra or {}),
         }
         self._fields = {name: value for name, value in fields.items() if value is not None}
         self._api, self._system, self._seed = api, system, seed
         self._draws = temperature is None or temperature > 0
-        self._key_from, self._concurrency, self._tries = key_from, concurrency, tries
-        self._per_minute, self._timeout, self._backoff = requests_per_minute, timeout_s, backoff_s
+        self._key_from = key_from
+        self._concurrency = whole_number("lm.concurrency", concurrency)
+        self._tries = whole_number("lm.tries", tries)
+        place = "lm.requests_per_minute"
+        self._per_minute = number(place, requests_per_minute, above=0, optional=True)
+        self._timeout = number("lm.timeout_s", timeout_s, above=0)
+        self._backoff = number("lm.backoff_s", backoff_s, 0)
         self._cache = Path(cache) if cache else None
 
     def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:

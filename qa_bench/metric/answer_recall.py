@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
 from qa_bench.parts import Part
+from qa_bench.settings import whole_numbers
+from qa_bench.types import Heading
 
 
 class AnswerRecall(Part):
@@ -20,11 +21,11 @@ class AnswerRecall(Part):
         Raises:
             UserError: no k, or one below 1.
         """
-        if not k or min(k) < 1:
-            raise UserError(
-                f"metric answer_recall: k must be a list of numbers >= 1, got {list(k)}"
-            )
-        self.k = sorted(set(k))
+        self._k = sorted(set(whole_numbers("metrics.answer_recall.k", k)))
+
+    def heading(self, column: str) -> Heading:
+        """Top-k, as DPR has it."""
+        return Heading(f"Top-{column.partition('@')[2]}")
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``answer_recall@k``: 1 where the first rank with an answer is at most k.
@@ -36,6 +37,6 @@ class AnswerRecall(Part):
             return {}
         return {
             f"answer_recall@{k}": ((first > 0) & (first <= k)).astype(np.float64)
-            for k in self.k
+            for k in self._k
             if evidence.searched is None or k <= evidence.searched
         }

@@ -14,9 +14,6 @@ class ExactMatch(Part):
     A question without a prediction counts as wrong.
     """
 
-    def __init__(self) -> None:
-        """No settings."""
-
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``em``: 0 or 1 a question."""
         right = evidence.right

@@ -15,9 +15,6 @@ class TokenF1(Part):
     A question without a prediction counts 0.
     """
 
-    def __init__(self) -> None:
-        """No settings."""
-
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``f1``: between 0 and 1 a question."""
         given = evidence.predictions

@@ -17,7 +17,16 @@ from typing import Any, Protocol
 import regex
 
 from qa_bench.errors import UserError
-from qa_bench.text import Tokenizer, dpr_tokens, drqa_tokens, nfd, squad_normalize
+from qa_bench.text import (
+    Token,
+    Tokenizer,
+    dpr_token_spans,
+    dpr_tokens,
+    drqa_token_spans,
+    drqa_tokens,
+    nfd,
+    squad_normalize,
+)
 from qa_bench.types import Match
 
 
@@ -123,19 +132,19 @@ def _stdlib_patterns(answers: Sequence[str]) -> list[Any]:
     return _compiled(re, [nfd(answer) for answer in answers], _STDLIB_FLAGS)
 
 
-def _search(compiled: Patterns, only_first: bool = False) -> Callable[[Sequence[str]], Test]:
+def _search(patterns: Sequence[Any]) -> Test:
     """A test that searches NFD text for the patterns."""
 
-    def make(answers: Sequence[str]) -> Test:
-        patterns = compiled(answers[:1] if only_first else answers)
+    def test(text: str, title: str = "") -> bool:
+        text = nfd(text)
+        return any(pattern.search(text) is not None for pattern in patterns)
 
-        def test(text: str, title: str = "") -> bool:
-            text = nfd(text)
-            return any(pattern.search(text) is not None for pattern in patterns)
+    return test
 
-        return test
 
-    return make
+def titled(text: str, title: str) -> str:
+    """What is searched where titles are: the title, a line break and the text."""
+    return f"{title}\n{text}" if title else text
 
 
 def _substring(with_title: bool) -> Callable[[Sequence[str]], Test]:
@@ -145,7 +154,7 @@ def _substring(with_title: bool) -> Callable[[Sequence[str]], Test]:
         wanted = [squad_normalize(answer) for answer in answers]
 
         def test(text: str, title: str = "") -> bool:
-            searched = squad_normalize(f"{title}\n{text}" if with_title and title else text)
+            searched = squad_normalize(titled(text, title) if with_title else text)
             return any(answer in searched for answer in wanted)
 
         return test
@@ -181,43 +190,47 @@ class Mode:
 
     Attributes:
         string: makes the passage test of a set of answer strings.
-        regex: makes the passage test of a set of answer patterns.
         same: is this prediction this answer string?
         same_regex: does this prediction match this answer pattern?
         tokens: the tokenizer behind ``string``, by which empty answers are recognised.
-        titles: whether titles are searched too.
+        token_spans: the same where ``whole_tokens``, with the places of the tokens.
+        titles: whether titles are searched too, for strings.
         whole_tokens: whether a text with an answer string has all tokens of the string.
         patterns: compiles answer patterns, leaving out those that fail.
+        only_first: whether only the first of the answer patterns is searched.
     """
 
     string: Callable[[Sequence[str]], Test]
-    regex: Callable[[Sequence[str]], Test]
     same: Callable[[str, str], bool] = _same
     same_regex: Callable[[str, str], bool] = _match_start
     tokens: Tokenizer = dpr_tokens
+    token_spans: Callable[[str], list[Token]] = dpr_token_spans
     titles: bool = False
     whole_tokens: bool = True
     patterns: Patterns = _dpr_patterns
+    only_first: bool = False
+
+    def searched(self, answers: Sequence[str]) -> list[Any]:
+        """The patterns that are looked for where a question has these, compiled."""
+        return self.patterns(answers[:1] if self.only_first else answers)
 
 
 def _squad_words(text: str) -> list[str]:
     return squad_normalize(text).split()
 
 
-_stdlib_search = _search(_stdlib_patterns)
-
 MODES: dict[str, Mode] = {
-    "dpr": Mode(_dpr_string, _search(_dpr_patterns)),
+    "dpr": Mode(_dpr_string),
     "drqa": Mode(
         _drqa_string,
-        _search(_dpr_patterns, only_first=True),
         same=_same_nfd,
         tokens=drqa_tokens,
+        token_spans=drqa_token_spans,
+        only_first=True,
     ),
-    "pyserini": Mode(_dpr_string, _stdlib_search, patterns=_stdlib_patterns),
+    "pyserini": Mode(_dpr_string, patterns=_stdlib_patterns),
     "flashrag": Mode(
         _substring(with_title=True),
-        _stdlib_search,
         same_regex=_match_whole,
         tokens=_squad_words,
         whole_tokens=False,
@@ -226,7 +239,6 @@ MODES: dict[str, Mode] = {
     ),
     "kilt": Mode(
         _substring(with_title=False),
-        _stdlib_search,
         tokens=_squad_words,
         whole_tokens=False,
         patterns=_stdlib_patterns,
@@ -263,7 +275,7 @@ def answer_test(answers: Sequence[str], match: Match, how: str) -> Test:
     """
     _check(answers, match)
     chosen = get_mode(how)
-    return chosen.regex(answers) if match == "regex" else chosen.string(answers)
+    return _search(chosen.searched(answers)) if match == "regex" else chosen.string(answers)
 
 
 def has_answer(

@@ -11,9 +11,6 @@ from qa_bench.parts import Part
 class ReciprocalRank(Part):
     """1 / rank of the first passage that holds an answer, 0 where none does (Voorhees 1999)."""
 
-    def __init__(self) -> None:
-        """No settings."""
-
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``mrr``: reciprocal ranks down to the run's depth."""
         first = evidence.first_ranks

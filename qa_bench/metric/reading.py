@@ -6,6 +6,7 @@ import numpy as np
 
 from qa_bench.metric.evidence import Evidence
 from qa_bench.parts import Part
+from qa_bench.types import Heading
 
 
 class Reading(Part):
@@ -15,8 +16,9 @@ class Reading(Part):
     is answered right.
     """
 
-    def __init__(self) -> None:
-        """No settings."""
+    def heading(self, column: str) -> Heading:
+        """In words."""
+        return Heading(column.replace("_not_", ", not ").replace("_", " "))
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``retrieved_not_read`` and ``read_not_retrieved``: 0 or 1 a question."""

@@ -10,6 +10,7 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
 from qa_bench.parts import Part
+from qa_bench.settings import strings
 
 _MEASURE = re.compile(r"(?P<name>[A-Za-z]\w*)(?P<settings>\([^()]*\))?(@(?P<cut>[1-9]\d*))?")
 _OUR_NAMES = {"nDCG": "ndcg", "R": "recall", "AP": "map", "RR": "mrr", "P": "precision"}
@@ -36,7 +37,8 @@ class Relevance(Part):
             UserError: no measure, or one that is not written as ``name``, ``name@k`` or with
                 settings in brackets.
         """
-        found = [(text, _MEASURE.fullmatch(str(text))) for text in measures]
+        named = strings("metrics.relevance.measures", measures)
+        found = [(text, _MEASURE.fullmatch(text)) for text in named]
         if not found:
             raise UserError("metric relevance: measures must name at least one, such as nDCG@10")
         self._asked: dict[str, tuple[str, int | None]] = {}
@@ -49,7 +51,7 @@ class Relevance(Part):
             name = _OUR_NAMES.get(parts["name"], parts["name"].lower()) + (parts["settings"] or "")
             cut = parts["cut"]
             column = f"{name}@{cut}" if cut else name
-            self._asked[column] = str(text), int(cut) if cut else None
+            self._asked[column] = text, int(cut) if cut else None
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """A column a measure, ``ndcg@10``, ``recall@20``, ``map``, ``mrr``: one value a question.

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
 from qa_bench.parts import Part
+from qa_bench.settings import whole_numbers
+from qa_bench.types import Heading
 
 
 class WordRecall(Part):
@@ -25,11 +26,11 @@ class WordRecall(Part):
         Raises:
             UserError: no budget, or one below 1.
         """
-        if not words or min(words) < 1:
-            raise UserError(
-                f"metric word_recall: words must be a list of numbers >= 1, got {list(words)}"
-            )
-        self._words = sorted(set(words))
+        self._words = sorted(set(whole_numbers("metrics.word_recall.words", words)))
+
+    def heading(self, column: str) -> Heading:
+        """The budget."""
+        return Heading(f"{column.partition('@')[2]} words")
 
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``word_recall@n``: 1 where the passages down to the first with an answer have n words.

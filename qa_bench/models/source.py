@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from qa_bench.engine.digests import digest, file_digest
+from qa_bench.engine.digests import digest, remembered_digest
 from qa_bench.errors import UserError
 from qa_bench.net.hub import commit_of
 
@@ -81,10 +81,10 @@ class Source:
         if path is None:
             return str(self.place().commit)
         if path.is_file():
-            return file_digest(path)
+            return remembered_digest(path)
         files = sorted(file for file in path.rglob("*") if file.is_file())
         names = [str(file.relative_to(path)) for file in files]
-        return digest([[n, file_digest(p)] for n, p in zip(names, files, strict=True)])
+        return digest([[n, remembered_digest(p)] for n, p in zip(names, files, strict=True)])
 
     def place(self) -> Place:
         """Where it is loaded from; of a name on the hub, the commit that is meant now.

@@ -20,6 +20,7 @@ from qa_bench.parts import Part
 from qa_bench.prompts import filled
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
 from qa_bench.runtime.progress import progress
+from qa_bench.settings import whole_number
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Answers, Runtime, Step
 
@@ -64,17 +65,12 @@ class FusionInDecoder(Part):
             UserError: a setting is out of range.
         """
         self._source = language_source("reader", model, revision, precision, sha256)
-        for name, value in (
-            ("depth", depth),
-            ("max_length", max_length),
-            ("max_tokens", max_tokens),
-        ):
-            if not isinstance(value, int) or value < 1:
-                raise UserError(f"reader.{name} must be a whole number >= 1, got '{value}'")
         if "{question}" not in passage or "{text}" not in passage:
             raise UserError("reader.passage needs {question} and {text} in it")
-        self.depth = depth
-        self._passage, self._max_length, self._max_tokens = passage, max_length, max_tokens
+        self.depth = whole_number("reader.depth", depth)
+        self._passage = passage
+        self._max_length = whole_number("reader.max_length", max_length)
+        self._max_tokens = whole_number("reader.max_tokens", max_tokens)
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""

@@ -9,6 +9,7 @@ from qa_bench.parts import Part
 from qa_bench.prompts import Passages, asking_step, filled
 from qa_bench.protocols import LanguageModel
 from qa_bench.runtime.estimates import prompt_tokens
+from qa_bench.settings import flag, whole_number
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Answers, Runtime, Step, tokens
 
@@ -53,8 +54,7 @@ class Generative(Part):
         """
         if not isinstance(lm, LanguageModel):
             raise UserError("reader.lm: choose a language model, such as lm@reader.lm=openai")
-        if not isinstance(depth, int) or depth < 0:
-            raise UserError(f"reader.depth must be a whole number >= 0, got '{depth}'")
+        whole_number("reader.depth", depth, 0)
         self._passages = Passages(passage, between, words)
         self._passages.check("reader")
         if "{question}" not in prompt:
@@ -66,12 +66,12 @@ class Generative(Part):
                 else "reader.prompt has {passages} in it, but reader.depth is 0: there are none"
             )
         self.depth = depth
-        self._lm, self._prompt, self._short = lm, prompt, short
+        self._lm, self._prompt = lm, prompt
+        self._short = flag("reader.short", short)
 
     def sources(self) -> dict[str, str]:
         """Identity of the language model, where it can be told."""
-        told: dict[str, str] = self._lm.sources()
-        return told
+        return self._lm.sources()
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """A prompt a question."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from qa_bench.errors import UserError
-from qa_bench.metric.matching import answer_test, get_mode
+from qa_bench.metric.answer_spans import AnswerFinder
+from qa_bench.metric.matching import answer_test
 from qa_bench.parts import Part
+from qa_bench.settings import whole_number
 from qa_bench.store.ranked import Ranked
-from qa_bench.text import nfd
 from qa_bench.types import Runtime, Step
 
 _PASSAGES_PER_S = 10_000
@@ -19,10 +19,11 @@ class Oracle(Part):
     """Answers with a gold answer where one of the passages holds one, else not at all.
 
     Its EM is ``answer_recall`` at its depth: what a perfect reader could reach on this run. Where
-    the answers are patterns, it answers with the text that one matches.
+    the answers are patterns, it answers with the first text that one matches.
     """
 
     sees_answers = True
+    version = 2
 
     def __init__(self, depth: int = 100, mode: str = "dpr") -> None:
         """Check the settings.
@@ -34,9 +35,7 @@ class Oracle(Part):
         Raises:
             UserError: a setting is out of range.
         """
-        if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
-            raise UserError(f"reader.depth: a whole number >= 1, got '{depth}'")
-        self.depth, self._mode = depth, mode
+        self.depth, self._mode = whole_number("reader.depth", depth), mode
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """At the measured rate."""
@@ -56,6 +55,5 @@ class Oracle(Part):
         return next((answer for text in texts for answer, test in tests if test(text)), "")
 
     def _pattern(self, answers: Sequence[str], texts: Iterable[str]) -> str:
-        patterns = get_mode(self._mode).patterns(answers)
-        found = (pattern.search(nfd(text)) for text in texts for pattern in patterns)
-        return next((match.group() for match in found if match), "")
+        finder = AnswerFinder(answers, "regex", self._mode)
+        return next((text[slice(*spans[0])] for text in texts if (spans := finder(text))), "")

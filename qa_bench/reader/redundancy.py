@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import regex
 
-from qa_bench.errors import UserError
 from qa_bench.parts import Part
 from qa_bench.runtime.progress import progress
+from qa_bench.settings import number, whole_number
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime, Step
 
@@ -131,12 +131,9 @@ class Redundancy(Part):
         Raises:
             UserError: a setting is out of range.
         """
-        if depth < 1 or words < 1 or damping < 0:
-            raise UserError(
-                f"reader: need depth >= 1, words >= 1 and damping >= 0, got depth={depth} "
-                f"words={words} damping={damping}"
-            )
-        self.depth, self._words, self._damping = depth, words, damping
+        self.depth = whole_number("reader.depth", depth)
+        self._words = whole_number("reader.words", words)
+        self._damping = number("reader.damping", damping, 0)
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """At the measured rate."""

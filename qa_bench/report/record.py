@@ -14,6 +14,7 @@ from typing import Any
 from qa_bench.engine.digests import digest
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
+from qa_bench.types import Heading
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Record:
         published_corpus: whether the corpus is the published one.
         passages_key: key of the passages; tells corpora of one name apart.
         values: mean by metric, fractions.
+        headings: what a table calls each metric, and its unit.
         costs: passages, index_mb, build_s, search_s, questions_per_s, and a question's rerank_s,
             read_s and read_tokens, where known.
         notes: what a reader of the table must know.
@@ -53,6 +55,7 @@ class Record:
     published_corpus: bool
     passages_key: str
     values: dict[str, float]
+    headings: dict[str, Heading] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     published_as: list[str] = field(default_factory=list)
@@ -65,6 +68,10 @@ class Record:
             f"{metric}|match:{self.match}|tok:{self.mode}|n:{self.n}|questions:{self.questions}"
             f"|v:{self.version}"
         )
+
+    def heading(self, metric: str) -> Heading:
+        """What a table calls a metric."""
+        return self.headings.get(metric, Heading(metric.upper()))
 
     def line(self) -> str:
         """The record as one JSON line, figures as fractions."""
@@ -106,6 +113,8 @@ def load(results: Path, experiment: str) -> list[Record]:
 def _load(folder: Path) -> Iterator[Record]:
     for path in sorted(folder.glob("*.json")):
         try:
-            yield Record(**json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            headings = {name: Heading(*pair) for name, pair in fields["headings"].items()}
+            yield Record(**{**fields, "headings": headings})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{path}: not a record of this version ({error}); delete it") from None

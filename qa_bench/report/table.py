@@ -11,6 +11,7 @@ from typing import TypeVar
 from qa_bench.engine.files import write_whole
 from qa_bench.report.published import Published, find
 from qa_bench.report.record import Record, load
+from qa_bench.types import Heading
 
 PAPER_ORDER = ("nq", "triviaqa", "webq", "curatedtrec", "squad")
 """The order of DPR's tables; other sets follow by name."""
@@ -56,17 +57,9 @@ Row = tuple[str, str, str]
 """(system, corpus, passages key): what one table row is about."""
 
 
-def header(metric: str) -> str:
-    """A metric's column header: "Top-20" for answer_recall@20, "EM" for em."""
-    name, _, k = metric.partition("@")
-    headers = {
-        "answer_recall": f"Top-{k}",
-        "word_recall": f"{k} words",
-        "ceiling": "ceiling",
-        "retrieved_not_read": "retrieved, not read",
-        "read_not_retrieved": "read, not retrieved",
-    }
-    return headers.get(name) or metric.upper()
+def shown(heading: Heading, value: float) -> str:
+    """A value as a table shows it: per cents with two decimals, or the value in its unit."""
+    return f"{100 * value:.2f}" if heading.unit == "%" else f"{value:.2f} {heading.unit}"
 
 
 class Table:
@@ -85,6 +78,9 @@ class Table:
         by_set = sorted(self.records, key=lambda r: (place.get(r.dataset, 99), r.dataset, r.split))
         self.sets = _unique(_set(r) for r in by_set)
         self.costs = [cost for cost in COSTS if any(cost in r.costs for r in self.records)]
+        self.headings = {
+            metric: r.heading(metric) for r in self.records[::-1] for metric in r.values
+        }
         self.metrics = _by_family(_unique(metric for r in self.records for metric in r.values))
 
     @staticmethod
@@ -143,7 +139,7 @@ class Table:
         columns = self._columns()
         parts = [f"# {self.experiment}", "", *self._notes()]
         parts += _markdown(
-            ["system", *(f"{name} {header(metric)}" for name, metric in columns)],
+            ["system", *(f"{name} {self.headings[metric].title}" for name, metric in columns)],
             [
                 [self._label(row), *(self._cell(row, name, metric) for name, metric in columns)]
                 for row in self.rows
@@ -167,7 +163,8 @@ class Table:
 
     def text(self) -> str:
         """The terminal's table: one line a system and set."""
-        lines = [["system", "dataset", "n", *map(header, self.metrics), "questions/s"]]
+        titles = [self.headings[metric].title for metric in self.metrics]
+        lines = [["system", "dataset", "n", *titles, "questions/s"]]
         for record in self.records:
             rate = record.costs.get("questions_per_s")
             lines.append(
@@ -176,7 +173,7 @@ class Table:
                     _set(record),
                     str(record.n),
                     *(
-                        _percent(record.values[m]) if m in record.values else "-"
+                        shown(self.headings[m], record.values[m]) if m in record.values else "-"
                         for m in self.metrics
                     ),
                     "-" if rate is None else f"{rate:.0f}",
@@ -207,7 +204,7 @@ class Table:
         record = self._cells.get((row, name))
         if not record or metric not in record.values:
             return ""
-        ours = _percent(record.values[metric])
+        ours = shown(self.headings[metric], record.values[metric])
         figures = _comparable(record, metric)
         return f"{ours} [{' / '.join(figure.value for figure in figures)}]" if figures else ours
 
@@ -263,10 +260,6 @@ def _by_family(metrics: list[str]) -> list[str]:
 
 def _unique(items: Iterable[T]) -> list[T]:
     return list(dict.fromkeys(items))
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f}"
 
 
 def _markdown(head: list[str], rows: list[list[str]]) -> list[str]:

@@ -11,15 +11,14 @@ from qa_bench.errors import UserError
 from qa_bench.parts import Part
 from qa_bench.reranker.hits import (
     check_depths,
-    check_number,
     distinct_passages,
     finished,
-    one_of,
     source_of,
 )
 from qa_bench.reranker.scorer import Template, loaded_scorer
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
 from qa_bench.runtime.progress import progress
+from qa_bench.settings import number, one_of, whole_number
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime, Step
 
@@ -82,15 +81,11 @@ class CrossEncoder(Part):
         self._source = source_of(model, revision, max_length, precision, trust_remote_code, sha256)
         self._template = None if template is None else _template(template)
         self._title = "none" if title is None else str(title)
-        one_of("activation", activation, (None, "sigmoid"))
-        for name, number in (("threshold", threshold), ("interpolate", interpolate)):
-            if number is not None:
-                check_number(name, number)
-        for name, whole in (("overlap", overlap), ("label", label)):
-            if whole is not None and (not isinstance(whole, int) or whole < 0):
-                raise UserError(f"reranker.{name}: a whole number >= 0, got '{whole}'")
-        self._label, self._activation, self._overlap = label, activation, overlap
-        self._threshold, self._interpolate = threshold, interpolate
+        self._activation = one_of("reranker.activation", activation, ("sigmoid", None))
+        self._label = whole_number("reranker.label", label, 0, optional=True)
+        self._overlap = whole_number("reranker.overlap", overlap, 0, optional=True)
+        self._threshold = number("reranker.threshold", threshold, optional=True)
+        self._interpolate = number("reranker.interpolate", interpolate)
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.models.source import Source
+from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.store.ranked import Ranked
 
 
@@ -76,32 +76,10 @@ def check_depths(depth: int, keep: int | None) -> None:
     Raises:
         UserError: one is out of range.
     """
-    for name, value in (("depth", depth), ("keep", depth if keep is None else keep)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UserError(f"reranker.{name}: a whole number >= 1, got '{value}'")
+    whole_number("reranker.depth", depth)
+    whole_number("reranker.keep", keep, optional=True)
     if keep is not None and keep > depth:
         raise UserError(f"reranker.keep={keep} is more than reranker.depth={depth} looks at")
-
-
-def check_number(name: str, value: Any) -> None:
-    """Check a setting that is a number.
-
-    Raises:
-        UserError: it is none.
-    """
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not np.isfinite(value):
-        raise UserError(f"reranker.{name}: a number, got '{value}'")
-
-
-def one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
-    """Check a setting that is one of several words.
-
-    Raises:
-        UserError: it is none of them.
-    """
-    if value not in allowed:
-        raise UserError(f"reranker.{name}: {', '.join(map(str, allowed))}; got '{value}'")
 
 
 def source_of(
@@ -119,9 +97,9 @@ def source_of(
     """
     if not model:
         raise UserError("reranker.model: name a model of the hub, or a folder")
-    one_of("precision", precision, ("fp32", "bf16", "fp16"))
-    if max_length is not None and (not isinstance(max_length, int) or max_length < 8):
-        raise UserError(f"reranker.max_length: a whole number >= 8, got '{max_length}'")
+    one_of("reranker.precision", precision, ("fp32", "bf16", "fp16"))
+    whole_number("reranker.max_length", max_length, 8, optional=True)
+    flag("reranker.trust_remote_code", trust_remote_code)
     return Source(
         model,
         revision=revision,

@@ -16,7 +16,9 @@ from qa_bench.errors import UserError
 from qa_bench.parts import Part
 from qa_bench.prompts import Passages, asking_step, filled
 from qa_bench.protocols import LanguageModel
+from qa_bench.reranker.hits import check_depths
 from qa_bench.runtime.estimates import prompt_tokens
+from qa_bench.settings import whole_number
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Reply, Runtime, Step
 
@@ -61,14 +63,9 @@ class ListwiseReranker(Part):
         """
         if not isinstance(lm, LanguageModel):
             raise UserError("reranker.lm: choose a language model, such as lm@reranker.lm=openai")
-        for name, value in (
-            ("depth", depth), ("keep", keep), ("window", window), ("step", step),
-        ):  # fmt: skip
-            optional = name == "keep" and value is None
-            if not optional and (not isinstance(value, int) or value < 1):
-                raise UserError(f"reranker.{name} must be a whole number >= 1, got '{value}'")
-        if window < 2 or step > window:
-            raise UserError("reranker.window must be 2 or more, and reranker.step at most as much")
+        check_depths(depth, keep)
+        whole_number("reranker.window", window, 2)
+        whole_number("reranker.step", step, 1, window)
         if "{question}" not in prompt or "{passages}" not in prompt:
             raise UserError("reranker.prompt needs {question} and {passages} in it")
         self.depth, self.keep = depth, keep
@@ -78,8 +75,7 @@ class ListwiseReranker(Part):
 
     def sources(self) -> dict[str, str]:
         """Identity of the language model, where it can be told."""
-        told: dict[str, str] = self._lm.sources()
-        return told
+        return self._lm.sources()
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """A prompt a window."""

@@ -16,7 +16,6 @@ from qa_bench.models.source import Source
 from qa_bench.parts import Part
 from qa_bench.reranker.hits import (
     check_depths,
-    check_number,
     distinct_passages,
     finished,
     source_of,
@@ -24,6 +23,7 @@ from qa_bench.reranker.hits import (
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
 from qa_bench.runtime.progress import progress
 from qa_bench.runtime.replicas import Replicas
+from qa_bench.settings import flag, number
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime, Step
 
@@ -77,11 +77,12 @@ class UPR(Part):
             UserError: a setting is out of range.
         """
         check_depths(depth, keep)
-        check_number("interpolate", interpolate)
-        self.depth, self.keep, self._interpolate = depth, keep, interpolate
+        self.depth, self.keep = depth, keep
+        self._interpolate = number("reranker.interpolate", interpolate)
         self._source = source_of(model, revision, max_length, precision, trust_remote_code, sha256)
         self._title = "none" if title is None else str(title)
-        self._before, self._after, self._end_token = before or "", after or "", bool(end_token)
+        self._before, self._after = before or "", after or ""
+        self._end_token = flag("reranker.end_token", end_token)
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""

@@ -19,6 +19,7 @@ from qa_bench.parts import Part
 from qa_bench.retriever.bm25.java import java_errors
 from qa_bench.retriever.bm25.pairs import Feedback, score_pairs
 from qa_bench.retriever.bm25.part import Bm25
+from qa_bench.settings import number, whole_number
 from qa_bench.store.passages import Passages
 from qa_bench.types import QuestionSet, Run, Runtime
 
@@ -58,23 +59,19 @@ class Rm3(Part):
         Raises:
             UserError: a setting is out of range.
         """
-        _check("terms", terms, _MOST_TERMS)
-        _check("docs", docs, _RM3_DOCS)
-        if not 0 <= original_query_weight <= 1:
-            raise UserError(
-                "retriever.feedback.original_query_weight: from 0 to 1, "
-                f"got '{original_query_weight}'"
-            )
-        self.terms, self.docs, self._original = terms, docs, float(original_query_weight)
+        self._terms = whole_number("retriever.feedback.terms", terms, 1, _MOST_TERMS)
+        self.docs = whole_number("retriever.feedback.docs", docs, 1, _RM3_DOCS)
+        place = "retriever.feedback.original_query_weight"
+        self._original = float(number(place, original_query_weight, 0, 1))
 
     def switch_on(self, searcher: Any) -> None:
         """Let every search of Anserini's ``SimpleSearcher`` feed back."""
-        searcher.set_rm3(None, self.terms, self.docs, self._original, False, True)
+        searcher.set_rm3(None, self._terms, self.docs, self._original, False, True)
 
     def reranker(self, autoclass: Any, analyzer: Any) -> Any:
         """Anserini's ``Rm3Reranker``."""
         return autoclass("io.anserini.rerank.lib.Rm3Reranker")(
-            analyzer, None, "contents", self.terms, self.docs, self._original, False, True
+            analyzer, None, "contents", self._terms, self.docs, self._original, False, True
         )
 
 
@@ -106,18 +103,17 @@ class Rocchio(Part):
         Raises:
             UserError: a setting is out of range.
         """
-        _check("terms", terms, _MOST_TERMS)
-        _check("docs", docs)
-        if min(alpha, beta) < 0 or max(alpha, beta) == 0:
-            raise UserError(
-                "retriever.feedback: need alpha >= 0 and beta >= 0, and not both 0, "
-                f"got alpha={alpha} beta={beta}"
-            )
-        self.terms, self.docs, self._weights = terms, docs, (float(alpha), float(beta))
+        self._terms = whole_number("retriever.feedback.terms", terms, 1, _MOST_TERMS)
+        self.docs = whole_number("retriever.feedback.docs", docs)
+        number("retriever.feedback.alpha", alpha, 0)
+        number("retriever.feedback.beta", beta, 0)
+        if alpha == beta == 0:
+            raise UserError("retriever.feedback: alpha and beta are both 0: nothing is searched")
+        self._weights = float(alpha), float(beta)
 
     def _settings(self) -> tuple[Any, ...]:
         """As Anserini takes them, feedback from hits that are not relevant turned off."""
-        return (self.terms, self.docs, 10, 10, *self._weights, 0.0, False, False)
+        return (self._terms, self.docs, 10, 10, *self._weights, 0.0, False, False)
 
     def switch_on(self, searcher: Any) -> None:
         """Let every search of Anserini's ``SimpleSearcher`` feed back."""
@@ -128,12 +124,6 @@ class Rocchio(Part):
         return autoclass("io.anserini.rerank.lib.RocchioReranker")(
             analyzer, None, "contents", *self._settings()
         )
-
-
-def _check(name: str, value: int, most: int | None = None) -> None:
-    if not isinstance(value, int) or value < 1 or (most is not None and value > most):
-        allowed = f"from 1 to {most}" if most else ">= 1"
-        raise UserError(f"retriever.feedback.{name}: a whole number {allowed}, got '{value}'")
 
 
 class Bm25Feedback(Bm25):

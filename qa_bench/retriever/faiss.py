@@ -10,11 +10,12 @@ import numpy as np
 
 from qa_bench.errors import DataError, UserError
 from qa_bench.parts import Part
-from qa_bench.protocols import Indexed
+from qa_bench.protocols import BiEncoder, Indexed
 from qa_bench.retriever.vectors.similarity import pair_scores
-from qa_bench.retriever.vectors.stored import Vectors
 from qa_bench.runtime.progress import progress
+from qa_bench.settings import number, whole_number
 from qa_bench.store.passages import Passages
+from qa_bench.store.vectors import Vectors
 from qa_bench.types import QuestionSet, Run, Runtime, Step
 
 _FILE = "index.faiss"
@@ -58,18 +59,22 @@ class Faiss(Part):
         Raises:
             UserError: no base, or it has no vectors.
         """
-        if set(parts) != {"base"} or not hasattr(parts["base"], "opened"):
+        base = parts.get("base")
+        if set(parts) != {"base"} or not isinstance(base, BiEncoder):
             raise UserError("retriever faiss: needs one part, base, a dense retriever")
-        if not isinstance(rescore, int) or rescore < 0 or not isinstance(train, int) or train < 1:
-            raise UserError("retriever faiss: need rescore >= 0 and train >= 1, whole numbers")
-        self._base = parts["base"]
-        self._factory, self._search = factory, dict(search or {})
-        self._train, self._rescore, self._seed = train, rescore, seed
+        self._base: BiEncoder = base
+        self._factory = factory
+        self._search = {
+            name: number(f"retriever.search.{name}", value)
+            for name, value in (search or {}).items()
+        }
+        self._train = whole_number("retriever.train", train)
+        self._rescore = whole_number("retriever.rescore", rescore, 0)
+        self._seed = whole_number("retriever.seed", seed, 0)
 
     def search_sources(self) -> dict[str, str]:
         """What the base's search reads: its question model."""
-        sources: dict[str, str] = self._base.search_sources()
-        return sources
+        return self._base.search_sources()
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime, base: Indexed) -> int:
         """Train on a sample, add shard by shard, write ``index.faiss``.
@@ -166,15 +171,17 @@ class Faiss(Part):
                 bar.update(len(some))
         return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
 
-    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
+    def plan(
+        self, passages: float, questions: int, depth: int, runtime: Runtime
+    ) -> tuple[Step, Step]:
         """At most: plain vectors and a graph; the base's stages come before."""
         size = 1.2 * self._base.plan(passages, questions, depth, runtime)[0].disk
         seconds = passages / _ADDED_PER_S
         memory = f"{size / 1e9 + 1:.1f} GB"
-        return [
+        return (
             Step("index", size, seconds, memory),
             Step("search", 0, questions / _SEARCHED_PER_S, memory),
-        ]
+        )
 
     def score(
         self,

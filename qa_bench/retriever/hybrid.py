@@ -8,6 +8,7 @@ from typing import Any
 from qa_bench.errors import UserError
 from qa_bench.parts import Part
 from qa_bench.protocols import Fusion, PairScorer
+from qa_bench.settings import whole_number
 
 
 class Hybrid(Part):
@@ -35,8 +36,7 @@ class Hybrid(Part):
         """
         if len(parts) < 2:
             raise UserError("retriever.parts: a hybrid has at least two")
-        if not isinstance(parts_depth, int) or parts_depth < 1:
-            raise UserError(f"retriever.parts_depth: a whole number >= 1, got '{parts_depth}'")
+        whole_number("retriever.parts_depth", parts_depth)
         if fusion.true_scores:
             for name, part in parts.items():
                 if not isinstance(part, PairScorer):

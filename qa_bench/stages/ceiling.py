@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +12,13 @@ import numpy as np
 
 from qa_bench.engine.context import Context
 from qa_bench.engine.digests import digest
-from qa_bench.engine.stage import run_stage
+from qa_bench.engine.stage import Stage
 from qa_bench.metric.ceiling import Seeker
 from qa_bench.runtime.processes import in_order
 from qa_bench.runtime.progress import progress
 from qa_bench.store.columns import write_columns
 from qa_bench.store.passages import open_passages
-from qa_bench.types import Folder, Match, QuestionSet
+from qa_bench.types import Folder, Match, QuestionSet, Step
 
 VERSION = 1
 CEILING_FILE = "ceiling.parquet"
@@ -26,23 +26,24 @@ _PASSAGES = 8192
 """Passages searched at once: memory grows with them, and questions answered drop out between."""
 
 
-def ceiling(questions: QuestionSet, passages: Folder, mode: str, context: Context) -> Folder:
+def ceiling(questions: QuestionSet, passages: Stage, mode: str, context: Context) -> Stage:
     """``ceiling.parquet``: ``qid`` and ``ceiling``, 1 where some passage holds an answer, else 0.
 
     It is what a retriever that finds every passage would reach; the count ``ceiling`` of the
     manifest is the mean.
     """
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
+        place = inputs["passages"].path
         found = np.zeros(len(questions), dtype=np.float64)
-        count = len(open_passages(passages.path))
+        count = len(open_passages(place))
 
         def tasks() -> Iterator[tuple[int, list[int]]]:
             for first in range(0, count, _PASSAGES):
                 yield first, np.flatnonzero(found == 0).tolist()
 
         answers = tuple(question.answers for question in questions)
-        search = _Search(passages.path, answers, questions.match, mode)
+        search = _Search(place, answers, questions.match, mode)
         with progress(count, "ceiling", "passages", context.runtime) as bar:
             for size, answered in in_order(search, tasks(), context.runtime.workers):
                 found[list(answered)] = 1
@@ -51,18 +52,18 @@ def ceiling(questions: QuestionSet, passages: Folder, mode: str, context: Contex
         write_columns(folder / CEILING_FILE, columns)
         return {"ceiling": float(found.mean())}
 
-    return run_stage(
+    return Stage(
         "ceiling",
-        version=VERSION,
-        slug=f"{questions.name}-{questions.split}",
-        config={"match": questions.match, "mode": mode},
-        inputs={
+        VERSION,
+        f"{questions.name}-{questions.split}",
+        {"match": questions.match, "mode": mode},
+        {"passages": passages},
+        lambda: {
             "questions": questions.digest,
             "ids": digest([question.qid for question in questions]),
-            "passages": passages.key,
         },
-        build=build,
-        **context.common,
+        build,
+        lambda load: Step("ceiling", load.questions * 20, None, "0.3 GB"),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -13,35 +13,43 @@ import xxhash
 
 from qa_bench.engine.context import Context
 from qa_bench.engine.shards import Shards
-from qa_bench.engine.stage import run_stage
+from qa_bench.engine.stage import Stage
 from qa_bench.errors import DataError
 from qa_bench.protocols import Chunker, Corpus
 from qa_bench.runtime.progress import progress
 from qa_bench.stages.chunk_processes import chunk_in_processes
 from qa_bench.store.passages import describe_passages, write_passages
-from qa_bench.types import Article, Folder, Passage
+from qa_bench.types import Article, Folder, Load, Passage, Step
 
 VERSION = 1
+BYTES_PER_PASSAGE = 640
+_PASSAGES_PER_S = 60_000
+"""Both from the manifests of benchmarks/whole_line.py, on two cores (408,191 passages)."""
 SHARD_PASSAGES = 100_000
 """A shard ends with the first article that brings it to so many passages."""
 
 
-def chunk(corpus: Corpus, chunker: Chunker, context: Context) -> Folder:
+def chunk(corpus: Corpus, chunker: Chunker, context: Context) -> Stage:
     """The corpus as passages, ``pid`` "1", "2", … in corpus order unless it came with its own.
 
-    Raises:
-        DataError: anything wrong in the corpus' files, an id twice, or no passage at all.
+    Its build raises ``DataError`` for anything wrong in the corpus' files, an id twice, or no
+    passage at all.
     """
-    source = corpus
-    whole = source.unit == "passage"
-    files = source.files()
+    whole = corpus.unit == "passage"
 
-    def build(folder: Path) -> dict[str, Any]:
+    def digests() -> dict[str, str]:
+        files = context.digests.of(corpus.files())
+        return {
+            **{f"file{number}": content for number, content in enumerate(files)},
+            **({} if whole else chunker.sources()),
+        }
+
+    def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
         shards = Shards(folder, "passages", ".arrow")
         notes = shards.finished()
         unique = _UniqueIds()
         with progress(None, "chunk", "articles", context.runtime) as bar:
-            articles = unique.checked(source.articles(), bar)
+            articles = unique.checked(corpus.articles(), bar)
             for _ in islice(articles, sum(note["articles"] for note in notes)):
                 pass  # chunked before a kill
             groups = _as_they_are(articles) if whole else _cut(chunker, articles, context)
@@ -52,28 +60,30 @@ def chunk(corpus: Corpus, chunker: Chunker, context: Context) -> Folder:
                     numbered = _one_shard(shard, sum(n["passages"] for n in notes), note)
                     write_passages(path, numbered)
                 notes.append(note)
-        unique.check(source)
+        unique.check(corpus)
         totals = {name: sum(note[name] for note in notes) for name in notes[0]} if notes else {}
         if not totals.get("passages"):
             raise DataError(
                 f"{totals.get('articles', 0)} articles, and the chunker made no passage of them; "
                 "are they shorter than it keeps? qa-bench list chunker shows others",
-                files[0],
+                corpus.files()[0],
             )
         describe_passages(folder, [shards.data(n) for n in range(len(notes))])
-        return totals | source.counts()
+        return totals | corpus.counts()
 
-    return run_stage(
+    def plan(load: Load) -> Step:
+        size = load.passages * BYTES_PER_PASSAGE
+        return Step("chunk", size, load.passages / _PASSAGES_PER_S, "0.3 GB")
+
+    return Stage(
         "chunk",
-        version=VERSION,
-        slug=source.name,
-        config={"corpus": corpus.identity, "chunker": None if whole else chunker.identity},
-        inputs={
-            **{f"file{n}": digest for n, digest in enumerate(context.digests.of(files))},
-            **({} if whole else chunker.sources()),
-        },
-        build=build,
-        **context.common,
+        VERSION,
+        corpus.name,
+        {"corpus": corpus.identity, "chunker": None if whole else chunker.identity},
+        {},
+        digests,
+        build,
+        plan,
     )
 
 

@@ -13,60 +13,68 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qa_bench.engine.context import Context
-from qa_bench.engine.stage import run_stage
+from qa_bench.engine.stage import Stage
 from qa_bench.protocols import Fusion, PairScorer
-from qa_bench.stages.index import Parts, indexed
-from qa_bench.stages.search import asked
+from qa_bench.stages.expand import Wording, question_digest
+from qa_bench.stages.index import Parts, indexed, indexes
 from qa_bench.store.hits import Hits
 from qa_bench.store.passages import open_passages
-from qa_bench.store.runs import RUN_FILE, write_run
-from qa_bench.types import Folder, QuestionSet
+from qa_bench.store.runs import BYTES_PER_HIT, RUN_FILE, write_run
+from qa_bench.types import Folder, Load, QuestionSet, Step
 
 VERSION = 1
 HITS_FILE = "hits.parquet"
+_FUSED_PER_S, _COMPLETED_PER_S = 3e6, 7e5
+"""Hits a second, from the manifests of benchmarks/whole_line.py on two cores."""
+_BYTES_IN_MEMORY = 60
+"""Of a hit."""
+
+Fusable = Mapping[str, Stage]
+"""The parts' runs by label; or, under the empty label, the one stage of completed hits."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one part of a hybrid has made: its run, and its index for scoring more."""
+class PartRun:
+    """What one part of a hybrid makes: its run, and its index for scoring more."""
 
-    run: Folder
-    index: Folder
+    run: Stage
+    index: Stage
     retriever: Any
     parts: Parts
 
 
-Fusable = Mapping[str, Folder]
-"""The parts' runs by label; or, under the empty label, the one folder of completed hits."""
-
-
 def complete(
-    found: Mapping[str, Found],
-    passages: Folder,
-    questions: QuestionSet,
+    part_runs: Mapping[str, PartRun],
+    passages: Stage,
+    wording: Wording,
     name: str,
+    depth: int,
     context: Context,
-) -> Fusable:
-    """Every part's true score of what any part found, in ``hits.parquet``."""
+) -> Stage:
+    """Every part's true score of what any part found ``depth`` deep, in ``hits.parquet``."""
+    questions = wording.questions
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
+        worded = wording.open(inputs)
         clock = time.perf_counter()
-        collection = open_passages(passages.path)
-        hits = open_hits({label: part.run for label, part in found.items()}, passages, questions)
+        collection = open_passages(inputs["passages"].path)
+        runs = {label: inputs[f"run.{label}"] for label in part_runs}
+        hits = open_hits(runs, inputs["passages"], questions)
         columns = {"asked": hits.asked.astype(np.int32), "row": hits.rows}
         scored = 0
-        for label, part in found.items():
+        for label, part in part_runs.items():
             scorer: PairScorer = part.retriever
             scores = hits.scores[label]
             missing = np.isnan(scores) | scorer.approximate
+            own = {k: inputs[f"{label}.{k}"] for k in indexes(part.parts)}
             scores[missing] = scorer.score(
-                part.index.path,
+                inputs[f"index.{label}"].path,
                 collection,
-                questions,
+                worded,
                 hits.asked[missing],
                 hits.rows[missing],
                 context.runtime,
-                **indexed(part.parts),
+                **indexed(part.parts, own),
             )
             columns[f"score.{label}"] = scores.astype(np.float32)
             columns[f"rank.{label}"] = hits.ranks[label].astype(np.int32)
@@ -75,29 +83,39 @@ def complete(
         seconds = round(time.perf_counter() - clock, 3)
         return {"hits": len(hits), "scored": scored, "seconds": seconds}
 
-    folder = run_stage(
+    def plan(load: Load) -> Step:
+        hits = load.questions * depth * len(part_runs)
+        memory = f"{hits * _BYTES_IN_MEMORY / 1e9:.1f} GB"
+        return Step("complete", hits * BYTES_PER_HIT, hits / _COMPLETED_PER_S, memory)
+
+    inputs = {"passages": passages, **wording.inputs}
+    for label, part in part_runs.items():
+        inputs |= {f"run.{label}": part.run, f"index.{label}": part.index}
+        inputs |= {f"{label}.{k}": stage for k, stage in indexes(part.parts).items()}
+    return Stage(
         "complete",
-        version=VERSION,
-        slug=f"{questions.name}-{questions.split}-{name}",
-        config={"parts": {label: part.retriever.identity for label, part in found.items()}},
-        inputs={
-            "questions": asked(questions),
-            **{f"run.{label}": part.run.key for label, part in found.items()},
-            **{f"index.{label}": part.index.key for label, part in found.items()},
+        VERSION,
+        f"{questions.name}-{questions.split}-{name}",
+        {
+            "parts": {label: part.retriever.identity for label, part in part_runs.items()},
+            **wording.config,
         },
-        build=build,
-        **context.common,
+        inputs,
+        lambda: {"questions": wording.digest()},
+        build,
+        plan,
+        wording.titled(f"complete {name}"),
     )
-    return {"": folder}
 
 
-def open_hits(fusable: Fusable, passages: Folder, questions: QuestionSet) -> Hits:
-    """The hits of the parts side by side."""
+def open_hits(fusable: Mapping[str, Folder], passages: Folder, questions: QuestionSet) -> Hits:
+    """The hits of the parts side by side; ``fusable`` as ``Fusable``, finished."""
     if "" not in fusable:
         files = {label: run.path / RUN_FILE for label, run in fusable.items()}
         qids = [question.qid for question in questions]
         return Hits.read(files, qids, open_passages(passages.path))
-    table = pq.read_table(fusable[""].path / HITS_FILE)
+    with pq.ParquetFile(fusable[""].path / HITS_FILE) as file:
+        table = file.read()
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
     labels = [name.removeprefix("score.") for name in columns if name.startswith("score.")]
     return Hits(
@@ -110,34 +128,55 @@ def open_hits(fusable: Fusable, passages: Folder, questions: QuestionSet) -> Hit
 
 def fuse(
     fusable: Fusable,
-    passages: Folder,
+    passages: Stage,
     questions: QuestionSet,
     fusion: Fusion,
     name: str,
     depth: int,
+    hits_a_question: int,
     context: Context,
-) -> Folder:
-    """The best ``depth`` of all parts' hits by the fused score."""
+    title: str = "",
+) -> Stage:
+    """The best ``depth`` of all parts' hits by the fused score.
 
-    def build(folder: Path) -> dict[str, Any]:
+    Args:
+        fusable: what is fused.
+        passages: the corpus.
+        questions: the set.
+        fusion: makes one score of several.
+        name: of the system.
+        depth: of the run.
+        hits_a_question: of all parts together, for the plan.
+        context: where and how.
+        title: see ``Stage``.
+    """
+
+    def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
         clock = time.perf_counter()
-        hits = open_hits(fusable, passages, questions)
+        hits = open_hits(
+            {label: inputs[f"part.{label}"] for label in fusable}, inputs["passages"], questions
+        )
         qids = [question.qid for question in questions]
-        run = hits.ranked(fusion.fuse(hits), depth, qids, open_passages(passages.path))
+        collection = open_passages(inputs["passages"].path)
+        run = hits.ranked(fusion.fuse(hits), depth, qids, collection)
         write_run(folder / RUN_FILE, run)
         seconds = round(time.perf_counter() - clock, 3)
         return {"questions": len(questions), "hits": len(run), "seconds": seconds}
 
-    return run_stage(
+    def plan(load: Load) -> Step:
+        hits = load.questions * hits_a_question
+        memory = f"{hits * _BYTES_IN_MEMORY / 1e9:.1f} GB"
+        disk = load.questions * depth * BYTES_PER_HIT
+        return Step("fuse", disk, hits / _FUSED_PER_S, memory)
+
+    return Stage(
         "fuse",
-        version=VERSION,
-        slug=f"{questions.name}-{questions.split}-{name}",
-        config={"fusion": fusion.identity, "depth": depth},
-        inputs={
-            "passages": passages.key,
-            "questions": asked(questions),
-            **{f"part.{label}": folder.key for label, folder in fusable.items()},
-        },
-        build=build,
-        **context.common,
+        VERSION,
+        f"{questions.name}-{questions.split}-{name}",
+        {"fusion": fusion.identity, "depth": depth},
+        {"passages": passages, **{f"part.{label}": stage for label, stage in fusable.items()}},
+        lambda: {"questions": question_digest(questions)},
+        build,
+        plan,
+        title or f"fuse {name}",
     )

@@ -7,30 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.engine.context import Context
-from qa_bench.engine.stage import run_stage
+from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
-from qa_bench.protocols import Indexed, Retriever
+from qa_bench.protocols import Indexed, Planned, Retriever
 from qa_bench.store.passages import open_passages
-from qa_bench.types import Folder
+from qa_bench.types import Folder, Load, Step
 
 VERSION = 1
 
-Parts = Mapping[str, tuple[Retriever, Folder]]
-"""The retrievers that one is built on, with their indexes."""
+Parts = Mapping[str, tuple[Retriever, Stage]]
+"""The retrievers that one is built on, with the stages of their indexes."""
 
 
 def index(
-    passages: Folder, retriever: Retriever, name: str, context: Context, parts: Parts
-) -> Folder:
+    passages: Stage, retriever: Retriever, name: str, parts: Parts, context: Context
+) -> Stage:
     """Index all passages. What only changes the search (``search_only``) is left out of the key.
 
-    Raises:
-        UserError: the index holds another number of passages than the corpus.
+    Its build raises ``UserError`` where the index holds another number of passages than the corpus.
     """
 
-    def build(folder: Path) -> dict[str, Any]:
-        collection = open_passages(passages.path)
-        count = retriever.index(collection, folder, context.runtime, **indexed(parts))
+    def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
+        collection = open_passages(inputs["passages"].path)
+        count = retriever.index(collection, folder, context.runtime, **indexed(parts, inputs))
         if count != len(collection):
             raise UserError(
                 f"index {name}: {count} of {len(collection)} passages were indexed; "
@@ -40,21 +39,33 @@ def index(
 
     settings = retriever.identity.items()
     left_out = {*retriever.search_only, "parts"}  # parts count by the keys of their indexes
-    return run_stage(
+    return Stage(
         "index",
-        version=VERSION,
-        slug=f"{passages.manifest['slug']}-{name}",
-        config={key: value for key, value in settings if key not in left_out},
-        inputs={
-            "passages": passages.key,
-            **retriever.sources(),
-            **{label: folder.key for label, (_, folder) in parts.items()},
-        },
-        build=build,
-        **context.common,
+        VERSION,
+        f"{passages.slug}-{name}",
+        {setting: value for setting, value in settings if setting not in left_out},
+        {"passages": passages, **indexes(parts)},
+        retriever.sources,
+        build,
+        lambda load: steps(retriever, load, 1, context)[0],
+        f"index {name}",
     )
 
 
-def indexed(parts: Parts) -> dict[str, Indexed]:
-    """The parts as a retriever is given them."""
-    return {label: Indexed(part, folder.path) for label, (part, folder) in parts.items()}
+def indexes(parts: Parts) -> dict[str, Stage]:
+    """The indexes of parts, as inputs of a stage."""
+    return {f"index.{label}": stage for label, (_, stage) in parts.items()}
+
+
+def indexed(parts: Parts, inputs: Mapping[str, Folder]) -> dict[str, Indexed]:
+    """The parts as a retriever is given them, by the finished folders of ``indexes``."""
+    return {
+        label: Indexed(part, inputs[f"index.{label}"].path) for label, (part, _) in parts.items()
+    }
+
+
+def steps(retriever: Retriever, load: Load, depth: int, context: Context) -> tuple[Step, Step]:
+    """Of indexing and of searching, where the retriever can say; of unknown time elsewhere."""
+    if isinstance(retriever, Planned):
+        return retriever.plan(load.passages, load.questions, depth, context.runtime)
+    return Step("index", 0, None, "not known"), Step("search", 0, None, "not known")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,40 +12,41 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qa_bench.engine.context import Context
-from qa_bench.engine.stage import run_stage
+from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
-from qa_bench.protocols import Reranker
-from qa_bench.stages.search import asked
+from qa_bench.protocols import PlannedHits, Reranker
+from qa_bench.stages.expand import question_digest
 from qa_bench.store.passages import open_passages
 from qa_bench.store.ranked import Ranked
 from qa_bench.store.runs import RUN_FILE, read_run, write_run
-from qa_bench.types import Folder, QuestionSet, Run
+from qa_bench.types import Folder, Load, QuestionSet, Run, Step
 
 VERSION = 1
 BESIDE_FILE = "beside.parquet"
+_BYTES_PER_HIT = 13
 
 
 def rerank(
-    run: Folder,
-    passages: Folder,
+    run: Stage,
+    passages: Stage,
     questions: QuestionSet,
     reranker: Reranker,
     name: str,
     depth: int,
     context: Context,
-) -> Folder:
+) -> Stage:
     """The best ``depth`` of the hits the reranker looked at, by its scores; ties in corpus order.
 
     ``beside.parquet`` has, hit by hit of the run, what the retriever said: ``rank`` and ``score``.
 
-    Raises:
-        UserError: a score is not a number.
+    Its build raises ``UserError`` where a score is not a number.
     """
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
         clock = time.perf_counter()
-        collection = open_passages(passages.path)
-        ranked = Ranked.of(read_run(run.path / RUN_FILE), collection, questions, reranker.depth)
+        collection = open_passages(inputs["passages"].path)
+        hits = read_run(inputs["run"].path / RUN_FILE)
+        ranked = Ranked.of(hits, collection, questions, reranker.depth)
         scores = reranker.rerank(ranked, context.runtime).astype(np.float32)
         if np.isnan(scores).any():
             bad = questions.questions[int(ranked.asked[np.isnan(scores).argmax()])].qid
@@ -69,17 +71,24 @@ def rerank(
         pq.write_table(pa.table(beside), folder / BESIDE_FILE)
         return {"reranked": len(ranked), "hits": len(reranked), "seconds": seconds}
 
-    return run_stage(
+    def plan(load: Load) -> Step:
+        step = hit_step("rerank", reranker, load, reranker.depth, context)
+        return step._replace(disk=step.disk + load.questions * depth * _BYTES_PER_HIT)
+
+    return Stage(
         "rerank",
-        version=VERSION,
-        slug=f"{questions.name}-{questions.split}-{name}",
-        config={"reranker": reranker.identity, "depth": depth},
-        inputs={
-            "run": run.key,
-            "passages": passages.key,
-            "questions": asked(questions),
-            **reranker.sources(),
-        },
-        build=build,
-        **context.common,
+        VERSION,
+        f"{questions.name}-{questions.split}-{name}",
+        {"reranker": reranker.identity, "depth": depth},
+        {"run": run, "passages": passages},
+        lambda: {"questions": question_digest(questions), **reranker.sources()},
+        build,
+        plan,
     )
+
+
+def hit_step(name: str, part: Any, load: Load, hits: int, context: Context) -> Step:
+    """The step of a part that looks at so many hits of every question."""
+    if isinstance(part, PlannedHits):
+        return part.plan(load.questions, hits, context.runtime)
+    return Step(name, 0, None, "not known")

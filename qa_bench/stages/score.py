@@ -1,4 +1,4 @@
-"""run (and passages) or predictions ─score─► one value a question and metric."""
+"""run (and passages) or answers ─score─► one value a question and metric."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ import pyarrow as pa
 
 from qa_bench.engine.context import Context
 from qa_bench.engine.digests import digest
-from qa_bench.engine.stage import run_stage
+from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
 from qa_bench.metric.matching import degenerate
 from qa_bench.protocols import Metric
+from qa_bench.stages.read import read_answers
 from qa_bench.store.columns import write_columns
 from qa_bench.store.passages import Passages, open_passages
 from qa_bench.store.runs import RUN_FILE, read_run
-from qa_bench.types import Folder, Qrels, QuestionSet
+from qa_bench.types import Folder, Load, Qrels, QuestionSet, Step
 
-VERSION = 2
+VERSION = 3
 SCORES_FILE = "scores.parquet"
+_HITS_PER_S = 370_000
+_BYTES_PER_QUESTION = 40
 
 
 def score(
@@ -32,30 +35,47 @@ def score(
     name: str,
     context: Context,
     *,
-    run: Folder | None = None,
-    passages: Folder | None = None,
+    run: Stage | None = None,
+    passages: Stage | None = None,
+    answers: Stage | None = None,
     predictions: dict[str, str] | None = None,
     depth: int | None = None,
     source: str = "run",
     read: int | None = None,
-) -> Folder:
+) -> Stage:
     """Per-question values of every metric that applies to what is given.
 
     ``scores.parquet`` has a row a question, in the set's order: ``qid``, ``answers`` (a JSON list)
-    and ``first_rank`` (0 where no passage has an answer) where the set has answers, and a column a
-    metric. The manifest's counts hold their means.
+    and ``first_rank`` (0 where no passage has an answer) where the set has answers,
+    ``prediction`` where there are any, and a column a metric. The manifest's counts hold their
+    means.
 
-    Raises:
-        UserError: a run that names passages the corpus lacks; or no metric applies.
+    Its build raises ``UserError`` for a run that names passages the corpus lacks, and where no
+    metric applies.
+
+    Args:
+        questions: the set.
+        metrics: by their names in the configuration.
+        mode: whose matching rules.
+        name: of the system.
+        context: where and how.
+        run: what was retrieved, with ``passages``.
+        passages: the corpus, or the stage of a foreign run that holds its own.
+        answers: the read stage.
+        predictions: somebody else's answers by qid, instead.
+        depth: how deep the run goes; None where that is not known.
+        source: what error messages call the run.
+        read: how many hits of a question the reader saw.
     """
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
+        given = read_answers(inputs["answers"].path) if answers else predictions
         evidence = Evidence(
             questions,
             mode,
-            read_run(run.path / RUN_FILE) if run else None,
-            open_passages(passages.path) if passages else None,
-            predictions,
+            read_run(inputs["run"].path / RUN_FILE) if run else None,
+            open_passages(inputs["passages"].path) if passages else None,
+            given,
             depth,
             source,
             read,
@@ -63,51 +83,66 @@ def score(
         columns: dict[str, Any] = {"qid": [question.qid for question in questions]}
         if questions.qrels is None:
             columns["answers"] = [json.dumps(q.answers, ensure_ascii=False) for q in questions]
+        if given is not None:
+            columns["prediction"] = [given.get(question.qid) for question in questions]
         if evidence.first_ranks is not None:
             columns["first_rank"] = evidence.first_ranks
         values: dict[str, Any] = {}
-        for metric in metrics.values():
-            values |= metric.score(evidence)
+        metric_of: dict[str, str] = {}
+        for label, metric in metrics.items():
+            of_metric = metric.score(evidence)
+            values |= of_metric
+            metric_of |= dict.fromkeys(of_metric, label)
         if not values:
-            given = "a run" if run else "predictions"
+            what = "a run" if run else "predictions"
             wanted = "answers" if questions.qrels is None else "relevance judgements"
             raise UserError(
-                f"none of the metrics ({', '.join(metrics)}) applies to {given} for "
+                f"none of the metrics ({', '.join(metrics)}) applies to {what} for "
                 f"{questions.name} {questions.split}, which has {wanted}"
             )
         write_columns(folder / SCORES_FILE, columns | values)
         counts: dict[str, Any] = {
             "questions": len(questions),
             "means": {name: float(column.mean()) for name, column in values.items()},
+            "metrics": metric_of,
             "degenerate_answers": sum(
                 degenerate(question.answers, questions.match, mode) for question in questions
             ),
         }
-        if predictions is not None:
-            counts["without_prediction"] = sum(q.qid not in predictions for q in questions)
+        if given is not None:
+            counts["without_prediction"] = sum(q.qid not in given for q in questions)
         if questions.qrels is not None and evidence.passages is not None:
             counts["relevant_absent"] = _absent(questions.qrels, evidence.passages)
         return counts
 
-    inputs = {"questions": questions.digest, "ids": digest([q.qid for q in questions])}
-    if run and passages:
-        inputs |= {"run": run.key, "passages": passages.key}
-    if predictions is not None:
-        inputs["predictions"] = digest(predictions)
-    return run_stage(
+    def digests() -> dict[str, str]:
+        return {
+            "questions": questions.digest,
+            "ids": digest([q.qid for q in questions]),
+            **({"predictions": digest(predictions)} if predictions is not None else {}),
+        }
+
+    def plan(load: Load) -> Step:
+        hits = load.questions * (depth or 0)
+        disk = load.questions * _BYTES_PER_QUESTION
+        return Step("score", disk, hits / _HITS_PER_S, "0.3 GB")
+
+    given = {"run": run, "passages": passages, "answers": answers}
+    return Stage(
         "score",
-        version=VERSION,
-        slug=f"{questions.name}-{questions.split}-{name}",
-        config={
+        VERSION,
+        f"{questions.name}-{questions.split}-{name}",
+        {
             "match": questions.match,
             "mode": mode,
             "depth": depth,
             **({"read": read} if read is not None else {}),
             "metrics": {label: metric.identity for label, metric in metrics.items()},
         },
-        inputs=inputs,
-        build=build,
-        **context.common,
+        {label: stage for label, stage in given.items() if stage is not None},
+        digests,
+        build,
+        plan,
     )
 
 

@@ -3,63 +3,62 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from qa_bench.engine.context import Context
-from qa_bench.engine.digests import digest
-from qa_bench.engine.stage import run_stage
+from qa_bench.engine.stage import Stage
 from qa_bench.protocols import Retriever
-from qa_bench.stages.index import Parts, indexed
+from qa_bench.stages.expand import Wording
+from qa_bench.stages.index import Parts, indexed, indexes, steps
 from qa_bench.store.passages import open_passages
-from qa_bench.store.runs import RUN_FILE, write_run
-from qa_bench.types import Folder, QuestionSet
+from qa_bench.store.runs import BYTES_PER_HIT, RUN_FILE, write_run
+from qa_bench.types import Folder, Load, Step
 
 VERSION = 1
 
 
 def search(
-    index: Folder,
-    passages: Folder,
-    questions: QuestionSet,
+    index: Stage,
+    passages: Stage,
+    wording: Wording,
     retriever: Retriever,
     name: str,
     depth: int,
-    context: Context,
     parts: Parts,
-) -> Folder:
+    context: Context,
+) -> Stage:
     """The best ``depth`` passages for every question."""
+    questions = wording.questions
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
+        worded = wording.open(inputs)
         clock = time.perf_counter()
         run = retriever.search(
-            index.path,
-            open_passages(passages.path),
-            questions,
+            inputs["index"].path,
+            open_passages(inputs["passages"].path),
+            worded,
             depth,
             context.runtime,
-            **indexed(parts),
+            **indexed(parts, inputs),
         )
         seconds = time.perf_counter() - clock
         write_run(folder / RUN_FILE, run)
         return {"questions": len(questions), "hits": len(run), "seconds": round(seconds, 3)}
 
-    return run_stage(
+    def plan(load: Load) -> Step:
+        step = steps(retriever, load, depth, context)[1]
+        return step._replace(disk=step.disk + load.questions * depth * BYTES_PER_HIT)
+
+    return Stage(
         "search",
-        version=VERSION,
-        slug=f"{questions.name}-{questions.split}-{name}",
-        config={"retriever": retriever.identity, "depth": depth},
-        inputs={
-            "index": index.key,
-            "questions": asked(questions),
-            **retriever.search_sources(),
-        },
-        build=build,
-        **context.common,
+        VERSION,
+        f"{questions.name}-{questions.split}-{name}",
+        {"retriever": retriever.identity, "depth": depth, **wording.config},
+        {"passages": passages, "index": index, **indexes(parts), **wording.inputs},
+        lambda: {"questions": wording.digest(), **retriever.search_sources()},
+        build,
+        plan,
+        wording.titled(f"search {name}"),
     )
-
-
-def asked(questions: QuestionSet) -> str:
-    """Content hash of what a retriever sees of a question set."""
-    texts = [[question.qid, question.text] for question in questions]
-    return digest([texts, questions.beside] if questions.beside else texts)

@@ -1,69 +1,50 @@
-"""questions with answers in passages ─train─► model."""
+"""files of examples ─train─► model."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
+from qa_bench.engine.context import Context
+from qa_bench.engine.stage import Stage
+from qa_bench.protocols import Learner
+from qa_bench.train.loop import Settings, TrainingFiles
+from qa_bench.types import Folder, Step
 
-from qa_bench.engine.stage import run_stage
-from qa_bench.types import Folder
-
-if TYPE_CHECKING:
-    from qa_bench.line.line import Line
-    from qa_bench.train.loop import Settings
-
-
-VERSION = 2
+VERSION = 3
 
 
-def train(
-    line: Line, reader: Any, settings: Settings, files: dict[str, Path], examples: int | None
-) -> Folder:
-    """The stage: a model trained on the lessons of ``files``, of which ``articles`` has none."""
-    from qa_bench.reader.extractive.lessons import lessons
+def train(learner: Learner, files: TrainingFiles, settings: Settings, context: Context) -> Stage:
+    """A model in the folder ``model``, trained by the part that will use it.
 
-    context = line.context
-
-    def build(folder: Path) -> dict[str, Any]:
-        counts: dict[str, int] = {}
-        paths = [path for name, path in files.items() if name != "articles"]
-        articles = files.get("articles")
-        found = list(lessons(paths, articles, settings.passages_without, counts))
-        if examples is not None and examples < len(found):
-            drawn = np.random.default_rng(settings.seed).choice(len(found), examples, replace=False)
-            found = [found[place] for place in drawn.tolist()]
-        return {**counts, **reader.train(found, settings, folder, context.runtime)}
-
-    return run_stage(
-        "train",
-        version=VERSION,
-        slug=f"{files['data'].name.partition('.')[0]}-{settings.objective}",
-        config={
-            "reader": _of_sequences(reader.identity),
-            "train": {
-                **{k: v for k, v in asdict(settings).items() if k != "checkpoint"},
-                "examples": examples,
-            },
-        },
-        inputs={
-            **dict(zip(files, context.digests.of(list(files.values())), strict=True)),
-            **reader.sources(),
-        },
-        build=build,
-        **context.common,
-    )
-
-
-def _of_sequences(config: dict[str, Any]) -> dict[str, Any]:
-    """The reader's settings that training sees: not what only loads it or chooses answers.
-
-    The model stands among the inputs, by its content.
+    What the part says its training does not look at (``reading_only``) is left out of the key, and
+    so is how often a checkpoint is written.
     """
-    chooses = (
-        *("model", "revision", "architecture", "precision"),
-        *("aggregation", "depth", "max_answer_tokens", "full_words"),
+
+    def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
+        return learner.train(files, settings, folder, context.runtime)
+
+    def digests() -> dict[str, str]:
+        named = {f"data{number}": file for number, file in enumerate(files.data)}
+        if files.articles is not None:
+            named["articles"] = files.articles
+        contents = context.digests.of(list(named.values()))
+        return {**dict(zip(named, contents, strict=True)), **learner.sources()}
+
+    how = {name: value for name, value in asdict(settings).items() if name != "checkpoint"}
+    identity = learner.identity.items()
+    return Stage(
+        "train",
+        VERSION,
+        f"{files.data[0].name.partition('.')[0]}-{settings.objective}",
+        {
+            "learner": {k: value for k, value in identity if k not in learner.reading_only},
+            "train": {**how, "examples": files.examples},
+        },
+        {},
+        digests,
+        build,
+        lambda load: Step("train", 0, None, "not known"),
     )
-    return {name: value for name, value in config.items() if name not in chooses}

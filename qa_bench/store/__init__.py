@@ -1,1 +1,1 @@
-"""Passages, runs and values as they lie on disk and in memory."""
+"""Passages, runs, vectors and values as they lie on disk and in memory."""

@@ -16,5 +16,6 @@ def write_columns(path: Path, columns: dict[str, Any]) -> None:
 
 def read_columns(path: Path) -> dict[str, list[Any]]:
     """Read per-question values written by ``write_columns``."""
-    columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
+    with pq.ParquetFile(path) as file:  # pq.read_table imports pandas
+        columns: dict[str, list[Any]] = file.read().to_pydict()
     return columns

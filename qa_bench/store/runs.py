@@ -13,6 +13,8 @@ from qa_bench.store.passages import Passages
 from qa_bench.types import Run
 
 RUN_FILE = "run.parquet"
+BYTES_PER_HIT = 6
+"""On disk, about."""
 
 
 RUN_SCHEMA = pa.schema(

@@ -1,4 +1,4 @@
-"""Training of the extractive reader: objectives, the loop, and going on after a kill.
+"""How anything learns: the loop over batches, and going on after a kill.
 
 The same files, settings and seed give the same bytes on a CPU (with as many threads); a GPU's sums
 may differ in their last bits. What is random in a step comes from the seed and the step's number
@@ -10,25 +10,20 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from qa_bench.engine.shards import Shards
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import quiet
-from qa_bench.models.loading import tokenizer_of
-from qa_bench.models.source import Source
-from qa_bench.reader.extractive.layout import Layout, Padding, Shape
-from qa_bench.reader.extractive.lessons import Lesson
-from qa_bench.reader.extractive.model import most_tokens, takes_types
-from qa_bench.reader.extractive.objectives import OBJECTIVES, Item, Objective, batch_of
 from qa_bench.runtime.devices import devices
 from qa_bench.runtime.progress import progress
+from qa_bench.settings import number, one_of, whole_number
 from qa_bench.types import Runtime
 
 log = logging.getLogger(__name__)
@@ -46,7 +41,7 @@ class Settings:
     """How to train.
 
     Attributes:
-        objective: see ``OBJECTIVES``.
+        objective: what is learnt; the part that learns says which there are.
         epochs: times every example is seen.
         batch: questions a step.
         learning_rate: its peak; it rises linearly from 0, then falls linearly to 0.
@@ -71,80 +66,95 @@ class Settings:
     seed: int = 0
     checkpoint: int = 200
 
-    @property
-    def passages_without(self) -> int:
-        """How many passages without an answer a lesson needs."""
-        return self.negatives if OBJECTIVES[self.objective].contrasts else 0
-
     def __post_init__(self) -> None:
         """Check the settings.
 
         Raises:
             UserError: one is out of range.
         """
-        for name, allowed in (("objective", OBJECTIVES), ("precision", ("fp32", "bf16"))):
-            if getattr(self, name) not in allowed:
-                told = ", ".join(allowed)
-                raise UserError(f"train.{name}: {told}; got '{getattr(self, name)}'")
-        for name, least in (("epochs", 1), ("batch", 1), ("negatives", 1), ("seed", 0),
-                            ("checkpoint", 1)):  # fmt: skip
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise UserError(f"train.{name}: a whole number >= {least}, got '{value}'")
-        for name in ("learning_rate", "warmup", "weight_decay", "dropout"):
-            value = 0 if getattr(self, name) is None else getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise UserError(f"train.{name}: a number from 0 to 1, got '{value}'")
+        one_of("train.precision", self.precision, ("fp32", "bf16"))
+        whole_number("train.epochs", self.epochs)
+        whole_number("train.batch", self.batch)
+        whole_number("train.negatives", self.negatives)
+        whole_number("train.seed", self.seed, 0)
+        whole_number("train.checkpoint", self.checkpoint)
+        number("train.learning_rate", self.learning_rate, 0, 1)
+        number("train.warmup", self.warmup, 0, 1)
+        number("train.weight_decay", self.weight_decay, 0, 1)
+        number("train.dropout", self.dropout, 0, 1, optional=True)
 
 
-def train(
-    source: Source,
-    shape: Shape,
-    lessons: Sequence[Lesson],
-    settings: Settings,
-    folder: Path,
-    runtime: Runtime,
+class TrainingFiles(NamedTuple):
+    """What is learnt from.
+
+    Attributes:
+        data: the files of examples.
+        articles: JSON Lines of the articles that paragraph numbers mean; None where there are none.
+        examples: how many examples are drawn; None for all.
+    """
+
+    data: list[Path]
+    articles: Path | None = None
+    examples: int | None = None
+
+
+class Task(Protocol):
+    """What is learnt: items, and the loss of some of them.
+
+    Attributes:
+        lengths: of each item's longest sequence, in tokens; (items,). Items of like length make a
+            batch.
+        tokens: of each item in all; (items,).
+        sequences: of all items.
+    """
+
+    lengths: np.ndarray
+    tokens: np.ndarray
+    sequences: int
+
+    def loss(self, model: Any, places: np.ndarray) -> Any:
+        """The mean loss of the items at ``places``, a scalar tensor on the model's device."""
+        ...
+
+
+def learn(
+    build: Callable[[], tuple[Any, Any, Task]], settings: Settings, folder: Path, runtime: Runtime
 ) -> dict[str, Any]:
     """Train a model and write it to ``folder/model`` as transformers writes its own.
 
     Checkpoints lie beside it until it is done.
 
     Args:
-        source: what is trained further: an encoder, or a reader.
-        shape: how sequences are made; the same when reading.
-        lessons: what is learnt from.
+        build: gives model, tokenizer and task; called once the seed is set, since a new head's
+            weights are drawn.
         settings: how.
         folder: it finds its unfinished work there after a kill.
         runtime: device, threads and progress.
 
     Returns:
-        Counts: examples, sequences, tokens, steps, mean loss of the last tenth of the steps.
+        Counts: sequences, tokens, steps, mean loss of the last tenth of the steps.
 
     Raises:
-        UserError: no example is left, the model does not suit the objective, or the loss is not a
+        UserError: there is nothing to learn from, the model does not suit, or the loss is not a
             number.
     """
     import torch
 
     device = devices(runtime)[0]
-    objective = OBJECTIVES[settings.objective]
     with _threads(runtime.workers):
         torch.manual_seed(settings.seed)
-        model, tokenizer = objective.model(source), tokenizer_of(source)
+        model, tokenizer, task = build()
         _drop(model, settings.dropout)
         if device.type == "cpu":
             model.set_attn_implementation("eager")  # with dropout, twice as fast there as sdpa
-        padding = Padding(tokenizer.pad_token_id or 0, most_tokens(model))
-        layout = Layout(tokenizer, shape, padding.most, takes_types(model))
-        items = _items(layout, objective, lessons, settings)
-        run = _Run(model.to(device), items, objective, settings, padding)
+        run = _Run(model.to(device), task, settings)
         loss = run.all_steps(Shards(folder, "checkpoint", ".safetensors"), runtime)
         target = folder / MODEL_FOLDER
         shutil.rmtree(target, ignore_errors=True)
         with quiet():
             run.model.cpu().eval().save_pretrained(target)
             tokenizer.save_pretrained(target)
-    return {"examples": len(lessons), **run.size, "loss": round(loss, 4)}
+    return {**run.size, "loss": round(loss, 4)}
 
 
 def _drop(model: Any, share: float | None) -> None:
@@ -168,37 +178,16 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _items(
-    layout: Layout, objective: Objective, lessons: Sequence[Lesson], settings: Settings
-) -> list[Item]:
-    items: list[Item] = []
-    for first in range(0, len(lessons), 1000):
-        items += objective.items(layout, lessons[first : first + 1000], settings.passages_without)
-    if not items:
-        raise UserError("no example to train on: no answer lies in a passage's tokens")
-    return items
-
-
 class _Run:
     """A model on its way through all steps."""
 
-    def __init__(
-        self,
-        model: Any,
-        items: list[Item],
-        objective: Objective,
-        settings: Settings,
-        padding: Padding,
-    ) -> None:
-        self.model, self._items, self._objective = model, items, objective
-        self._settings, self._padding = settings, padding
-        self._lengths = np.array([max(len(w.ids) for w in item.windows) for item in items])
-        self._an_epoch = -(-len(items) // settings.batch)
+    def __init__(self, model: Any, task: Task, settings: Settings) -> None:
+        self.model, self._task, self._settings = model, task, settings
+        self._an_epoch = -(-len(task.lengths) // settings.batch)
         self._steps = settings.epochs * self._an_epoch
-        tokens = sum(len(window.ids) for item in items for window in item.windows)
         self.size = {
-            "sequences": sum(len(item.windows) for item in items),
-            "tokens": tokens * settings.epochs,
+            "sequences": task.sequences,
+            "tokens": int(task.tokens.sum()) * settings.epochs,
             "steps": self._steps,
         }
         decayed: dict[bool, list[Any]] = {True: [], False: []}
@@ -238,7 +227,7 @@ class _Run:
     def _tell_cost(self, steps: int) -> None:
         """Say what is to come, by the time that a step at a rate of 0 takes now."""
         batch = self._batch(0)
-        tokens = sum(len(window.ids) for item in batch for window in item.windows)
+        tokens = int(self._task.tokens[batch].sum())
         for _ in range(2):  # the first is slower
             clock = time.perf_counter()
             self._learn(self._loss(batch), 0.0)
@@ -255,29 +244,27 @@ class _Run:
             max(1, left / tokens * seconds / 60),
         )
 
-    def _batch(self, step: int) -> list[Item]:
-        """The items of a step: another order each epoch, similar lengths together."""
+    def _batch(self, step: int) -> np.ndarray:
+        """Places of a step's items: another order each epoch, similar lengths together."""
         epoch, place = divmod(step, self._an_epoch)
         random = np.random.default_rng([self._settings.seed, epoch])
-        order = random.permutation(len(self._items))
+        order = random.permutation(len(self._task.lengths))
         pool = _POOL * self._settings.batch
         pools = [order[first : first + pool] for first in range(0, len(order), pool)]
         order = np.concatenate(
-            [one[np.argsort(self._lengths[one], kind="stable")] for one in pools]
+            [one[np.argsort(self._task.lengths[one], kind="stable")] for one in pools]
         )
         place = int(random.permutation(self._an_epoch)[place])
         first = place * self._settings.batch
-        return [self._items[item] for item in order[first : first + self._settings.batch]]
+        return order[first : first + self._settings.batch]
 
-    def _loss(self, items: list[Item]) -> Any:
+    def _loss(self, places: np.ndarray) -> Any:
         import torch
 
         device = next(self.model.parameters()).device
-        batch = batch_of(items, self._padding, device)
         bf16 = self._settings.precision == "bf16"
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-            found = self.model(**batch.given, return_dict=True)
-        return self._objective.loss(found, batch)
+            return self._task.loss(self.model, places)
 
     def _step(self, step: int) -> float:
         import torch

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,13 +17,12 @@ from qa_bench.errors import UserError
 from qa_bench.formats.dpr_training import GOLD_SCORE, Context, Example
 from qa_bench.formats.gold import Gold, read_gold
 from qa_bench.formats.lines import read_json_lines, text_field
-from qa_bench.line.line import Line
 from qa_bench.metric.matching import Test, answer_test
 from qa_bench.runtime.progress import progress
-from qa_bench.store.passages import Passages, open_passages
-from qa_bench.store.runs import RUN_FILE, read_run, rows_of
+from qa_bench.store.passages import Passages
+from qa_bench.store.runs import rows_of
 from qa_bench.text import dpr_tokens, nfd, straight_apostrophes
-from qa_bench.types import Passage, Question, QuestionSet
+from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 
 RANDOM_NEGATIVES = 50
 """Passages taken at random a question, as many as in DPR's own files."""
@@ -43,13 +42,33 @@ class Golds(NamedTuple):
 class Miner:
     """Makes examples question by question, and counts what becomes of them."""
 
-    def __init__(self, line: Line, mode: str, golds: dict[str, Gold], label: str) -> None:
-        """Open what the line made; ``label`` names the set in each example."""
-        self._questions, self._mode, self._label = line.questions, mode, label
-        self._golds, self._runtime = golds, line.context.runtime
-        self._passages = open_passages(line.run_passages.path)
-        run = read_run(line.run.path / RUN_FILE)
-        self._rows = rows_of(run, self._passages, line.system)
+    def __init__(
+        self,
+        questions: QuestionSet,
+        run: Run,
+        passages: Passages,
+        golds: Mapping[str, Gold],
+        mode: str,
+        label: str,
+        runtime: Runtime,
+    ) -> None:
+        """Look up the hits' passages.
+
+        Args:
+            questions: the set.
+            run: what was retrieved for it.
+            passages: the corpus.
+            golds: the gold paragraph of a question, by qid or text; empty where none is known.
+            mode: whose matching rules.
+            label: names the set in each example.
+            runtime: progress.
+
+        Raises:
+            UserError: the run names passages the corpus lacks.
+        """
+        self._questions, self._mode, self._label = questions, mode, label
+        self._golds, self._runtime, self._passages = golds, runtime, passages
+        self._rows = rows_of(run, self._passages)
         self._scores = run.table.column("score").to_numpy()
         self._hits = run.slices()
         self._words = lru_cache(maxsize=10_000)(self._words_of)  # neighbours ask of one article
@@ -105,6 +124,7 @@ class Miner:
             positives,
             self._random(question.qid, test),
             [hit for hit, has in zip(found, held, strict=True) if not has],
+            self._questions.match,
         )
 
     def _gold_passage(self, question: Question, test: Test) -> Passage | None:
@@ -157,36 +177,31 @@ def _rows_of_titles(passages: Passages, titles: set[str]) -> dict[str, list[int]
     return rows
 
 
-def gold_paragraphs(line: Line, config: Any) -> Golds:
-    """The gold paragraphs of ``mine.gold``, or of the question file; none where it has none."""
-    from omegaconf import OmegaConf
+def gold_paragraphs(questions: QuestionSet, file: Path | None, articles: Path | None) -> Golds:
+    """The gold paragraphs of questions that a file names; none where it names none of them.
 
-    questions = line.questions
-    named = OmegaConf.select(config, "mine.gold")
-    file = Path(named) if named is not None else _question_file(line)
-    asked = {question.qid for question in questions} | {question.text for question in questions}
-    found = read_gold(file, _ids(questions)) if file is not None else ()
-    straight = ((straight_apostrophes(question), gold) for question, gold in found)
-    golds = {question: gold for question, gold in straight if question in asked}
+    Args:
+        questions: the set.
+        file: SQuAD's JSON, DPR's gold info, … (``formats.gold``); None for no gold paragraphs.
+        articles: JSON Lines of the articles, where the file names paragraphs by their numbers.
+
+    Raises:
+        UserError: paragraphs are named by number, and there are no articles.
+    """
+    wanted = {question.qid for question in questions} | {question.text for question in questions}
+    pairs = read_gold(file, _ids(questions)) if file is not None else ()
+    straight = ((straight_apostrophes(question), gold) for question, gold in pairs)
+    golds = {question: gold for question, gold in straight if question in wanted}
     if file is None or not golds:
-        if named is not None:
-            raise UserError(f"mine.gold: {named} names no gold paragraph of these questions")
         return Golds({}, [])
     if all(gold.text is not None for gold in golds.values()):
         return Golds(golds, [file])
-    articles = OmegaConf.select(config, "mine.articles")
     if articles is None:
         raise UserError(
             f"{file} tells gold paragraphs by their numbers: set mine.articles=<JSON Lines of the "
             "articles, paragraphs parted by empty lines>"
         )
-    return Golds(_with_texts(golds, Path(articles)), [file, Path(articles)])
-
-
-def _question_file(line: Line) -> Path | None:
-    """The file the questions come from, where the dataset is one."""
-    file: Path | None = line.dataset.file()
-    return file
+    return Golds(_with_texts(golds, articles), [file, articles])
 
 
 def _ids(questions: QuestionSet) -> Callable[[int], str]:

@@ -8,12 +8,27 @@ from typing import Any
 import yaml
 
 from qa_bench.paths import CONF
+from qa_bench.protocols import PARTS
 
 
 def names(group: str) -> list[str]:
     found = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
     assert found, f"conf/{group} holds no YAML"
     return found
+
+
+def inside(name: str) -> bool:
+    """Whether a group's parts stand in several places, or inside of others."""
+    return name in ("fusion", "lm", "metric")
+
+
+def described(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """The mappings of a configuration that describe a part, with their places in it."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield place, node
+        for name, inner in node.items():
+            yield from described(inner, f"{place}.{name}" if place else name)
 
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
@@ -67,6 +82,9 @@ def needs_no_network(retriever: str) -> bool:
         return False
     return all(model.startswith("wheel:") for model in models(retriever))
 
+
+EVERY_PART = [(group, name) for group in PARTS for name in names(group) if name != "none"]
+"""(group, YAML) of all that describe a part."""
 
 RUN_HERE = [name for name in names("retriever") if needs_no_network(name)]
 """The retrievers that run with nothing but the installed packages."""

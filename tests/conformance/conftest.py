@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 import pytest
-from conf_names import NEEDED
+from conf_names import NEEDED, inside
+from hub import Hub
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -16,6 +17,15 @@ from qa_bench.paths import CONF, register_resolvers
 
 Compose = Callable[..., Any]
 Make = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub without a model; each file has its own, since stand-ins of one code differ."""
+    folder = tmp_path_factory.mktemp("hub")
+    (folder / "models").mkdir()
+    with Hub(folder) as serving:
+        yield serving
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +49,7 @@ def node(composed: Compose) -> Compose:
 
     def found(group: str, name: str, *changes: str) -> Any:
         changes = (*NEEDED.get((group, name), ()), *changes)
-        if group in ("fusion", "lm", "metric"):  # they stand in several places, or inside of others
+        if inside(group):
             return composed(f"+{group}@one={name}", *changes).one
         return composed(f"{group}={name}", *changes)[group]
 

@@ -39,7 +39,7 @@ ARTICLES = [LONG, EMPTY, ROUND, SHORT, BLANK, ACCENTS]
 
 
 def drops_short(chosen: Any) -> bool:
-    return chosen.config.get("short") == "drop"
+    return chosen.identity.get("short") == "drop"
 
 
 def test_one_list_an_article(chosen: Any) -> None:
@@ -91,14 +91,14 @@ def test_short_articles(chosen: Any) -> None:
 
 
 def test_passages_are_about_as_long_as_they_should_be(chosen: Any) -> None:
-    size = chosen.config.get("size")
+    size = chosen.identity.get("size")
     if size is None:
         pytest.skip("this chunker does not count words")
     for group in chosen.chunk([LONG, ROUND]):
         lengths = [len(passage.text.split()) for passage in group]
         assert set(lengths[:-1]) == {size}
         assert 0 < lengths[-1] <= size
-        if chosen.config["tail"] == "wrap":
+        if chosen.identity["tail"] == "wrap":
             assert lengths[-1] == size
 
 
@@ -121,5 +121,5 @@ def test_skipped_titles(chosen: Any) -> None:
     skipped = ["Mercury (disambiguation)", "List of rivers", "Index of plants", "Outline of art"]
     articles = [Article(str(n), title, LONG.text) for n, title in enumerate(skipped)]
     groups = list(chosen.chunk(articles))
-    assert [bool(group) for group in groups] == [not chosen.config.get("skip_titles")] * 4
+    assert [bool(group) for group in groups] == [not chosen.identity.get("skip_titles")] * 4
     assert all(chosen.chunk([Article("9", "Listing of rivers", LONG.text)]))

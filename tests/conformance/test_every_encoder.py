@@ -1,24 +1,25 @@
 """Every named encoder does what its authors say, seen on tiny stand-ins with its architecture.
 
 ``RECIPES`` says it once more, from model cards and the authors' code, and not from the YAML: what
-is put around a text, what is pooled, how vectors are compared. ``tiny_models.py`` serves stand-ins
+is put around a text, what is pooled, how vectors are compared. ``tiny_encoders.py`` makes stand-ins
 under the real names and computes with plain transformers what should come out.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import tiny_models
+import tiny_encoders
 import yaml
 from conf_names import names
 from hub import Hub
+from hub_jobs import results_of
 from omegaconf import OmegaConf
+from tiny_tokenizers import wordpiece
 
 from qa_bench.paths import CONF
 
@@ -35,7 +36,7 @@ def recipe(
     similarity: str = "cosine",
     **more: Any,
 ) -> dict[str, Any]:
-    """What an encoder does; ``more`` is for ``tiny_models.expected``."""
+    """What an encoder does; ``more`` is for ``tiny_encoders.expected``."""
     return {
         "question": question,
         "passage": passage,
@@ -177,14 +178,6 @@ def job(name: str, node: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    folder = tmp_path_factory.mktemp("hub")
-    (folder / "models").mkdir()
-    with Hub(folder) as serving:
-        yield serving
-
-
-@pytest.fixture(scope="session")
 def nodes(composed: Callable[..., Any]) -> dict[str, dict[str, Any]]:
     found = {}
     for name in encoders():
@@ -193,21 +186,14 @@ def nodes(composed: Callable[..., Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def results(
     hub: Hub, nodes: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     """What one process, which reaches nothing but the stand-in hub, told of every encoder."""
     folder = tmp_path_factory.mktemp("encoders")
     jobs = {name: job(name, node) for name, node in nodes.items() if name in RECIPES}
-    given = {"repositories": str(hub.folder / "models"), "encoders": jobs}
-    (folder / "jobs.json").write_text(json.dumps(given))
-    script = str(Path(tiny_models.__file__))
-    words = (script, str(folder / "jobs.json"), str(folder / "results.json"))
-    done = hub.python(*words, home=folder / "home", cwd=folder)
-    assert done.returncode == 0, done.stderr[-3000:]
-    told: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return told
+    return results_of(hub, tiny_encoders.__file__, jobs, folder)
 
 
 def test_every_encoder_has_a_recipe() -> None:
@@ -282,7 +268,7 @@ def test_code_of_the_model_runs_only_when_allowed(results: dict[str, Any], name:
 
 
 def test_long_dpr_passages_end_in_sep(results: dict[str, Any]) -> None:
-    separator = tiny_models.wordpiece()["[SEP]"]
+    separator = wordpiece()["[SEP]"]
     told = side_of(results, "dpr_multi", "passage")
     longest = max(told["ids"], key=len)
     assert len(longest) == 256

@@ -7,9 +7,7 @@ what should come out.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ import pytest
 import tiny_rerankers
 from conf_names import names
 from hub import Hub
+from hub_jobs import results_of
 from omegaconf import OmegaConf
 
 from qa_bench.errors import UserError
@@ -74,14 +73,6 @@ LONG = ("The river Seine", "The river Seine is long, it is said. " * 20)
 
 
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    folder = tmp_path_factory.mktemp("hub")
-    (folder / "models").mkdir()
-    with Hub(folder) as serving:
-        yield serving
-
-
-@pytest.fixture(scope="session")
 def nodes(composed: Callable[..., Any]) -> dict[str, dict[str, Any]]:
     return {
         name: OmegaConf.to_container(composed(f"reranker={name}").reranker, resolve=True)
@@ -102,21 +93,14 @@ def job(name: str, node: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def results(
     hub: Hub, nodes: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     """What one process, which reaches nothing but the stand-in hub, told of every reranker."""
     folder = tmp_path_factory.mktemp("rerankers")
     jobs = {name: job(name, nodes[name]) for name in RECIPES}
-    given = {"repositories": str(hub.folder / "models"), "rerankers": jobs}
-    (folder / "jobs.json").write_text(json.dumps(given))
-    script = str(Path(tiny_rerankers.__file__))
-    words = (script, str(folder / "jobs.json"), str(folder / "results.json"))
-    done = hub.python(*words, home=folder / "home", cwd=folder)
-    assert done.returncode == 0, done.stderr[-3000:]
-    told: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return told
+    return results_of(hub, tiny_rerankers.__file__, jobs, folder)
 
 
 def test_every_reranker_has_a_recipe() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 from conf_names import RUN_HERE, needs_java
+from given import given
 
 from qa_bench.engine.context import Context
+from qa_bench.engine.stage import Stage, graph
 from qa_bench.line.retrieval import Retrieval
 from qa_bench.models import encoder
 from qa_bench.protocols import Composite
+from qa_bench.stages.expand import Wording
 from qa_bench.store.passages import Passages, describe_passages, write_passages
 from qa_bench.store.runs import RUN_FILE, read_run
-from qa_bench.types import Folder, Passage, Question, QuestionSet, Run, Runtime
+from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 
 Make = Callable[..., Any]
 LEXICAL = ("bm25", "bm25_rm3", "bm25_rocchio")
@@ -71,38 +73,32 @@ def ask(*texts: str) -> QuestionSet:
     return QuestionSet("made", "test", "string", questions, "0" * 64)
 
 
-@dataclass
-class Line:
-    """As much of ``pipeline.Line`` as retrieving wants."""
-
-    passages: Folder
-    questions: QuestionSet
-    context: Context
-    name: str
-
-    def choice(self, place: str) -> str:
-        return self.name if place == "retriever" else place.rpartition(".")[2]
-
-
 class Subject:
     """A retriever with the small corpus in its index."""
 
-    def __init__(self, name: str, node: Any, passages: Folder, cache: Path) -> None:
+    def __init__(self, name: str, node: Any, passages: Stage, cache: Path) -> None:
         self.name, self._node, self._passages, self._cache = name, node, passages, cache
-        retrieval = self._retrieval(ask(), cache, RUNTIME)
-        self = retrieval.part
-        self.indexes = retrieval.indexes()
+        context = Context(cache, RUNTIME)
+        retrieval = self._retrieval(ask(), context)
+        self.part = retrieval.part
+        self.indexes = [context.run(index) for index in graph(*retrieval.indexes())[1:]]
 
-    def _retrieval(self, questions: QuestionSet, cache: Path, runtime: Runtime) -> Retrieval:
-        line: Any = Line(self._passages, questions, Context(cache, runtime), self.name)
-        return Retrieval(line, self._node, "retriever")
+    def _retrieval(self, questions: QuestionSet, context: Context) -> Retrieval:
+        return Retrieval(
+            self._node,
+            lambda: self._passages,
+            lambda: Wording(questions),
+            context,
+            lambda place: self.name if place == "retriever" else place.rpartition(".")[2],
+        )
 
     def run(self, *texts: str, depth: int = 100, runtime: Runtime = RUNTIME) -> Run:
         """Search: nothing but the indexes is reused."""
         with tempfile.TemporaryDirectory(dir=self._cache) as place:
             (Path(place) / "index").symlink_to(self._cache / "index")
-            retrieval = self._retrieval(ask(*texts), Path(place), runtime)
-            return read_run(retrieval.run(depth).path / RUN_FILE)
+            context = Context(Path(place), runtime)
+            retrieval = self._retrieval(ask(*texts), context)
+            return read_run(context.run(retrieval.run(depth)).path / RUN_FILE)
 
     def hits(self, text: str, depth: int = 100) -> list[tuple[str, float]]:
         return by_question(self.run(text, depth=depth), 1)[0]
@@ -128,10 +124,10 @@ def _models_loaded_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     folder = tmp_path_factory.mktemp("small") / "passages"
     store(small_corpus(), folder)
-    return Folder(folder, "small", {"slug": "small"})
+    return given(folder, slug="small")
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +148,7 @@ dense = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module", params=each(*RUN_HERE))
-def indexed(request: pytest.FixtureRequest, node: Make, corpus: Folder, home: Path) -> Subject:
+def indexed(request: pytest.FixtureRequest, node: Make, corpus: Stage, home: Path) -> Subject:
     return Subject(request.param, node("retriever", request.param), corpus, home)
 
 
@@ -281,7 +277,7 @@ def test_questions_do_not_touch_each_other(indexed: Subject) -> None:
 
 
 def test_more_questions_than_a_batch(indexed: Subject) -> None:
-    count = 120 if isinstance(indexed, Composite) else 1300
+    count = 120 if isinstance(indexed.part, Composite) else 1300
     distinct = ("zanzibar", "herons", "nothing")
     found = by_question(indexed.run(*(distinct[n % 3] for n in range(count)), depth=2), count)
     assert {hits[0][0] for hits in found[0::3]} == {"p30"}
@@ -295,7 +291,7 @@ def test_more_questions_than_a_batch(indexed: Subject) -> None:
 
 
 def test_a_second_index_is_the_same(
-    indexed: Subject, node: Make, corpus: Folder, tmp_path: Path
+    indexed: Subject, node: Make, corpus: Stage, tmp_path: Path
 ) -> None:
     again = Subject(indexed.name, node("retriever", indexed.name), corpus, tmp_path)
     assert not any(index.reused for index in again.indexes)

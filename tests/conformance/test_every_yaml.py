@@ -7,22 +7,27 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from importlib import metadata
 from typing import Any
 
 import pytest
-from conf_names import GROUPS, NEEDED, RUN_HERE, names
+from conf_names import EVERY_PART, GROUPS, NEEDED, RUN_HERE, described, inside, names
 from omegaconf import OmegaConf
 
 from qa_bench.cli.main import main
-from qa_bench.parts import make
+from qa_bench.parts import About, make
 from qa_bench.paths import CONF, SAMPLE
 from qa_bench.protocols import PARTS, Composite, Fusion, PairScorer, Retriever
 from qa_bench.types import Runtime
 
-EVERY_PART = [(group, name) for group in PARTS for name in names(group) if name != "none"]
 Compose = Callable[..., Any]
 Make = Callable[..., Any]
+
+OTHER = About(
+    "another description", "citation", "url", "licence", "note", 12, 3.5, 768, ("BM25",),
+    {"k1": 2}, True, "never",
+)  # fmt: skip
 
 every_part = pytest.mark.parametrize(("group", "name"), EVERY_PART)
 
@@ -64,7 +69,7 @@ def test_defaults(composed: Compose) -> None:
 def test_part(group: str, name: str, part: Make) -> None:
     made = part(group, name)
     assert isinstance(made, PARTS[group])
-    description = made.about["description"]
+    description = made.about.description
     assert 10 < len(description) <= 100
     assert "\n" not in description
     assert made.identity["part"].startswith(f"{group}/")
@@ -76,7 +81,7 @@ def test_identity(group: str, name: str, part: Make) -> None:
     """No label in it, nothing but JSON in it, and the same every time."""
     made = part(group, name)
     assert "about" not in keys(made.identity)
-    assert not set(getattr(made, "labels", ())) & set(made.identity)
+    assert not made.labels & set(made.identity)
     assert json.loads(json.dumps(made.identity)) == made.identity
     assert part(group, name).identity == made.identity
 
@@ -85,13 +90,15 @@ def test_identity(group: str, name: str, part: Make) -> None:
 def test_what_is_for_people_changes_no_identity(
     group: str, name: str, part: Make, node: Compose
 ) -> None:
-    relabelled = OmegaConf.create(OmegaConf.to_container(node(group, name), resolve=True))
-    OmegaConf.update(relabelled, "about.description", "other", force_add=True)
-    for inner in relabelled.get("parts", {}):
-        OmegaConf.update(relabelled, f"parts.{inner}.about.description", "other", force_add=True)
-    changed = make(group, relabelled)
+    """Whatever stands in ``about``, of the part and of those inside of it."""
+    relabelled: Any = OmegaConf.to_container(node(group, name), resolve=True)
+    other = asdict(OTHER)
+    assert all(other[item.name] != getattr(About(), item.name) for item in fields(About))
+    for _, described_part in described(relabelled):
+        described_part["about"] = other
+    changed = make(group, OmegaConf.create(relabelled))
     assert changed.identity == part(group, name).identity
-    assert changed.about["description"] == "other"
+    assert changed.about == OTHER
 
 
 def test_labels_change_no_identity(part: Make) -> None:
@@ -104,7 +111,7 @@ def test_labels_change_no_identity(part: Make) -> None:
 def test_packages_that_decide_results_are_in_the_identity(part: Make) -> None:
     for name in names("retriever"):
         made = part("retriever", name)
-        for package in getattr(made, "depends", ()):
+        for package in made.depends:
             assert made.identity[f"_{package}_"] == metadata.version(package)
     assert part("retriever", "bm25").identity["_pyserini_"].startswith("1.")
     inside = part("retriever", "hybrid_linear").identity["parts"]
@@ -143,7 +150,7 @@ def test_experiment(name: str, composed: Compose) -> None:
     config = composed(f"experiment={name}")
     assert config.name == name
     for group in PARTS:
-        if group not in ("fusion", "lm", "metric") and "_target_" in config[group]:
+        if not inside(group) and "_target_" in config[group]:
             assert config[group]._target_.startswith(f"qa_bench.{group}.")
 
 
@@ -220,7 +227,7 @@ def test_a_retriever_tells_what_it_will_take(name: str, part: Make) -> None:
 
 
 def test_making_parts_loads_nothing_heavy() -> None:
-    """torch, transformers, faiss and the JVM wait until a part works."""
+    """torch, transformers, faiss, numba and the JVM wait until a part works."""
     script = f"""
 import sys
 from hydra import compose, initialize_config_dir
@@ -230,12 +237,12 @@ register_resolvers()
 needed = {NEEDED!r}
 with initialize_config_dir(str(CONF), version_base="1.3"):
     for group, name in {EVERY_PART!r}:
-        inside = group in ("fusion", "lm", "metric")
-        override = f"+{{group}}@one={{name}}" if inside else f"{{group}}={{name}}"
+        inner = group in {[group for group in PARTS if inside(group)]!r}
+        override = f"+{{group}}@one={{name}}" if inner else f"{{group}}={{name}}"
         config = compose("config", [override, *needed.get((group, name), ())])
-        make(group, config["one" if inside else group])
-heavy = ("torch", "transformers", "sentence_transformers", "huggingface_hub", "faiss", "jnius",
-         "jnius_config", "pyserini")
+        make(group, config["one" if inner else group])
+heavy = ("torch", "transformers", "sentence_transformers", "huggingface_hub", "faiss", "numba",
+         "scipy", "sklearn", "pandas", "datasets", "jnius", "jnius_config", "pyserini")
 print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

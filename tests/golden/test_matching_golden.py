@@ -11,6 +11,7 @@ import pytest
 from matching_cases import Case
 
 from qa_bench import exact_match, has_answer
+from qa_bench.metric.answer_spans import answer_spans
 
 
 def rows(cases: Sequence[Case], modes: Mapping[str, str | tuple[str, ...]]) -> list[object]:
@@ -27,6 +28,7 @@ def rows(cases: Sequence[Case], modes: Mapping[str, str | tuple[str, ...]]) -> l
 )
 def test_string_recall(case: Case, mode: str, found: bool):
     assert has_answer(case.text, case.answers, "string", mode) is found
+    assert bool(answer_spans(case.text, case.answers, "string", mode)) is found
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,7 @@ def test_string_recall(case: Case, mode: str, found: bool):
 )
 def test_regex_recall(case: Case, mode: str, found: bool):
     assert has_answer(case.text, case.answers, "regex", mode) is found
+    assert bool(answer_spans(case.text, case.answers, "regex", mode)) is found
 
 
 @pytest.mark.parametrize(("case", "mode", "found"), rows(golden.EM, golden.EM_REFERENCES))

@@ -13,14 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import forks
+import pytest
 
 from qa_bench.paths import SAMPLE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLE_NQ = ("corpus=sample", "dataset=nq", "dataset.split=sample")
 SETS = ("nq", "triviaqa", "webq", "curatedtrec", "squad")
+CHUNK = ("chunk", "corpus=jsonl", "chunker=words", "corpus.path=articles.jsonl")
 METRICS = ("answer_recall@1", "answer_recall@5", "answer_recall@20", "answer_recall@100", "mrr")
 
+Files = dict[str, bytes | str]
+"""Names and contents."""
 Done = subprocess.CompletedProcess[str]
 
 
@@ -59,6 +63,19 @@ def error_line(done: Done) -> str:
     return told[0].removeprefix("qa-bench: error: ")
 
 
+def case(name: str, words: str, *told: str, **more: Any) -> Any:
+    """A command, what its error line must hold, and the files that are there (``files=``)."""
+    return pytest.param(words, told, more.get("files", {}), id=name)
+
+
+def write(folder: Path, files: Files) -> None:
+    """Put the files there."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 def stage_folders(cwd: Path, stage: str) -> list[Path]:
     """What looks like a finished folder of a stage."""
     return sorted(cwd.glob(f"data/cache/{stage}/[!.]*"))
@@ -72,6 +89,11 @@ def run_folder(cwd: Path, dataset: str, system: str = "bm25", depth: int = 100) 
         if slug.startswith(f"{dataset}-") and slug.endswith(f"-{system}") and found == depth:
             return folder
     raise AssertionError(f"no run of {system} for {dataset} at depth {depth}")
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return told
 
 
 def only(paths: Iterable[Path]) -> Path:

@@ -22,7 +22,7 @@ from bench_helpers import (
 
 from qa_bench.cli.app import VERBS
 
-HEAVY = ("torch", "transformers", "faiss", "sklearn", "datasets", "pyserini")
+HEAVY = ("torch", "transformers", "faiss", "sklearn", "datasets", "pyserini", "numba")
 
 
 def loaded(code: str, *names: str, cwd: Path) -> list[str]:
@@ -54,6 +54,25 @@ def test_help_loads_nothing(tmp_path: Path) -> None:
     code = "from qa_bench.cli.main import main; main(['--help'])"
     names = ("hydra", "omegaconf", "torch", "pyarrow", "numpy", "jnius", "transformers", "faiss")
     assert loaded(code, *names, cwd=tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "code", ["import qa_bench", "from qa_bench.cli.main import main; main(['--help'])"]
+)
+def test_the_package_is_imported_at_once(code: str, tmp_path: Path) -> None:
+    """Counted, not timed: the standard library's, regex', and no more than ten of its own."""
+    text = (
+        f"import sys\nbefore = set(sys.modules)\n{code}\n"
+        "print(*({name.partition('.')[0] for name in set(sys.modules) - before}))\n"
+        "print(len(set(sys.modules) - before), sum(n.startswith('qa_bench') for n in sys.modules))"
+    )
+    done = python("-c", text, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    *_, roots, counts = done.stdout.splitlines()
+    assert set(roots.split()) <= {*sys.stdlib_module_names, "qa_bench", "regex"}
+    every, own = map(int, counts.split())
+    assert every < 100
+    assert own <= 10
 
 
 def test_version(tmp_path: Path) -> None:

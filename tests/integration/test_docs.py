@@ -8,6 +8,7 @@ one empty folder (a copy of the example's folder for its README):
 - ``<!-- output -->``: each line is in the output of the block that ran last; ``…`` is anything
 - ``<!-- file: NAME -->``: is written to that file
 - ``<!-- same: PATH -->``: is that file of the repository
+- ``<!-- graph: OVERRIDES -->``: is the graph of that line, see unit/line/test_graph.py
 
 Every other ``qa-bench`` command, and every override in back-ticks, must compose.
 """
@@ -23,13 +24,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import fields
 from pathlib import Path
 
 import forks
 import pytest
 import yaml
+from doc_pages import PAGES, ROOT, Block, blocks, each, logical_lines, name_of, prose, spans
 
 import qa_bench
 from qa_bench.cli.main import main
@@ -39,19 +40,6 @@ from qa_bench.report.record import Record
 from qa_bench.store.passages import PASSAGE_SCHEMA
 from qa_bench.store.runs import RUN_SCHEMA
 
-ROOT = Path(__file__).parents[2]
-PAGES = [
-    page
-    for page in (
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        ROOT / "data/README.md",
-        ROOT / "results/README.md",
-        *sorted(ROOT.glob("docs/*.md")),
-        *sorted(ROOT.glob("examples/*/README.md")),
-    )
-    if page.exists()
-]
 FOLDERS = ("qa_bench", "conf", "docs", "examples", "tests", "benchmarks", "data", "results")
 MADE = re.compile(r"data/(raw|cache)\b|results/(?!README)")
 DOCUMENTED = {
@@ -67,72 +55,6 @@ DOCUMENTED = {
     "metric": ("metric",),
 }
 """The pages of each group: every choice and every setting stands on one of them."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block, and the comment in the line before it."""
-
-    marker: str
-    language: str
-    text: str
-    line: int
-
-    @property
-    def runs(self) -> bool:
-        return self.marker.split(":")[0] == "run"
-
-    def argument(self, marker: str) -> str | None:
-        """What follows ``marker:`` in the comment."""
-        found = re.fullmatch(rf"{marker}: (.+)", self.marker)
-        return found and found.group(1)
-
-
-def name_of(page: Path) -> str:
-    return page.relative_to(ROOT).as_posix()
-
-
-@cache
-def blocks(page: Path) -> tuple[Block, ...]:
-    found = re.finditer(
-        r"(?:^<!-- (?P<marker>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
-        page.read_text(encoding="utf-8"),
-        re.MULTILINE | re.DOTALL,
-    )
-    text = page.read_text(encoding="utf-8")
-    return tuple(
-        Block(
-            match["marker"] or "",
-            match["language"],
-            match["text"],
-            text.count("\n", 0, match.start()) + 1,
-        )
-        for match in found
-    )
-
-
-@cache
-def prose(page: Path) -> str:
-    """The page without its fenced blocks."""
-    text = page.read_text(encoding="utf-8")
-    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-
-
-def spans(page: Path) -> list[str]:
-    """What stands in back-ticks."""
-    return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose(page))]
-
-
-def logical_lines(text: str) -> list[str]:
-    return text.replace("\\\n", " ").splitlines()
-
-
-def each(pairs: Iterator[tuple[Path, str]]) -> list[object]:
-    """pytest parameters (page, text), each text once."""
-    seen: dict[str, Path] = {}
-    for page, text in pairs:
-        seen.setdefault(text, page)
-    return [pytest.param(text, id=f"{name_of(page)}: {text}") for text, page in seen.items()]
 
 
 # What runs
@@ -200,7 +122,7 @@ def shows(output: str, line: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_markers_are_known(page: Path) -> None:
-    known = re.compile(r"|run(: (java|exit 2))?|output|(file|same): \S+")
+    known = re.compile(r"|run(: (java|exit 2))?|output|graph: .+|(file|same): \S+")
     for block in blocks(page):
         assert known.fullmatch(block.marker), f"{name_of(page)}:{block.line}: {block.marker}"
         if same := block.argument("same"):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import http.server
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from servers import Server
 
 from qa_bench.cli.main import main
 from qa_bench.fetch import sources
@@ -29,39 +27,17 @@ FILES = {
 }
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    requests: list[str]
-
-    def do_GET(self) -> None:
-        self.requests.append(self.path)
-        content = FILES.get(self.path)
-        self.send_response(404 if content is None else 200)
-        self.send_header("Content-Length", str(len(content or b"")))
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The paths that are requested; all official addresses are the loopback's."""
-    requests: list[str] = []
-    handler = type("Bound", (Handler,), {"requests": requests})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     text = sources.CATALOGUE.read_text(encoding="utf-8")
-    told = yaml.safe_load(
-        re.sub(r"https?://[\w./-]+/", f"http://127.0.0.1:{server.server_port}/", text)
-    )
-    monkeypatch.setattr(sources, "_catalogue", lambda: told)
-    monkeypatch.chdir(tmp_path)
-    for name in ("HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    yield requests
-    server.shutdown()
-    server.server_close()
+    with Server(FILES) as server:
+        told = yaml.safe_load(re.sub(r"https?://[\w./-]+/", server.url("/"), text))
+        monkeypatch.setattr(sources, "_catalogue", lambda: told)
+        monkeypatch.chdir(tmp_path)
+        for name in ("HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        yield server.paths
 
 
 Run = Callable[..., tuple[int, str, str]]

@@ -278,7 +278,10 @@ def test_the_index_command_builds_those_of_the_parts(place: Path) -> None:
             "fusion.weights names 'third', the parts are bm25, dense",
         ),
         ("retriever=hybrid_rrf retriever.parts_depth=0", "parts_depth: a whole number >= 1"),
-        ("retriever=hybrid_rrf retriever.parts.bm25.k1=-1", "retriever bm25: need k1 >= 0"),
+        (
+            "retriever=hybrid_rrf retriever.parts.bm25.k1=-1",
+            "retriever.k1: a number >= 0, got '-1'",
+        ),
         ("retriever=hybrid_rrf retriever@retriever.parts.dense=nope", "nope"),
         ("retriever=hybrid_rrf fusion@retriever.fusion=nope", "nope"),
         ("retriever=hybrid_linear retriever.fusion.normalize=both", "fusion.normalize: none, min"),

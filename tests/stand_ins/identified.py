@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def identified(part: Any, **identity: Any) -> Any:
+def identified(part: Any, /, **identity: Any) -> Any:
     """The part, with this identity."""
     part.identity = identity
     return part

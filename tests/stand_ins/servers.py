@@ -7,7 +7,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,15 +18,18 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Server:
-    """Serves ``content`` at every path; ``acts[path]`` are its ways, one a request, the last stays.
+    """Serves CONTENT at every path; ``acts[path]`` are its ways, one a request, the last stays.
 
-    ``requests`` are those that came: (path, headers).
+    ``content[path]`` is served instead; a server made with files has no others. ``requests`` are
+    those that came, (path, headers), and ``paths`` their paths.
     """
 
-    def __init__(self) -> None:
-        self.content: dict[str, bytes] = {}
+    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+        self.content: dict[str, bytes] = dict(files or {})
+        self.usual = whole() if files is None else status(404)
         self.acts: dict[str, list[Act]] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.paths: list[str] = []
         self._server = ThreadingHTTPServer(
             ("127.0.0.1", 0), type("Bound", (_Handler,), {"server_of": self})
         )
@@ -34,9 +37,6 @@ class Server:
 
     def url(self, path: str = "/file.csv", host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self._server.server_port}{path}"
-
-    def paths(self) -> list[str]:
-        return [path for path, _ in self.requests]
 
     def ranges(self) -> list[str | None]:
         return [headers.get("Range") for _, headers in self.requests]
@@ -57,7 +57,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server = self.server_of
         server.requests.append((self.path, dict(self.headers)))
-        acts = server.acts.get(self.path, [whole()])
+        server.paths.append(self.path)
+        usual = whole() if self.path in server.content else server.usual
+        acts = server.acts.get(self.path, [usual])
         act = acts.pop(0) if len(acts) > 1 else acts[0]
         act(self, server.content.get(self.path, CONTENT))
 

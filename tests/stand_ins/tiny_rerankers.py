@@ -8,14 +8,22 @@ the harness, and computes beside it what plain transformers gives for the author
 
 from __future__ import annotations
 
+import itertools
 import json
-import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hub_jobs
 import tiny_models as tiny
+from tiny_tokenizers import (
+    bert_tokenizer,
+    gemma_tokenizer,
+    llama_tokenizer,
+    t5_tokenizer,
+    xlmr_tokenizer,
+)
 
 CODE = {
     # reranker: (repository of its code, module, class it is made of, its model_type)
@@ -90,23 +98,23 @@ def of(kind: str, tokenizer: Callable[[], Any], **settings: Any) -> Callable[[An
     return made
 
 
-XLMR_MODEL = of("XLMRobertaForSequenceClassification", tiny.xlmr_tokenizer, **XLMR)
+XLMR_MODEL = of("XLMRobertaForSequenceClassification", xlmr_tokenizer, **XLMR)
 MADE_OF: dict[str, tuple[str, Callable[[Any], Any]]] = {
     name: (kind, build)
     for kind, build, reranked in (
         (
             "BertForSequenceClassification",
-            of("BertForSequenceClassification", tiny.bert_tokenizer, num_labels=1),
+            of("BertForSequenceClassification", bert_tokenizer, num_labels=1),
             ["msmarco_minilm"],
         ),
         (
             "BertForSequenceClassification",
-            of("BertForSequenceClassification", tiny.bert_tokenizer, num_labels=2),
+            of("BertForSequenceClassification", bert_tokenizer, num_labels=2),
             ["multi_passage_bert"],
         ),
         (
             "T5ForConditionalGeneration",
-            of("T5ForConditionalGeneration", tiny.t5_tokenizer, **T5),
+            of("T5ForConditionalGeneration", t5_tokenizer, **T5),
             ["monot5", "upr"],
         ),
         (
@@ -116,17 +124,17 @@ MADE_OF: dict[str, tuple[str, Callable[[Any], Any]]] = {
         ),
         (
             "GemmaForCausalLM",
-            of("GemmaForCausalLM", tiny.gemma_tokenizer, **tiny.DECODER),
+            of("GemmaForCausalLM", gemma_tokenizer, **tiny.DECODER),
             ["bge_reranker_v2_gemma"],
         ),
         (
             "LlamaForCausalLM",
-            of("LlamaForCausalLM", tiny.llama_tokenizer, **LAYERWISE),
+            of("LlamaForCausalLM", llama_tokenizer, **LAYERWISE),
             ["bge_reranker_v2_minicpm_layerwise"],
         ),
         (
             "Gemma2ForCausalLM",
-            of("Gemma2ForCausalLM", tiny.gemma_tokenizer, **LAYERWISE, query_pre_attn_scalar=8),
+            of("Gemma2ForCausalLM", gemma_tokenizer, **LAYERWISE, query_pre_attn_scalar=8),
             ["bge_reranker_v2_5_gemma2_lightweight"],
         ),
     )
@@ -178,7 +186,7 @@ def _add_code(name: str, folder: Path, repositories: Path) -> None:
             head, f"{head}    config_class = TinyConfig\n\n"
         )
     (beside / f"{module}.py").write_text(code)
-    tiny._json(folder / "config.json", config)
+    tiny.write_json(folder / "config.json", config)
 
 
 # What plain transformers gives
@@ -257,64 +265,37 @@ def _likelihood(
 # What the harness gives
 
 
-def measured(job: dict[str, Any], repositories: Path) -> dict[str, Any]:
+def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, Any]:
     """What the harness, and what plain transformers makes of a job's pairs."""
-    import numpy as np
     from omegaconf import OmegaConf
+    from ranked_hits import ranked
 
     from qa_bench.errors import UserError
     from qa_bench.parts import make as make_part
-    from qa_bench.store.ranked import Ranked
-    from qa_bench.types import Question, QuestionSet, Runtime
+    from qa_bench.types import Runtime
 
     node, recipe = job["node"], job["recipe"]
+    folder = repositories / node["model"]
+    folder.mkdir(parents=True)
+    make(name, folder, repositories)
     runtime = Runtime(threads=1, device="cpu", progress=False)
-    asked = np.repeat(np.arange(len(job["questions"])), len(job["texts"]))
-    rows = np.tile(np.arange(len(job["texts"])), len(job["questions"]))
-    asked_texts = [Question(str(n), text, ()) for n, text in enumerate(job["questions"])]
-    ranked = Ranked(
-        QuestionSet("set", "test", "string", tuple(asked_texts), "0"),
-        asked,
-        rows,
-        np.ones(len(rows), np.float32),
-        [job["texts"][row] for row in rows],
-        [job["titles"][row] for row in rows],
-    )
+    hits = list(zip(job["titles"], job["texts"], strict=True))
+    hits_of_all = ranked(job["questions"], [hits] * len(job["questions"]))
     told: dict[str, Any] = {}
     if recipe.get("remote_code"):
         try:
-            make_part("reranker", OmegaConf.create(node)).rerank(ranked, runtime)
+            make_part("reranker", OmegaConf.create(node)).rerank(hits_of_all, runtime)
             told["refusal"] = None
         except UserError as error:
             told["refusal"] = str(error)
         node = {**node, "trust_remote_code": True}
     part = make_part("reranker", OmegaConf.create({**node, "precision": "fp32"}))
-    told["scores"] = part.rerank(ranked, runtime).tolist()
+    told["scores"] = part.rerank(hits_of_all, runtime).tolist()
     told["sources"] = part.sources()
-    pairs = [
-        (asked_texts[one].text, job["passages"][row]) for one, row in zip(asked, rows, strict=True)
-    ]
-    told["expected"] = expected(repositories / node["model"], recipe, pairs)
+    pairs = list(itertools.product(job["questions"], job["passages"]))
+    told["expected"] = expected(folder, recipe, pairs)
     return told
 
 
-def main(jobs: Path, results: Path) -> None:
-    """Do what ``jobs`` says."""
-    import traceback
-
-    given = json.loads(jobs.read_text())
-    repositories = Path(given["repositories"])
-    told = {}
-    for name, job in given["rerankers"].items():
-        try:
-            folder = repositories / job["node"]["model"]
-            folder.mkdir(parents=True)
-            make(name, folder, repositories)
-            told[name] = measured(job, repositories)
-        except Exception:
-            told[name] = {"error": traceback.format_exc()}
-    results.write_text(json.dumps(told))
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    hub_jobs.main(measured)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from hit_runs import run_of, store
 from hypothesis import settings
 
+from qa_bench.store.hits import Hits
 from qa_bench.store.passages import Passages, describe_passages, write_passages
 from qa_bench.types import Passage, Question, QuestionSet
 
@@ -16,6 +18,7 @@ settings.load_profile("unit")
 
 MakePassages = Callable[..., Passages]
 MakeQuestions = Callable[..., QuestionSet]
+MakeHits = Callable[..., Hits]
 
 
 @pytest.fixture
@@ -43,5 +46,30 @@ def make_questions() -> MakeQuestions:
             Question(qid, f"text of {qid}", tuple(gold)) for qid, gold in answers.items()
         )
         return QuestionSet("set", "test", match, questions, digest="0" * 64)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def numbered(tmp_path_factory: pytest.TempPathFactory) -> Passages:
+    """Passages "1" to "30"."""
+    folder = tmp_path_factory.mktemp("numbered") / "p"
+    return store(folder, [str(number) for number in range(1, 31)])
+
+
+@pytest.fixture(scope="session")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Passages:
+    """Passages "p30" down to "p1": rows and pids run against each other."""
+    folder = tmp_path_factory.mktemp("named") / "p"
+    return store(folder, [f"p{number}" for number in range(30, 0, -1)])
+
+
+@pytest.fixture
+def make_hits(numbered: Passages) -> MakeHits:
+    """``make_hits(bm25=[("3", 9.0), …], dense=[…])``: the hits of one question."""
+
+    def make(**parts: Sequence[tuple[str, float]]) -> Hits:
+        runs = {name: run_of({"q": found}) for name, found in parts.items()}
+        return Hits.of(runs, ["q"], numbered)
 
     return make

@@ -104,13 +104,13 @@ def test_what_an_inner_part_refuses_is_told_as_its_own():
     parts = {"one": {"_target_": f"{BM25}.Bm25", "k1": -1}, "two": {"_target_": f"{BM25}.Bm25"}}
     rrf = {"_target_": "qa_bench.fusion.rrf.ReciprocalRank"}
     hybrid = {"_target_": "qa_bench.retriever.hybrid.Hybrid", "parts": parts, "fusion": rrf}
-    with pytest.raises(UserError, match=r"^retriever bm25: need k1 >= 0"):
+    with pytest.raises(UserError, match=r"^retriever\.k1: a number >= 0"):
         make("retriever", node(**hybrid))
     hybrid["parts"] = {"one": {"_target_": "qa_bench.retriever.none.None"}, "two": parts["two"]}
     with pytest.raises(UserError) as caught:
         make("retriever", node(**hybrid))
-    assert str(caught.value).startswith("retriever (qa_bench.retriever.hybrid.Hybrid): ")
-    assert "qa_bench.retriever.none" in str(caught.value)
+    told = "retriever.parts.one: there is no class qa_bench.retriever.none.None ("
+    assert str(caught.value).startswith(told)
     assert "\n" not in str(caught.value)
 
 
@@ -130,9 +130,9 @@ def test_where_a_corpus_lies_is_no_part_of_its_identity():
         ({"_target_": WORDS, "size": "???"}, "chunker: Missing mandatory value: size"),
         ({"_target_": WORDS, "size": "${nowhere}"}, "chunker: Interpolation key 'nowhere'"),
         ({"_target_": WORDS, "colour": 1}, f"chunker ({WORDS}): "),
-        ({"_target_": "qa_bench.chunker.none.None"}, "chunker (qa_bench.chunker.none.None): "),
-        ({"_target_": WORDS, "size": "ten"}, f"chunker ({WORDS}): "),
-        ({"_target_": WORDS, "size": 0}, "chunker: need 1 <= stride <= size"),
+        ({"_target_": "qa_bench.no.No"}, "chunker: there is no class qa_bench.no.No ("),
+        ({"_target_": WORDS, "size": "ten"}, "chunker.size: a whole number >= 1, got 'ten'"),
+        ({"_target_": WORDS, "size": 0}, "chunker.size: a whole number >= 1, got '0'"),
     ],
 )
 def test_what_cannot_be_made_is_told_in_one_line(settings: dict[str, Any], message: str):
@@ -140,6 +140,37 @@ def test_what_cannot_be_made_is_told_in_one_line(settings: dict[str, Any], messa
         make("chunker", node(**settings))
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+class NoPart:
+    """A class that is not derived from ``Part``."""
+
+
+def test_a_class_that_is_no_part_is_refused():
+    with pytest.raises(UserError, match=r"^reader: .*NoPart is no part: derive the class from"):
+        make("reader", node(_target_=f"{__name__}.NoPart"))
+
+
+def test_what_a_part_says_of_itself_is_typed():
+    told = About.of("retriever", {"parameters": "22.7e6", "dimension": 384, "published": ["a"]})
+    assert told == About(parameters=22.7e6, dimension=384, published=("a",))
+    assert About.of("retriever", None) == About()
+    assert About.of("retriever", {"licence": None}) == About()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"descripton": "x"}, r"retriever\.about: descripton: there are only .*description"),
+        ("x", r"retriever\.about: x: there are only"),
+        ({"parameters": "many"}, r"retriever\.about\.parameters: a number, .* got 'many'"),
+        ({"published": "BM25"}, r"retriever\.about\.published: a list of texts, got 'BM25'"),
+        ({"dimension": [768]}, r"retriever\.about\.dimension: a number"),
+    ],
+)
+def test_what_a_part_cannot_say_of_itself(given: Any, message: str):
+    with pytest.raises(UserError, match=message):
+        About.of("retriever", given)
 
 
 def test_every_group_of_parts_has_a_protocol():

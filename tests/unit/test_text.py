@@ -8,7 +8,17 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_bench.text import dpr_tokens, drqa_tokens, nfd, squad_normalize, straight_apostrophes
+from qa_bench.text import (
+    dpr_token_spans,
+    dpr_tokens,
+    drqa_token_spans,
+    drqa_tokens,
+    nfd,
+    nfd_origins,
+    squad_normalize,
+    squad_origins,
+    straight_apostrophes,
+)
 
 REFERENCE = regex.compile(
     r"([\p{L}\p{N}\p{M}]+)|([^\p{Z}\p{C}])", regex.IGNORECASE | regex.UNICODE | regex.MULTILINE
@@ -118,6 +128,58 @@ def test_nothing_is_left_to_normalise(text: str):
 @given(st.text())
 def test_nfd_is_unicodes(text: str):
     assert nfd(text) == unicodedata.normalize("NFD", text)
+
+
+# Back to the text
+
+COMPOSED = (
+    "aZ9 .'’éÅ\u212bΐİıΣς한각\u0301\u0323\u0327\u0345\u0344\u0f73\u1fed≠½東\U0001f600\n\x1c\u2028"
+)
+mixed = st.text() | st.text(st.sampled_from(COMPOSED))
+
+
+@given(mixed)
+def test_every_character_in_nfd_comes_from_one_of_the_text(text: str):
+    normal, origins = nfd_origins(text)
+    assert normal == nfd(text)
+    assert len(normal) == len(origins)
+    for place, character in enumerate(text):
+        own = [part for part, origin in zip(normal, origins, strict=True) if origin == place]
+        assert sorted(own) == sorted(nfd(character))
+
+
+def test_marks_in_another_order_know_where_they_come_from():
+    assert nfd_origins("a\u0301\u0323\u0301é") == ("a\u0323\u0301\u0301e\u0301", [0, 2, 1, 3, 4, 4])
+    assert nfd_origins("\u1fed\u0323") == ("\u00a8\u0323\u0300", [0, 1, 0])
+
+
+@given(mixed)
+def test_every_normalised_character_comes_from_one_of_the_text(text: str):
+    normal, origins = squad_origins(text)
+    assert normal == squad_normalize(text)
+    assert len(normal) == len(origins)
+    assert list(origins) == sorted(origins)
+    for character, origin in zip(normal, origins, strict=True):
+        assert character in (" ", "ς", *text[origin].lower())
+
+
+def test_what_normalisation_drops_is_counted():
+    assert squad_origins("U.S., the İx") == ("us i̇x", [0, 2, 2, 10, 10, 11])
+
+
+@given(mixed)
+def test_tokens_know_where_they_lie(text: str):
+    text = nfd(text)
+    tokens = dpr_token_spans(text)
+    assert [token.text for token in tokens] == dpr_tokens(text)
+    assert [text[token.start : token.end].lower() for token in tokens] == dpr_tokens(text)
+    assert [token.text for token in drqa_token_spans(text)] == drqa_tokens(text)
+
+
+def test_drqas_tokens_lie_where_they_were_before_they_were_rewritten():
+    text = "say “yes”… Jean-Luc"
+    places = [text[token.start : token.end] for token in drqa_token_spans(text)]
+    assert places == ["say", "“", "yes", "”", "…", "Jean-Luc"]
 
 
 def test_only_the_curly_apostrophe_is_straightened():

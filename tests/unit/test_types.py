@@ -70,10 +70,20 @@ def test_the_heap_in_megabytes(heap: str, megabytes: int):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"threads": -1}, {"threads": "two"}, {"java_heap": "2 GB"}, {"java_heap": "-1g"}],
+    [
+        {"threads": -1},
+        {"threads": "two"},
+        {"threads": True},
+        {"batch_size": True},
+        {"batch_size": 0.5},
+        {"progress": "no"},
+        {"device": "gpu"},
+        {"java_heap": "2 GB"},
+        {"java_heap": "-1g"},
+    ],
 )
 def test_a_bad_runtime_is_refused(settings: dict[str, object]):
-    with pytest.raises(UserError, match=f"runtime\\.{next(iter(settings))} must be"):
+    with pytest.raises(UserError, match=f"^runtime\\.{next(iter(settings))}: .*got '"):
         Runtime(**settings)
 
 

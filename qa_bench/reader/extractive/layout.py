@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.settings import one_of, whole_number
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,10 @@ class Shape:
         Raises:
             UserError: one is out of range.
         """
-        if self.title not in ("segment", "none"):
-            raise UserError(f"reader.title: segment or none, got '{self.title}'")
-        for name in ("max_length", "stride", "question_tokens"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise UserError(f"reader.{name}: a whole number >= 1, got '{value}'")
+        one_of("reader.title", self.title, ("segment", "none"))
+        whole_number("reader.max_length", self.max_length)
+        whole_number("reader.stride", self.stride)
+        whole_number("reader.question_tokens", self.question_tokens)
         if self.max_length < 2 * self.question_tokens:
             raise UserError(
                 f"reader.max_length={self.max_length} leaves no room beside questions: at least "

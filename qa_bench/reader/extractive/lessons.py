@@ -1,21 +1,19 @@
 """What the extractive reader is trained on: SQuAD's JSON, DPR's training files, or JSON Lines.
 
-Where a file does not say where in a passage an answer lies, it is looked for: the first place in a
-paragraph of SQuAD, every place in a passage of DPR's, as whole words and in any case.
+Where a file does not say where in a passage an answer lies, it is looked for by the rules of
+``has_answer`` (mode ``dpr``): one place in a paragraph of SQuAD, every place in a passage of DPR's.
 """
 
 from __future__ import annotations
 
 import lzma
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
-
-import regex
 
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.dpr_training import read_examples
@@ -27,9 +25,11 @@ from qa_bench.formats.lines import (
     text_field,
 )
 from qa_bench.formats.qa import suffix_of
+from qa_bench.metric.answer_spans import AnswerFinder, Span
 
 MOST_SPANS = 10
-"""Places of the answers that count in a passage, as in DPR's trainer."""
+"""Places of the answers that count in a passage, as in DPR's trainer, which takes those of all
+answers, one inside another too (``_find_answer_positions`` in ``dpr/data/reader_data.py``)."""
 
 
 class Text(NamedTuple):
@@ -52,7 +52,7 @@ class Lesson:
 
     question: str
     positive: Text
-    spans: tuple[tuple[int, int], ...]
+    spans: tuple[Span, ...]
     negatives: tuple[Text, ...]
 
 
@@ -107,11 +107,14 @@ def _begins_a_list(path: Path) -> bool:
 
 def _of_dpr(path: Path, negatives: int) -> Iterator[Lesson | None]:
     for example in read_examples(path):
-        answer = _pattern(example.answers)
+        if not example.answers:
+            yield None
+            continue
+        finder = AnswerFinder(example.answers, example.match)
         others = (*example.hard_negatives, *example.negatives)
         for context in example.positives:
             text = Text(context.passage.title, context.passage.text)
-            spans = _spans(answer, text.text, MOST_SPANS)
+            spans = _places(finder, text.text)[:MOST_SPANS]
             if spans:
                 chosen = (Text(c.passage.title, c.passage.text) for c in others if c.passage.text)
                 yield Lesson(example.question, text, spans, tuple(islice(chosen, negatives)))
@@ -147,9 +150,11 @@ def _lesson(
         for answer, start in told
         if answer and isinstance(start, int) and text[start : start + len(answer)] == answer
     ]
-    answers = [answer for answer, _ in told]
-    spans = tuple(places[:1]) or _spans(_pattern(answers[:1]), text, 1)
-    return _made(qa["question"], answers, title, paragraphs, place, spans, negatives)
+    if not told:
+        return None
+    finder = AnswerFinder([answer for answer, _ in told])
+    spans = (tuple(places) or _places(finder, text))[:1]
+    return _made(qa["question"], finder, title, paragraphs, place, spans, negatives)
 
 
 def _of_rows(path: Path, articles: Path, negatives: int) -> Iterator[Lesson | None]:
@@ -168,47 +173,41 @@ def _of_rows(path: Path, articles: Path, negatives: int) -> Iterator[Lesson | No
         of_article = paragraphs.get(title, [])
         if place >= len(of_article):
             raise DataError(f"{articles} has no paragraph {place} of '{title}'", path, number)
-        text = of_article[place]
-        exact = text.find(answers[0]) if answers and answers[0] else -1
-        spans: tuple[tuple[int, int], ...] = ((exact, exact + len(answers[0])),)
-        if exact < 0:
-            spans = _spans(_pattern(answers), text, 1)
-        yield _made(question, answers, title, of_article, place, spans, negatives)
+        if not answers:
+            yield None
+            continue
+        finder, text = AnswerFinder(answers), of_article[place]
+        spans = _places(finder, text)
+        as_written = tuple(span for span in spans if text[slice(*span)] == answers[0])
+        spans = (as_written or spans)[:1]
+        yield _made(question, finder, title, of_article, place, spans, negatives)
 
 
 def _made(
     question: str,
-    answers: Sequence[str],
+    finder: AnswerFinder,
     title: str,
     paragraphs: list[str],
     place: int,
-    spans: tuple[tuple[int, int], ...],
+    spans: tuple[Span, ...],
     negatives: int,
 ) -> Lesson | None:
     if not spans:
         return None
-    answer = _pattern(answers)
     near = sorted(range(len(paragraphs)), key=lambda other: (abs(other - place), other))
     without = (
         Text(title, paragraphs[other])
         for other in near
-        if other != place and paragraphs[other].strip() and not answer.search(paragraphs[other])
+        if other != place and paragraphs[other].strip() and not finder.test(paragraphs[other])
     )
     return Lesson(
         question, Text(title, paragraphs[place]), spans, tuple(islice(without, negatives))
     )
 
 
-def _pattern(answers: Sequence[str]) -> regex.Pattern[str]:
-    """What finds any of the answers, in any case and as whole words."""
-    kept = [r"\s+".join(map(regex.escape, answer.split())) for answer in answers if answer.strip()]
-    longest_first = sorted(set(kept), key=lambda answer: (-len(answer), answer))
-    either = "|".join(longest_first) or r"(?!)"
-    return regex.compile(rf"(?<!\w)(?:{either})(?!\w)", regex.IGNORECASE)
-
-
-def _spans(answer: regex.Pattern[str], text: str, most: int) -> tuple[tuple[int, int], ...]:
-    return tuple(found.span() for found in islice(answer.finditer(text), most))
+def _places(finder: AnswerFinder, text: str) -> tuple[Span, ...]:
+    """Where the answers lie; not where a text holds one that has no character to point at."""
+    return tuple(span for span in finder(text) if span[0] < span[1])
 
 
 def _title(article: str) -> str:

@@ -16,16 +16,17 @@ from qa_bench.models.source import Source
 from qa_bench.parts import Part
 from qa_bench.reader.extractive.aggregation import AGGREGATIONS
 from qa_bench.reader.extractive.layout import Layout, Shape, Window, characters
+from qa_bench.reader.extractive.objectives import OBJECTIVES
 from qa_bench.reader.extractive.spans import Spans, best_spans, log_total, merged
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step
 from qa_bench.runtime.progress import progress
+from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.store.ranked import Ranked
+from qa_bench.train.loop import Settings, TrainingFiles
 from qa_bench.types import Runtime, Step
 
 if TYPE_CHECKING:
-    from qa_bench.reader.extractive.lessons import Lesson
     from qa_bench.reader.extractive.model import Logits, ReaderModel
-    from qa_bench.train.loop import Settings
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,15 @@ class Extractive(Part):
     """
 
     labels = frozenset({"sha256"})
+    # Training sees sequences and the model. The model is among its inputs by content, whatever it
+    # is called; its head is the objective's choice, its precision train.precision.
+    reading_only = frozenset(
+        {
+            *("model", "revision", "architecture", "precision", "draft"),
+            *("aggregation", "depth", "max_answer_tokens", "full_words"),
+        }
+    )
+    objectives = tuple(OBJECTIVES)
 
     def __init__(
         self,
@@ -113,26 +123,19 @@ class Extractive(Part):
                 "reader.model: name a question answering model of the hub, or a folder; "
                 "`qa-bench train` makes one"
             )
-        for name, value, allowed in (
-            ("aggregation", aggregation, tuple(AGGREGATIONS)),
-            ("precision", precision, ("fp32", "bf16", "fp16")),
-        ):
-            if value not in allowed:
-                raise UserError(f"reader.{name}: {', '.join(allowed)}; got '{value}'")
-        if draft not in (None, "bf16", "fp16"):
-            raise UserError(f"reader.draft: null, bf16, fp16; got '{draft}'")
+        one_of("reader.aggregation", aggregation, AGGREGATIONS)
+        one_of("reader.precision", precision, ("fp32", "bf16", "fp16"))
+        one_of("reader.draft", draft, ("bf16", "fp16", None))
         if draft and AGGREGATIONS[aggregation].best is None:
             raise UserError(
                 "reader.draft: not for an aggregation in which several passages decide "
                 f"({aggregation})"
             )
-        for name, number in (("depth", depth), ("max_answer_tokens", max_answer_tokens)):
-            if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-                raise UserError(f"reader.{name}: a whole number >= 1, got '{number}'")
-        self.depth = depth
+        self.depth = whole_number("reader.depth", depth)
         self._shape = Shape(title, max_length, stride, question_tokens)
         self._aggregation = AGGREGATIONS[aggregation]
-        self._longest, self._full_words = max_answer_tokens, bool(full_words)
+        self._longest = whole_number("reader.max_answer_tokens", max_answer_tokens)
+        self._full_words = flag("reader.full_words", full_words)
         hashes = tuple(sorted(dict(sha256 or {}).items()))
         self._source = Source(model, revision, architecture, precision=precision, sha256=hashes)
         self._draft = replace(self._source, precision=draft) if draft else None
@@ -142,12 +145,12 @@ class Extractive(Part):
         return {"reader_model": self._source.identity()}
 
     def train(
-        self, lessons: Sequence[Lesson], settings: Settings, folder: Path, runtime: Runtime
+        self, files: TrainingFiles, settings: Settings, folder: Path, runtime: Runtime
     ) -> dict[str, Any]:
-        """Train the model further, with sequences as this reader makes them; see ``train``."""
-        from qa_bench.train.loop import train
+        """Train the model further, with sequences as this reader makes them; see ``teach``."""
+        from qa_bench.reader.extractive.teach import teach
 
-        return train(self._source, self._shape, lessons, settings, folder, runtime)
+        return teach(self._source, self._shape, files, settings, folder, runtime)
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """From ``about.parameters``; a passage is one sequence."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from qa_bench.runtime.compiled import compiled
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def best_spans(
     return firsts, lasts, logits
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _best_spans(starts: Any, ends: Any, longest: int, most: int) -> Any:
     firsts = np.empty(most, dtype=np.int64)
     lasts = np.empty(most, dtype=np.int64)

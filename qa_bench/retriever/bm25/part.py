@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from qa_bench.errors import UserError
 from qa_bench.parts import Part
 from qa_bench.retriever.bm25.documents import piped_documents, while_running
 from qa_bench.retriever.bm25.java import java_errors, silence, start_jvm
 from qa_bench.retriever.bm25.pairs import score_pairs
 from qa_bench.runtime.progress import progress
+from qa_bench.settings import flag, number, one_of
 from qa_bench.store.passages import Passages
 from qa_bench.types import QuestionSet, Run, Runtime, Step
 
@@ -67,12 +67,10 @@ class Bm25(Part):
         Raises:
             UserError: a setting is out of range.
         """
-        if k1 < 0 or not 0 <= b <= 1:
-            raise UserError(f"retriever bm25: need k1 >= 0 and 0 <= b <= 1, got k1={k1} b={b}")
-        if stemmer not in ("porter", "krovetz", "none"):
-            raise UserError(f"retriever.stemmer: porter, krovetz or none, got '{stemmer}'")
-        self._k1, self._b = k1, b
-        self._stemmer, self._keep_stopwords = stemmer, keep_stopwords
+        self._k1 = number("retriever.k1", k1, 0)
+        self._b = number("retriever.b", b, 0, 1)
+        self._stemmer = one_of("retriever.stemmer", stemmer, ("porter", "krovetz", "none"))
+        self._keep_stopwords = flag("retriever.keep_stopwords", keep_stopwords)
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
         """Index every passage with Anserini's ``IndexCollection``: the folder ``lucene``."""
@@ -141,15 +139,17 @@ class Bm25(Part):
         with self._opened(folder, runtime) as (autoclass, searcher):
             return score_pairs(autoclass, searcher, passages, texts, asked, rows, runtime)
 
-    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
+    def plan(
+        self, passages: float, questions: int, depth: int, runtime: Runtime
+    ) -> tuple[Step, Step]:
         """From measured rates; searching is taken to grow with the passages, and with the hits."""
         heap = f"{runtime.java_heap} heap"
         seconds = questions * (passages / _SEARCHED_PER_S + depth / _HITS_PER_S)
         seconds *= self.search_effort
-        return [
+        return (
             Step("index", passages * self.bytes_per_passage, passages / _INDEXED_PER_S, heap),
             Step("search", 0, seconds, heap),
-        ]
+        )
 
     @contextmanager
     def _opened(self, folder: Path, runtime: Runtime) -> Iterator[tuple[Any, Any]]:

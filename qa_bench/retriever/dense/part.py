@@ -17,14 +17,6 @@ from qa_bench.models.source import Source, Text
 from qa_bench.parts import Part
 from qa_bench.retriever.vectors.exact import exact_search
 from qa_bench.retriever.vectors.similarity import pair_scores
-from qa_bench.retriever.vectors.stored import (
-    DTYPES,
-    SHARD_PASSAGES,
-    STEM,
-    Vectors,
-    bytes_per_vector,
-    packed,
-)
 from qa_bench.runtime.estimates import (
     PASSAGE_TOKENS,
     QUESTION_TOKENS,
@@ -33,7 +25,16 @@ from qa_bench.runtime.estimates import (
     token_rate,
 )
 from qa_bench.runtime.progress import progress
+from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.store.passages import Passages
+from qa_bench.store.vectors import (
+    DTYPES,
+    SHARD_PASSAGES,
+    STEM,
+    Vectors,
+    bytes_per_vector,
+    packed,
+)
 from qa_bench.types import QuestionSet, Run, Runtime, Step
 
 _PAIRS = 1 << 16
@@ -117,12 +118,10 @@ class Dense(Part):
         }
         self._question, self._asked_as = _side("question", shared, question or {})
         self._passage, self._read_as = _side("passage", shared, passage or {})
-        _one_of("similarity", similarity, ("cosine", "dot", "l2"))
-        _one_of("dtype", dtype, DTYPES)
-        if truncate_dim is not None and (not isinstance(truncate_dim, int) or truncate_dim < 1):
-            raise UserError(f"retriever.truncate_dim: a whole number >= 1, got '{truncate_dim}'")
-        self._layer_norm = layer_norm
-        self._similarity, self._truncate_dim, self._dtype = similarity, truncate_dim, dtype
+        self._similarity = one_of("retriever.similarity", similarity, ("cosine", "dot", "l2"))
+        self._dtype = one_of("retriever.dtype", dtype, DTYPES)
+        self._truncate_dim = whole_number("retriever.truncate_dim", truncate_dim, optional=True)
+        self._layer_norm = flag("retriever.layer_norm", layer_norm)
 
     @property
     def similarity(self) -> str:
@@ -233,7 +232,9 @@ class Dense(Part):
                 bar.update(count)
         return scores
 
-    def plan(self, passages: float, questions: int, depth: int, runtime: Runtime) -> list[Step]:
+    def plan(
+        self, passages: float, questions: int, depth: int, runtime: Runtime
+    ) -> tuple[Step, Step]:
         """From ``about.parameters`` and ``about.dimension``.
 
         Raises:
@@ -251,10 +252,10 @@ class Dense(Part):
         memory = model_memory(parameters, self._passage.precision)
         seconds = questions * QUESTION_TOKENS / rate
         seconds += 2 * questions * passages * dimension / SEARCH_RATE
-        return [
+        return (
             Step("encode", vectors, passages * PASSAGE_TOKENS / rate, memory),
             Step("search", 0, seconds, memory),
-        ]
+        )
 
     def opened(
         self, folder: Path, passages: Passages, questions: QuestionSet, runtime: Runtime
@@ -359,18 +360,17 @@ def _side(
     }
     if not settings["model"]:
         raise UserError("retriever.model: name a model of the hub, or a folder")
-    _one_of("precision", settings["precision"], ("fp32", "bf16", "fp16"))
+
+    def place(setting: str) -> str:
+        return f"retriever.{name}.{setting}" if setting in own else f"retriever.{setting}"
+
+    one_of(place("precision"), settings["precision"], ("fp32", "bf16", "fp16"))
+    for setting in ("trust_remote_code", "end_token", "bidirectional"):
+        flag(place(setting), settings[setting])
+    flag(place("pool_prompt"), settings["pool_prompt"], optional=True)
+    one_of(place("pooling"), settings["pooling"], (*_POOLINGS, None))
+    whole_number(place("max_length"), settings["max_length"], 3, optional=True)
     if settings["architecture"] and (settings["pooling"] or settings["pool_prompt"] is not None):
         raise UserError("retriever.architecture makes the vector itself: leave the pooling out")
-    if settings["pooling"] is not None:
-        _one_of("pooling", settings["pooling"], _POOLINGS)
-    limit = settings["max_length"]
-    if limit is not None and (not isinstance(limit, int) or limit < 3):
-        raise UserError(f"retriever.max_length: a whole number >= 3, got '{limit}'")
     settings["sha256"] = tuple(sorted(dict(settings["sha256"]).items()))
     return Source(**settings), texts
-
-
-def _one_of(setting: str, value: Any, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise UserError(f"retriever.{setting}: {', '.join(allowed)}; got '{value}'")

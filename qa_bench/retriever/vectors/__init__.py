@@ -1,1 +1,1 @@
-"""Stored vectors and their exact search."""
+"""Exact search of stored vectors."""

@@ -22,13 +22,13 @@ from qa_bench.retriever.vectors.candidates import Candidates, half_squares, quic
 from qa_bench.retriever.vectors.kernels import to_bfloat16
 from qa_bench.retriever.vectors.rounding import Bound
 from qa_bench.retriever.vectors.similarity import pair_scores, similarities, single
-from qa_bench.retriever.vectors.stored import Vectors, unpacked
 from qa_bench.runtime.devices import (
     devices,
     full_sums,
     one_thread_each,
     worker_threads,
 )
+from qa_bench.store.vectors import Vectors, unpacked
 from qa_bench.types import Runtime
 
 if TYPE_CHECKING:

@@ -1,27 +1,17 @@
-"""Loops that numpy has not, compiled by numba at their first call and kept on the disk.
+"""Loops of exact search that numpy has not.
 
-They hold no lock of Python's, so that threads run them side by side. What a sum's order would
-change, its value in the last bits, may differ between processors.
+What a sum's order would change, its value in the last bits, may differ between processors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import numpy as np
-from numba import njit
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-_SUMS = {"reassoc", "contract"}  # a sum's terms may be taken several at once; NaN stays NaN
+from qa_bench.runtime.compiled import SUMS, compiled
 
 
-def _compiled(function: _Function, **more: Any) -> _Function:
-    made: _Function = njit(nogil=True, cache=True, **more)(function)
-    return made
-
-
-def _to_bfloat16(passages: np.ndarray, rounded: np.ndarray) -> tuple[np.float32, np.float32]:
+@compiled(fastmath=SUMS)
+def to_bfloat16(passages: np.ndarray, rounded: np.ndarray) -> tuple[np.float32, np.float32]:
     """Round float32 to bfloat16, ties to even.
 
     Args:
@@ -54,13 +44,20 @@ def _to_bfloat16(passages: np.ndarray, rounded: np.ndarray) -> tuple[np.float32,
     return longest, farthest
 
 
-def _above(scores: np.ndarray, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+@compiled()
+def above(scores: np.ndarray, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The scores above the bar of their row, which few are: their rows, columns, and themselves.
 
     Args:
         scores: (rows, columns).
         bars: (rows,).
     """
+
+    def longer(array: np.ndarray, length: int) -> np.ndarray:
+        more = np.empty(length, dtype=array.dtype)
+        more[: len(array)] = array
+        return more
+
     room, done = 1024, 0
     rows, at = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
     values = np.empty(room, dtype=scores.dtype)
@@ -74,8 +71,8 @@ def _above(scores: np.ndarray, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray
             mask[column] = scores[row, column] > bar
         if done + columns > room:
             room = 2 * room + columns
-            rows, at = _longer(rows, room), _longer(at, room)
-            values = _longer(values, room)
+            rows, at = longer(rows, room), longer(at, room)
+            values = longer(values, room)
         for word in range(len(words)):
             if words[word]:
                 for column in range(8 * word, 8 * word + 8):
@@ -86,14 +83,8 @@ def _above(scores: np.ndarray, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return rows[:done], at[:done], values[:done]
 
 
-@njit(nogil=True)
-def _longer(array: np.ndarray, length: int) -> np.ndarray:
-    longer = np.empty(length, dtype=array.dtype)
-    longer[: len(array)] = array
-    return longer
-
-
-def _keep(
+@compiled()
+def keep(
     asked: np.ndarray,
     rows: np.ndarray,
     scores: np.ndarray,
@@ -122,7 +113,8 @@ def _keep(
     return len(asked)
 
 
-def _products(
+@compiled(fastmath=SUMS)
+def products(
     passages: np.ndarray, rows: np.ndarray, questions: np.ndarray, asked: np.ndarray, l2: bool
 ) -> np.ndarray:
     """q·p of pairs in float64, for l2 minus the squared distance; (pairs,).
@@ -147,9 +139,3 @@ def _products(
                 total += np.float64(passage[at]) * question[at]
         products[pair] = total
     return products
-
-
-to_bfloat16 = _compiled(_to_bfloat16, fastmath=_SUMS)
-above = _compiled(_above)
-keep = _compiled(_keep)
-products = _compiled(_products, fastmath=_SUMS)

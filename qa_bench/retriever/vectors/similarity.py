@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qa_bench.retriever.vectors.kernels import products
-from qa_bench.retriever.vectors.stored import Vectors
+from qa_bench.store.vectors import Vectors
 
 
 def similarities(passages: np.ndarray, question: np.ndarray, similarity: str) -> np.ndarray:

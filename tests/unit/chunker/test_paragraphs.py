@@ -44,7 +44,7 @@ def test_examples() -> None:
 
 
 def test_a_group_has_a_size() -> None:
-    with pytest.raises(UserError, match=r"chunker\.group must be a whole number >= 0, got '-1'"):
+    with pytest.raises(UserError, match=r"chunker\.group: a whole number >= 0, got '-1'"):
         Paragraphs(-1)
 
 

@@ -67,12 +67,12 @@ def test_what_has_no_separator_stays_whole_without_the_last(text: str, character
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"characters": 0}, "chunker.characters must be a whole number >= 1, got '0'"),
-        ({"overlap": -1}, "chunker.overlap must be a whole number >= 0, got '-1'"),
-        ({"characters": 5, "overlap": 5}, r"chunker.overlap must be < chunker.characters \(5\)"),
-        ({"separators": "\n"}, "chunker.separators must be a list"),
-        ({"separators": []}, "chunker.separators must be a list"),
-        ({"separators": ["", " "]}, 'chunker.separators must be a list of texts, "" only at its'),
+        ({"characters": 0}, "chunker.characters: a whole number >= 1, got '0'"),
+        ({"overlap": -1}, "chunker.overlap: a whole number from 0 to 999, got '-1'"),
+        ({"characters": 5, "overlap": 5}, "chunker.overlap: a whole number from 0 to 4, got '5'"),
+        ({"separators": "\n"}, "chunker.separators: a list of texts"),
+        ({"separators": []}, "chunker.separators: one text or more"),
+        ({"separators": ["", " "]}, 'chunker.separators: one text or more, "" only at the end'),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], message: str) -> None:

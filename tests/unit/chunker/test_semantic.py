@@ -93,9 +93,9 @@ def test_sentences_are_embedded_with_those_around_them() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"percentile": 101}, r"chunker\.percentile must be from 0 to 100, got '101'"),
-        ({"percentile": "high"}, r"chunker\.percentile must be from 0 to 100, got 'high'"),
-        ({"buffer": -1}, r"chunker\.buffer must be a whole number >= 0, got '-1'"),
+        ({"percentile": 101}, r"chunker\.percentile: a number from 0 to 100, got '101'"),
+        ({"percentile": "high"}, r"chunker\.percentile: a number from 0 to 100, got 'high'"),
+        ({"buffer": -1}, r"chunker\.buffer: a whole number >= 0, got '-1'"),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], message: str) -> None:

@@ -53,12 +53,12 @@ def test_a_passage_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"sentences": 0}, "chunker.sentences must be a whole number >= 1, got '0'"),
-        ({"sentences": "six"}, "chunker.sentences must be a whole number >= 1, got 'six'"),
-        ({"stride": 0}, "chunker.stride must be a whole number >= 1, got '0'"),
-        ({"stride": 7}, r"chunker.stride must be <= chunker.sentences \(6\), got '7'"),
+        ({"sentences": 0}, "chunker.sentences: a whole number >= 1, got '0'"),
+        ({"sentences": "six"}, "chunker.sentences: a whole number >= 1, got 'six'"),
+        ({"stride": 0}, "chunker.stride: a whole number from 1 to 6, got '0'"),
+        ({"stride": 7}, "chunker.stride: a whole number from 1 to 6, got '7'"),
         ({"skip_titles": ["("]}, r"chunker\.skip_titles: "),
-        ({"skip_titles": "x"}, r"chunker\.skip_titles must be a list"),
+        ({"skip_titles": "x"}, r"chunker\.skip_titles: a list of texts"),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], message: str) -> None:

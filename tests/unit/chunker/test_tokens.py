@@ -78,9 +78,9 @@ def test_blank_articles_have_no_passage() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"tokens": 0}, r"chunker\.tokens must be a whole number >= 1, got '0'"),
-        ({"overlap": -1}, r"chunker\.overlap must be a whole number >= 0, got '-1'"),
-        ({"overlap": 256}, r"chunker\.overlap must be < chunker\.tokens \(256\), got '256'"),
+        ({"tokens": 0}, r"chunker\.tokens: a whole number >= 1, got '0'"),
+        ({"overlap": -1}, r"chunker\.overlap: a whole number from 0 to 255, got '-1'"),
+        ({"overlap": 256}, r"chunker\.overlap: a whole number from 0 to 255, got '256'"),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], message: str) -> None:

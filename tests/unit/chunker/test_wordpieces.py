@@ -88,5 +88,5 @@ def test_the_tokenizer_is_a_source() -> None:
 
 @pytest.mark.parametrize("settings", [{"wordpieces": 3}, {"wordpieces": "many"}])
 def test_bad_settings(settings: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match=r"chunker\.wordpieces must be a whole number >= 4"):
+    with pytest.raises(UserError, match=r"chunker\.wordpieces: a whole number >= 4"):
         Wordpieces(**settings)

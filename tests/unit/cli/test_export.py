@@ -7,11 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from given import given
 
 from qa_bench.cli.export import export
+from qa_bench.engine.context import Context
 from qa_bench.errors import DataError, UserError
 from qa_bench.store.runs import write_run
-from qa_bench.types import Run
+from qa_bench.types import Run, Runtime
 
 ROWS = [("p1", "Paris", 'A "city" in\nFrance.'), ("p2", "Rome", "x")]
 
@@ -19,14 +21,15 @@ ROWS = [("p1", "Paris", 'A "city" in\nFrance.'), ("p2", "Rome", "x")]
 @pytest.fixture
 def line(tmp_path: Path, make_passages, make_questions) -> SimpleNamespace:
     """As much of a ``Line`` as an export looks at."""
-    passages = SimpleNamespace(path=make_passages(ROWS).folder)
+    passages = given(make_passages(ROWS).folder)
     run = tmp_path / "run"
     run.mkdir()
     write_run(run / "run.parquet", Run.of(["q1", "q2"], [["p1", "p2"], []], [[2.5, 1.25], []]))
     return SimpleNamespace(
+        context=Context(tmp_path / "cache", Runtime(progress=False)),
         passages=passages,
         run_passages=passages,
-        ranked=SimpleNamespace(path=run),
+        ranked=given(run),
         questions=make_questions({"q1": ["France"], "q2": ["x"]}),
         system="bm25",
     )
@@ -84,7 +87,8 @@ def test_a_failed_export_leaves_the_older_file_alone(
 ):
     out = tmp_path / f"run.trec{suffix}"
     out.write_text("older")
-    write_run(line.ranked.path / "run.parquet", Run.of(["q1"], [["p1", "p 2"]], [[2, 1]]))
+    write_run(tmp_path / "run" / "run.parquet", Run.of(["q1"], [["p1", "p 2"]], [[2, 1]]))
+    line.context.run(line.ranked)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(DataError, match="white space"):
         export(line, config("run", "trec", out))

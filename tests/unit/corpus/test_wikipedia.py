@@ -8,10 +8,7 @@ import json
 import logging
 import os
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +22,8 @@ from qa_bench.corpus.wikipedia_pages import REASONS
 from qa_bench.errors import DataError, UserError
 from qa_bench.parts import make
 from qa_bench.protocols import Corpus
-from qa_bench.runtime.processes import in_order
 from qa_bench.types import Article
 
-ROOT = Path(__file__).parents[3]
 PAGES = [
     page(10, "Old name", "#REDIRECT [[New name]]", redirect="New name"),
     page(11, "Older name", " #redirect [[New name]]"),
@@ -123,11 +118,11 @@ def test_settings(settings: dict[str, Any], text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"clean": "wiki"}, "corpus.clean must be one of dpr, tamber, none, got 'wiki'"),
-        ({"links": True}, "corpus.links must be one of drop, keep, got 'True'"),
-        ({"tables": "all"}, "corpus.tables must be one of drop, keep, got 'all'"),
-        ({"on_error": "ignore"}, "corpus.on_error must be one of stop, skip, got 'ignore'"),
-        ({"processes": -1}, "corpus.processes must be a whole number >= 0, got '-1'"),
+        ({"clean": "wiki"}, "corpus.clean: dpr, tamber or none, got 'wiki'"),
+        ({"links": True}, "corpus.links: drop or keep, got 'true'"),
+        ({"tables": "all"}, "corpus.tables: drop or keep, got 'all'"),
+        ({"on_error": "ignore"}, "corpus.on_error: stop or skip, got 'ignore'"),
+        ({"processes": -1}, "corpus.processes: a whole number >= 0, got '-1'"),
     ],
 )
 def test_a_setting_that_is_none(setting: dict[str, Any], message: str) -> None:
@@ -253,51 +248,6 @@ def test_templates_ten_thousand_deep(tmp_path: Path) -> None:
     assert time.process_time() - start < 10
 
 
-# Processes
-
-
-def failing(batch: int) -> int:
-    if batch == 5:
-        raise DataError("five", "file", 5)
-    if batch == 7:
-        os._exit(3)
-    return batch * batch
-
-
-def test_results_come_in_order() -> None:
-    assert list(in_order(str.upper, iter("abcdefgh"), 3)) == list("ABCDEFGH")
-    assert list(in_order(str.upper, iter(""), 3)) == []
-
-
-def test_memory_does_not_grow_with_the_batches() -> None:
-    drawn = 0
-
-    def many() -> Iterator[str]:
-        nonlocal drawn
-        for number in range(1000):
-            drawn += 1
-            yield str(number)
-
-    results = in_order(str.upper, many(), 2)
-    for taken in range(1, 20):
-        next(results)
-        assert drawn - taken <= 3
-    results.close()
-
-
-def test_what_goes_wrong_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    from test_wikipedia import failing as there  # as the processes find it
-
-    results = in_order(there, iter(range(9)), 2)
-    assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
-    with pytest.raises(DataError, match="file:5: five"):
-        next(results)
-    results = in_order(there, iter([7]), 2)
-    with pytest.raises(UserError, match="ended early, with status 3"):
-        next(results)
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_no_process_stays_behind(
     path: Path, in_processes: None, monkeypatch: pytest.MonkeyPatch
@@ -311,26 +261,6 @@ def test_no_process_stays_behind(
     del stream
     gc.collect()
     assert len(set(children.read_text().split()) & before) <= len(before) - 2
-
-
-def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
-    """They notice that the connection closes, even where nobody could tell them."""
-    script = (
-        "import os, signal, sys\n"
-        "from qa_bench.runtime.processes import _Process\n"
-        "one = _Process(str.upper)\n"
-        "one.send('a'); one.receive()\n"
-        "print(one._process.pid, flush=True)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
-    child = int(done.stdout)
-    for _ in range(100):
-        status = Path(f"/proc/{child}/stat")
-        if not status.exists() or status.read_text().split()[2] == "Z":
-            return
-        time.sleep(0.1)
-    raise AssertionError("still there")
 
 
 # On the real thing

@@ -50,8 +50,8 @@ def test_limit(folder: Path) -> None:
     assert [question.qid for question in questions] == ["q1", "q3"]
     assert set(questions.qrels or ()) == {"q1", "q3"}
     assert questions.remark == "beir test: only 2 of 3 questions, spread evenly"
-    for bad in (0, -1, "x"):
-        with pytest.raises(UserError, match=r"dataset\.limit must be a whole number >= 1"):
+    for bad in (0, -1, "x", True):
+        with pytest.raises(UserError, match=r"dataset\.limit: a whole number >= 1"):
             BeirSplit("beir", limit=bad)  # type: ignore[arg-type]
 
 

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from qa_bench.dataset.limit import checked, limited
-from qa_bench.errors import UserError
+from qa_bench.dataset.limit import limited
 from qa_bench.types import Question
 
 WHOLE = [Question(f"q{number}", "who?", ("a",)) for number in range(10)]
@@ -22,9 +21,3 @@ def test_the_questions_are_spread_over_the_set(limit: int, kept: list[int]):
 @pytest.mark.parametrize("limit", [None, 10, 11])
 def test_the_whole_set(limit: int | None):
     assert limited(WHOLE, limit) == (tuple(WHOLE), "")
-
-
-@pytest.mark.parametrize("limit", [0, -1, 1.5, "few"])
-def test_what_is_no_limit(limit: object):
-    with pytest.raises(UserError, match=r"dataset\.limit must be a whole number >= 1, got"):
-        checked(limit)

@@ -34,6 +34,7 @@ SIZES = {
 
 def read(name: str, split: str, **changes: Any) -> QuestionSet:
     settings = yaml.safe_load((CONF / "dataset" / f"{name}.yaml").read_text(encoding="utf-8"))
+    del settings["about"]
     assert settings.pop("_target_") == "qa_bench.dataset.question_file.QuestionFile"
     return QuestionFile(**{**settings, "split": split, **changes}).questions()
 

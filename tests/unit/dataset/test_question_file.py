@@ -204,16 +204,15 @@ def test_a_limit_makes_another_set(tmp_path: Path, log):
         assert dataset(tmp_path, limit=limit).questions().published is True
 
 
-@pytest.mark.parametrize("limit", [0, -1])
-def test_a_limit_below_one_is_refused(tmp_path: Path, limit: int):
-    write_csv(tmp_path / "set-test.qa.csv")
-    with pytest.raises(UserError, match="limit"):
-        dataset(tmp_path, limit=limit).questions()
+@pytest.mark.parametrize("limit", [0, -1, 1.5, "few", True])
+def test_what_is_no_limit(tmp_path: Path, limit: object):
+    with pytest.raises(UserError, match=r"dataset\.limit: a whole number >= 1, got"):
+        dataset(tmp_path, limit=limit)
 
 
 def test_an_unknown_match_is_refused_before_anything_is_searched(tmp_path: Path):
     write_csv(tmp_path / "set-test.qa.csv")
-    with pytest.raises(UserError, match="'regexp' is unknown: use string or regex"):
+    with pytest.raises(UserError, match=r"dataset\.match: string or regex, got 'regexp'"):
         dataset(tmp_path, match="regexp").questions()
 
 

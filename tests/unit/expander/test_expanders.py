@@ -11,13 +11,14 @@ from qa_bench.errors import UserError
 from qa_bench.expander.gar import Gar
 from qa_bench.expander.hyde import Hyde
 from qa_bench.expander.multi_query import MultiQuery
+from qa_bench.parts import Part
 from qa_bench.protocols import Expander
 from qa_bench.types import QuestionSet, Reply, Runtime, Search
 
 QUIET = Runtime(progress=False)
 
 
-class Model:
+class Model(Part):
     """Replies with prompt and how often it was asked before; a reply of None fails."""
 
     def __init__(self, reply: Callable[[str, int], str | None]) -> None:
@@ -94,6 +95,7 @@ def test_a_failed_question_ends_it(make: Any, questions: QuestionSet) -> None:
         (lambda lm: Hyde(None, "{question}"), r"expander\.lm"),  # type: ignore[arg-type]
         (lambda lm: Hyde(lm, "question"), r"expander\.prompt"),
         (lambda lm: Hyde(lm, "{question}", count=0), r"expander\.count"),
+        (lambda lm: Hyde(lm, "{question}", count=True), r"expander\.count: .* got 'true'"),
         (lambda lm: Gar(lm, {}), r"expander\.prompts"),
         (lambda lm: Gar(lm, {"answer": "x"}), r"expander\.prompt"),
         (lambda lm: MultiQuery(lm, "{question}", count=0), r"expander\.count"),

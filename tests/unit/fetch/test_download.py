@@ -248,7 +248,7 @@ def test_mirrors_in_order(server: Server, tmp_path: Path, quick: Patience) -> No
     target = tmp_path / "file.csv"
     urls = [server.url(path) for path in ("/a", "/b", "/c", "/d")]
     assert download(urls, target, KNOWN, quick).read_bytes() == CONTENT
-    assert server.paths() == ["/a", "/b", "/c"]
+    assert server.paths == ["/a", "/b", "/c"]
     target.unlink()
     with pytest.raises(UserError, match=r"/a: status 404.*; from .*/b: its sha256 is"):
         download(urls[:2], target, KNOWN, quick)
@@ -344,7 +344,7 @@ def test_proxies_of_the_environment(
     monkeypatch.delenv("NO_PROXY", raising=False)
     url = "http://files.invalid/file.csv"
     assert download([url], tmp_path / "file.csv", KNOWN, quick).read_bytes() == CONTENT
-    assert server.paths() == [url]
+    assert server.paths == [url]
 
 
 def test_a_packed_answer_is_refused(server: Server, tmp_path: Path, quick: Patience) -> None:

@@ -61,7 +61,7 @@ def test_goes_on_with_the_piece_that_failed(dump: Server, tmp_path: Path, quick:
     assert not folder.exists()
     before = len(dump.requests)
     assert len(list(get(dump, folder, quick).iterdir())) == 3
-    assert dump.paths()[before:] == [third]
+    assert dump.paths[before:] == [third]
 
 
 def test_a_mirror_of_the_dump(dump: Server, tmp_path: Path, quick: Patience) -> None:

@@ -21,6 +21,7 @@ EXAMPLES = [
     Example("nq_train", "who designed it", ["Clara Holm", "Holm"], [GOLD, FOUND], [], [FOUND]),
     Example("nq_train", "when", ["1887"], [FOUND], [Context(Passage("1", "T", "t"))], []),
 ]
+PATTERNS = Example("trec_train", "when", [r"18\d+"], [FOUND], [], [], match="regex")
 
 
 def text_of(examples: list[Example]) -> str:
@@ -52,6 +53,14 @@ def test_the_format_is_dprs() -> None:
         "title_score": 1,
         "passage_id": "7",
     }
+
+
+def test_answers_that_are_patterns_say_so(tmp_path: Path) -> None:
+    text = text_of([PATTERNS])
+    assert json.loads(text)[0]["match"] == "regex"
+    assert read(tmp_path / "a.json", text) == [PATTERNS]
+    with pytest.raises(DataError, match=r"example 1 .* match must be string or regex"):
+        read(tmp_path / "b.json", text.replace('"regex"', '"qrels"'))
 
 
 @pytest.mark.usefixtures("pieces")

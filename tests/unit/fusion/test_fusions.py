@@ -142,7 +142,7 @@ def test_no_hits(make: Callable[..., Any], numbered: Passages):
 
 @pytest.mark.parametrize("make", EVERY)
 def test_the_protocol(make: Callable[..., Any]):
-    assert isinstance(make(about={"description": "for people"}), Fusion)
+    assert isinstance(make(), Fusion)
 
 
 # Settings
@@ -151,13 +151,13 @@ def test_the_protocol(make: Callable[..., Any]):
 @pytest.mark.parametrize("make", EVERY)
 @pytest.mark.parametrize("weight", [math.nan, math.inf, "1", None, True, [1]])
 def test_weights_must_be_numbers(make: Callable[..., Any], weight: object):
-    with pytest.raises(UserError, match=r"fusion\.weights: 'a' must be a finite number"):
+    with pytest.raises(UserError, match=r"fusion\.weights\.a: a number, got"):
         make(weights={"a": weight})
 
 
 @pytest.mark.parametrize("make", EVERY)
 def test_weights_must_be_a_mapping(make: Callable[..., Any]):
-    with pytest.raises(UserError, match=r"fusion\.weights must be a mapping"):
+    with pytest.raises(UserError, match=r"fusion\.weights: a mapping"):
         make(weights=[1.0, 2.0])
 
 
@@ -172,13 +172,13 @@ def test_a_weight_that_names_no_part(make: Callable[..., Any], make_hits: MakeHi
 @pytest.mark.parametrize("make", [Linear, Interpolation, CombSum, CombMnz])
 @pytest.mark.parametrize("name", ["max", None, ["none"]])
 def test_an_unknown_normaliser(make: Callable[..., Any], name: object):
-    with pytest.raises(UserError, match=r"fusion\.normalize: none, min_max, z_score, pyserini"):
+    with pytest.raises(UserError, match=r"fusion\.normalize: none, min_max, z_score or pyserini"):
         make(normalize=name)
 
 
 @pytest.mark.parametrize("k", [-1, math.nan, math.inf, "60", True, None])
 def test_k(k: object):
-    with pytest.raises(UserError, match=r"fusion\.k must be a number >= 0"):
+    with pytest.raises(UserError, match=r"fusion\.k: a number >= 0"):
         ReciprocalRank(k=k)
 
 

@@ -123,7 +123,17 @@ def test_too_long_a_prompt_is_told(tiny_causal: Path) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"model": None}, {"max_tokens": 0}, {"temperature": -1}, {"top_p": 0}, {"precision": "fp8"}],
+    [
+        {"model": None},
+        {"max_tokens": 0},
+        {"temperature": -1},
+        {"top_p": 0},
+        {"precision": "fp8"},
+        {"max_tokens": True},
+        {"seed": True},
+        {"chat": "no"},
+        {"stop": "END"},
+    ],
 )
 def test_settings(settings: dict[str, Any]) -> None:
     [name] = settings

@@ -66,13 +66,14 @@ def test_a_search_without_any_hit_scores_nothing(make_passages, make_questions):
     assert ReciprocalRank().score(evidence)["mrr"].tolist() == [0, 0]
 
 
-def test_the_defaults_are_those_of_the_papers():
-    assert AnswerRecall().k == [1, 5, 20, 100]
+def test_the_defaults_are_those_of_the_papers(evidence: Evidence):
+    unlimited = replace(evidence, searched=None)
+    assert list(AnswerRecall().score(unlimited)) == [f"answer_recall@{k}" for k in (1, 5, 20, 100)]
 
 
-@pytest.mark.parametrize("k", [[], [0], [5, -1]])
+@pytest.mark.parametrize("k", [[], [0], [5, -1], [True], 5])
 def test_a_cut_off_below_one_is_an_error(k: list[int]):
-    with pytest.raises(UserError, match="numbers >= 1"):
+    with pytest.raises(UserError, match=r"metrics\.answer_recall\.k: .* numbers >= 1, got"):
         AnswerRecall(k=k)
 
 

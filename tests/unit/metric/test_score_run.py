@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-import qa_bench
 from qa_bench import score_run
 from qa_bench.errors import UserError
 
@@ -74,14 +73,3 @@ def test_what_is_refused(questions, run, options, message: str):
 def test_a_bare_string_where_a_list_belongs_is_refused(questions, run):
     with pytest.raises(UserError):
         score_run(questions, run)
-
-
-def test_the_public_names():
-    assert sorted(qa_bench.__all__) == [
-        "__version__",
-        "exact_match",
-        "f1_score",
-        "has_answer",
-        "score_run",
-    ]
-    assert qa_bench.has_answer("In Paris.", ["Paris"]) is True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from reranker_helpers import save_cross_encoder, save_decoder
+from reranker_models import save_cross_encoder, save_decoder
 
 
 @pytest.fixture(scope="session")

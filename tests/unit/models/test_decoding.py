@@ -12,7 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from reranker_helpers import save_decoder, save_encoder_decoder  # noqa: E402
+from reranker_models import save_decoder, save_encoder_decoder  # noqa: E402
 
 from qa_bench.errors import UserError  # noqa: E402
 from qa_bench.models.decoding import Writer, of_like_length  # noqa: E402

@@ -16,7 +16,7 @@ pytest.importorskip("torch")
 
 from extractive_models import dpr_reader, encoder, pointer
 from gguf_files import save_gguf
-from reranker_helpers import byte_tokenizer, save_cross_encoder, save_decoder, save_encoder_decoder
+from reranker_models import byte_tokenizer, save_cross_encoder, save_decoder, save_encoder_decoder
 
 from qa_bench.errors import UserError
 from qa_bench.lm.local import Local

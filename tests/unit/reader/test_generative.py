@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from given import given as stage_of
 from hypothesis import given
 from hypothesis import strategies as st
 from identified import identified
 
 from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.reader.generative import Generative, short_answer
 from qa_bench.stages.read import read
 from qa_bench.store.passages import describe_passages, write_passages
@@ -25,7 +27,7 @@ QUIET = Runtime(progress=False)
 PROMPT = "{passages}\n\nQ: {question}\nA:"
 
 
-class Model:
+class Model(Part):
     """Replies as a function says; an exception's text is the error."""
 
     def __init__(self, reply: Callable[[str], str] = str.upper) -> None:
@@ -101,7 +103,10 @@ def test_failed(ranked: Ranked) -> None:
     [
         ({"lm": "gpt"}, r"reader\.lm"),
         ({"depth": -1}, r"reader\.depth"),
+        ({"depth": True}, r"reader\.depth: a whole number >= 0, got 'true'"),
         ({"words": 0}, r"reader\.words"),
+        ({"words": True}, r"reader\.words: a whole number >= 1, got 'true'"),
+        ({"short": "no"}, r"reader\.short: true or false, got 'no'"),
         ({"prompt": "{passages}"}, "no {question}"),
         ({"prompt": "{question}"}, r"no {passages} .* reader\.depth=0"),
         ({"depth": 0}, "there are none"),
@@ -119,7 +124,6 @@ def test_settings(settings: dict[str, Any], message: str) -> None:
 def test_the_stage_reads_failed_questions_again(
     tmp_path: Path, make_questions: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    context = Context(tmp_path / "cache", QUIET)
     caplog.set_level("INFO")
     questions = make_questions({"q1": ["a"], "q2": ["b"]})
     folder = tmp_path / "in"
@@ -127,11 +131,12 @@ def test_the_stage_reads_failed_questions_again(
     write_passages(folder / "passages-00000.arrow", [Passage("1", "T", "text")])
     describe_passages(folder, [folder / "passages-00000.arrow"])
     write_run(folder / "run.parquet", Run.of(["q1", "q2"], [["1"], ["1"]], [[1.0], [1.0]]))
-    given = Folder(folder, "key", {})
+    ranked = stage_of(folder)
 
     def stage(lm: Model) -> Folder:
+        context = Context(tmp_path / "cache", QUIET)
         reader = identified(Generative(lm, PROMPT), some="reader")
-        return read(given, given, questions, reader, "system", context)
+        return context.run(read(ranked, ranked, questions, reader, "system", 1, context))
 
     first = stage(Model(_fails))
     assert first.manifest["counts"]["failed"] == 1
@@ -145,6 +150,7 @@ def test_the_stage_reads_failed_questions_again(
 
     with pytest.raises(KeyboardInterrupt):
         stage(Model(broken))
+    assert f"read: {first.path.name} is provisional; 1 failed the last time" in caplog.text
     assert [p.name for p in first.path.parent.iterdir() if p.name[0] != "."] == []
 
     second = stage(Model())

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+import ranked_hits
+from word_models import save_tokenizer, t5_config
 
 from qa_bench.errors import UserError
 from qa_bench.reader.fid import FusionInDecoder
 from qa_bench.store.ranked import Ranked
-from qa_bench.types import Question, QuestionSet, Runtime
+from qa_bench.types import Runtime
 
 CPU = Runtime(device="cpu", threads=1, batch_size=2, progress=False)
 WORDS = ["question:", "title:", "context:", *(f"w{number}" for number in range(27))]
@@ -25,8 +26,6 @@ PASSAGES = [
 
 def save(folder: Path, config: Any, kind: Any) -> Path:
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
 
     torch.manual_seed(3)
     model = kind(config)
@@ -35,38 +34,21 @@ def save(folder: Path, config: Any, kind: Any) -> Path:
             parameter.normal_(std=0.7)
         model.lm_head.weight[:3] = 0
     model.save_pretrained(folder)
-    names = ["<pad>", "</s>", "<unk>", *WORDS]
-    vocabulary = {word: number for number, word in enumerate(names)}
-    inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    inner.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 1)])
-    PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
-    ).save_pretrained(folder)
+    save_tokenizer(folder, ["<pad>", "</s>", "<unk>", *WORDS], ends=True)
     return folder
 
 
 @pytest.fixture(scope="module")
 def t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from transformers import T5Config, T5ForConditionalGeneration
+    from transformers import T5ForConditionalGeneration
 
-    config = T5Config(
-        vocab_size=3 + len(WORDS), d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4,
-        tie_word_embeddings=False, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
-    )  # fmt: skip
+    config = t5_config(3 + len(WORDS), tie_word_embeddings=False)
     return save(tmp_path_factory.mktemp("t5"), config, T5ForConditionalGeneration)
 
 
 @pytest.fixture
 def ranked() -> Ranked:
-    questions = tuple(Question(f"q{n}", f"w{n} w{n + 9}", ("x",)) for n in range(len(PASSAGES)))
-    hits = [passage for some in PASSAGES for passage in some]
-    asked = np.repeat(np.arange(len(PASSAGES)), [len(some) for some in PASSAGES])
-    return Ranked(
-        QuestionSet("set", "test", "string", questions, "0" * 64),
-        asked, np.arange(len(hits)), np.ones(len(hits), np.float32),
-        [text for _, text in hits], [title for title, _ in hits],
-    )  # fmt: skip
+    return ranked_hits.ranked([f"w{n} w{n + 9}" for n in range(len(PASSAGES))], PASSAGES)
 
 
 def reference(folder: Path, question: str, passages: Any, length: int, most: int) -> str:
@@ -139,7 +121,7 @@ def test_only_t5(tmp_path: Path, ranked: Ranked) -> None:
 @pytest.mark.parametrize(
     "settings",
     [{"model": None}, {"depth": 0}, {"max_length": 0}, {"max_tokens": 0}, {"passage": "{text}"},
-     {"precision": "int4"}],
+     {"precision": "int4"}, {"depth": True}],
 )  # fmt: skip
 def test_settings(settings: dict[str, Any]) -> None:
     [name] = settings

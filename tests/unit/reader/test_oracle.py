@@ -36,7 +36,24 @@ def test_a_gold_answer_where_a_passage_has_one(
     assert ExactMatch().score(evidence)["em"].tolist() == (evidence.first_ranks > 0).tolist()
 
 
+@pytest.mark.parametrize(
+    ("mode", "answers", "wanted"),
+    [
+        ("dpr", ["sept", "Zu.*ch"], "Zürich, Sept 1969, Zürich"),
+        ("drqa", ["sept", "Zu.*ch"], "Sept"),
+        ("drqa", ["oslo", "sept"], ""),
+    ],
+)
+def test_a_pattern_is_answered_as_the_mode_finds_it_and_the_text_writes_it(
+    make_passages, make_questions, mode: str, answers: list[str], wanted: str
+):
+    passages = make_passages([("p1", "x", "In Zürich, Sept 1969, Zürich.")])
+    run = Run.of(["q1"], [["p1"]], [[2.0]])
+    ranked = Ranked.of(run, passages, make_questions({"q1": answers}, "regex"), 2)
+    assert Oracle(depth=2, mode=mode).read(ranked, Runtime()) == [wanted]
+
+
 @pytest.mark.parametrize("depth", [0, -1, 1.5, True, "ten", None])
 def test_a_depth_that_is_none(depth: object):
-    with pytest.raises(UserError, match=rf"^reader\.depth: a whole number >= 1, got '{depth}'$"):
+    with pytest.raises(UserError, match=r"^reader\.depth: a whole number >= 1, got '\S+'$"):
         Oracle(depth=depth)  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from qa_bench.errors import UserError
@@ -69,7 +71,10 @@ def test_the_same_twice(ranked):
     assert Redundancy().read(hits, QUIET) == Redundancy().read(hits, QUIET)
 
 
-@pytest.mark.parametrize("settings", [{"depth": 0}, {"words": 0}, {"damping": -1}])
-def test_bad_settings(settings: dict[str, int]):
-    with pytest.raises(UserError, match="reader"):
+@pytest.mark.parametrize(
+    "settings", [{"depth": 0}, {"depth": 1.5}, {"words": True}, {"damping": -1}]
+)
+def test_bad_settings(settings: dict[str, Any]):
+    [name] = settings
+    with pytest.raises(UserError, match=rf"^reader\.{name}: "):
         Redundancy(**settings)

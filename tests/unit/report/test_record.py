@@ -10,6 +10,7 @@ import pytest
 
 from qa_bench.errors import UserError
 from qa_bench.report.record import Record, load, save
+from qa_bench.types import Heading
 
 RECORD = Record(
     system="bm25[k1=1.2]",
@@ -24,6 +25,7 @@ RECORD = Record(
     published_corpus=True,
     passages_key="0123456789abcdef",
     values={"answer_recall@20": 0.6294, "mrr": 0.41},
+    headings={"answer_recall@20": Heading("Top-20")},
     costs={"passages": 21015324, "questions_per_s": 20.5},
     notes=["a note: “ü”"],
     published_as=["BM25 (DPR)"],

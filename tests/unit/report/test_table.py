@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
+from qa_bench.metric.answer_recall import AnswerRecall
+from qa_bench.metric.reading import Reading
+from qa_bench.metric.word_recall import WordRecall
+from qa_bench.parts import Part
 from qa_bench.report.published import find, published
 from qa_bench.report.record import Record, save
-from qa_bench.report.table import Table, header, write_tables
+from qa_bench.report.table import Table, write_tables
+from qa_bench.types import Heading
 
 NQ = Record(
     system="bm25",
@@ -25,6 +30,7 @@ NQ = Record(
     published_corpus=True,
     passages_key="a" * 16,
     values={"answer_recall@20": 0.62936, "mrr": 0.5},
+    headings={f"answer_recall@{k}": Heading(f"Top-{k}") for k in (1, 5, 20, 100)},
     costs={"passages": 21015324, "index_mb": 2800.5, "build_s": 1500.0, "questions_per_s": 20.0},
     published_as=["BM25 (pyserini)", "BM25 (DPR)"],
     version="0.1.0",
@@ -65,10 +71,20 @@ def cost_rows(*records: Record) -> list[list[str]]:
     return markdown_rows(Table("x", records).markdown(), "## Cost")
 
 
-def test_headers():
-    assert [
-        header(metric) for metric in ("answer_recall@20", "em", "f1", "mrr", "retrieved_not_read")
-    ] == ["Top-20", "EM", "F1", "MRR", "retrieved, not read"]
+def test_a_metric_has_its_own_heading():
+    assert AnswerRecall().heading("answer_recall@20") == ("Top-20", "%")
+    assert WordRecall().heading("word_recall@500") == ("500 words", "%")
+    assert Reading().heading("retrieved_not_read") == ("retrieved, not read", "%")
+    assert Reading().heading("read_not_retrieved") == ("read, not retrieved", "%")
+    assert Part.heading(Reading(), "em") == ("EM", "%")
+
+
+def test_a_metric_of_another_unit_is_shown_in_it():
+    record = replace(NQ, values={"wait": 1.5}, headings={"wait": Heading("waiting", "s")})
+    (head, _, row) = main_rows(record)
+    assert head[1] == "nq waiting"
+    assert row[1] == "1.50 s"
+    assert csv_of(record)[0]["nq/wait"] == "1.500000"
 
 
 def test_csv_holds_fractions_signatures_counts_and_costs():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from reranker_helpers import (
+from reranker_models import (
     MakeRanked,
     save_cross_encoder,
     save_decoder,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reranker_helpers import RUNTIME, MakeRanked, save_cross_encoder
+from reranker_models import RUNTIME, MakeRanked, save_cross_encoder
 
 from qa_bench.errors import UserError
 from qa_bench.models import pairs as pairs_module
@@ -302,6 +302,10 @@ def test_an_encoder_decoder_is_asked(encoder_decoder: str, ranked: Ranked) -> No
         ({"activation": "tanh"}, r"reranker\.activation"),
         ({"threshold": "high"}, r"reranker\.threshold: a number"),
         ({"interpolate": float("nan")}, r"reranker\.interpolate: a number"),
+        ({"interpolate": True}, r"reranker\.interpolate: a number, got 'true'"),
+        ({"interpolate": None}, r"reranker\.interpolate: a number, got 'null'"),
+        ({"label": True}, r"reranker\.label: a whole number >= 0, got 'true'"),
+        ({"trust_remote_code": "no"}, r"reranker\.trust_remote_code: true or false, got 'no'"),
         ({"overlap": -1}, r"reranker\.overlap"),
         ({"max_length": 2}, r"reranker\.max_length"),
         ({"precision": "fp8"}, r"reranker\.precision"),

@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ranked_hits import ranked
 
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.reranker.llm import ListwiseReranker, permutation
 from qa_bench.store.ranked import Ranked
-from qa_bench.types import Question, QuestionSet, Reply, Runtime
+from qa_bench.types import Reply, Runtime
 
 QUIET = Runtime(progress=False)
 PROMPT = "{number} for {question}\n{passages}"
 
 
-class Sorter:
+class Sorter(Part):
     """Puts the passages of a window in the order of the numbers they hold, largest first."""
 
     def __init__(self, failing: str = "none") -> None:
@@ -41,13 +43,8 @@ class Sorter:
 
 def ranked_of(*worths: Sequence[int]) -> Ranked:
     """One question a list; its hits hold these numbers."""
-    questions = tuple(Question(f"q{n}", f"question {n}", ("x",)) for n in range(len(worths)))
-    asked = np.repeat(np.arange(len(worths)), [len(some) for some in worths])
-    texts = [str(worth) for some in worths for worth in some]
-    return Ranked(
-        QuestionSet("set", "test", "string", questions, "0" * 64),
-        asked, np.arange(len(asked)), np.ones(len(asked), np.float32), texts, ["T"] * len(asked),
-    )  # fmt: skip
+    hits = [[("T", str(worth)) for worth in some] for some in worths]
+    return ranked([f"question {n}" for n in range(len(worths))], hits)
 
 
 def rank_gpt(worths: Sequence[int], window: int, step: int) -> list[int]:
@@ -103,9 +100,9 @@ def test_depth() -> None:
 
 def test_a_failed_question_ends_it_after_the_others() -> None:
     lm = Sorter(failing="question 1")
-    ranked = ranked_of([1, 2, 3, 4], [1, 2], [4, 3, 2, 1])
+    three = ranked_of([1, 2, 3, 4], [1, 2], [4, 3, 2, 1])
     with pytest.raises(UserError, match=r"1 of 3 questions failed \(status 500\): q1; .* again"):
-        ListwiseReranker(lm, PROMPT, window=3, step=2).rerank(ranked, QUIET)
+        ListwiseReranker(lm, PROMPT, window=3, step=2).rerank(three, QUIET)
     assert [len(call) for call in lm.calls] == [3, 2], "the others have all their replies"
 
 
@@ -133,7 +130,8 @@ def test_always_a_permutation(reply: str, count: int) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"depth": 0}, {"keep": 0}, {"window": 1}, {"step": 21}, {"words": 0}, {"lm": None},
+    [{"depth": 0}, {"keep": 0}, {"keep": 101}, {"window": 1}, {"window": True}, {"step": 21},
+     {"words": 0}, {"lm": None},
      {"prompt": "{question}"}, {"passage": "{title}"}],
 )  # fmt: skip
 def test_settings(settings: dict[str, Any]) -> None:

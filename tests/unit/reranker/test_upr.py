@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reranker_helpers import RUNTIME, MakeRanked, save_cross_encoder
+from reranker_models import RUNTIME, MakeRanked, save_cross_encoder
 
 from qa_bench.errors import UserError
 from qa_bench.reranker.upr import UPR

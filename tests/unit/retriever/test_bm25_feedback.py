@@ -48,14 +48,19 @@ each_feedback = pytest.mark.parametrize(
         (Rm3, {"terms": "ten"}, "got 'ten'"),
         (Rm3, {"docs": 0}, "retriever.feedback.docs: a whole number from 1 to 50, got '0'"),
         (Rm3, {"docs": 51}, "from 1 to 50, got '51'"),
+        (Rm3, {"docs": True}, "got 'true'"),
         (Rm3, {"docs": 2.5}, "got '2.5'"),
-        (Rm3, {"original_query_weight": 1.1}, "original_query_weight: from 0 to 1, got '1.1'"),
+        (
+            Rm3,
+            {"original_query_weight": 1.1},
+            "query_weight: a number from 0 to 1, got '1.1'",
+        ),
         (Rm3, {"original_query_weight": -0.1}, "got '-0.1'"),
         (Rocchio, {"terms": 0}, "retriever.feedback.terms: a whole number from 1 to 1000"),
         (Rocchio, {"docs": 0}, "retriever.feedback.docs: a whole number >= 1, got '0'"),
-        (Rocchio, {"alpha": -1}, "need alpha >= 0 and beta >= 0, and not both 0, got alpha=-1"),
-        (Rocchio, {"beta": -0.5}, "beta=-0.5"),
-        (Rocchio, {"alpha": 0, "beta": 0}, "got alpha=0 beta=0"),
+        (Rocchio, {"alpha": -1}, "retriever.feedback.alpha: a number >= 0, got '-1'"),
+        (Rocchio, {"beta": -0.5}, "retriever.feedback.beta: a number >= 0, got '-0.5'"),
+        (Rocchio, {"alpha": 0, "beta": 0}, "alpha and beta are both 0"),
     ],
 )
 def test_bad_settings(kind: Any, settings: dict[str, Any], message: str):
@@ -136,9 +141,9 @@ def test_finds_what_anserinis_searcher_finds(built: Built, feedback: Any):
     searcher = start_jvm("1g")("io.anserini.search.SimpleSearcher")(str(built.folder / "lucene"))
     searcher.set_bm25(1.2, 0.75)
     if isinstance(feedback, Rm3):
-        searcher.set_rm3(None, feedback.terms, feedback.docs, feedback._original, False, True)
+        searcher.set_rm3(None, feedback._terms, feedback.docs, feedback._original, False, True)
     else:
-        top, weights = (feedback.terms, feedback.docs), feedback._weights
+        top, weights = (feedback._terms, feedback.docs), feedback._weights
         searcher.set_rocchio(None, *top, 10, 10, *weights, 0.0, False, False)
     found = hits(built.search(feedback, 100, k1=1.2, b=0.75))
     for text, mine in zip(QUESTIONS, found, strict=True):

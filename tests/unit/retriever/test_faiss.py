@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.protocols import Indexed
+from qa_bench.retriever.bm25.part import Bm25
 from qa_bench.retriever.faiss import Faiss
 from qa_bench.retriever.vectors.exact import exact_search
 from qa_bench.retriever.vectors.similarity import similarities
-from qa_bench.retriever.vectors.stored import Vectors, packed
 from qa_bench.store.passages import Passages
-from qa_bench.types import Question, QuestionSet, Run, Runtime
+from qa_bench.store.vectors import Vectors, packed
+from qa_bench.types import Question, QuestionSet, Run, Runtime, Step
 
 COUNT, WIDTH, DEPTH = 400, 16, 20
 ONE = Runtime(threads=1, device="cpu", progress=False)
@@ -28,8 +30,14 @@ QUESTIONS = QuestionSet(
 MakePassages = Callable[..., Passages]
 
 
-class Base:
+class Base(Part):
     """A dense retriever whose vectors are there already."""
+
+    def index(self, *_: Any) -> int: ...
+
+    def search(self, *_: Any) -> Run: ...
+
+    def plan(self, *_: Any) -> list[Step]: ...
 
     def __init__(self, similarity: str = "dot") -> None:
         self.similarity = similarity
@@ -60,11 +68,11 @@ class Built:
         self.folder.mkdir()
         for number, half in enumerate((self.vectors[:250], self.vectors[250:])):
             np.save(self.base.folder / f"vectors-{number:05d}.npy", packed(half, "fp32"))
-        self = Faiss(parts={"base": self.base.retriever}, **settings)
-        self.count = self.index(passages, self.folder, runtime, base=self.base)
+        self.part = Faiss(parts={"base": self.base.retriever}, **settings)
+        self.count = self.part.index(passages, self.folder, runtime, base=self.base)
 
     def run(self, depth: int = DEPTH, runtime: Runtime = ONE, made: Faiss | None = None) -> Run:
-        maker = made or self
+        maker = made or self.part
         return maker.search(self.folder, self.passages, QUESTIONS, depth, runtime, base=self.base)
 
     def true(self, depth: int = DEPTH) -> list[list[tuple[str, float]]]:
@@ -193,7 +201,9 @@ def test_scores_of_pairs_are_the_exact_ones(factory: str, build: Build):
     built = build(factory=factory)
     true = by_pair(built.true(COUNT))
     asked, rows = np.array([0, 0, 3]), np.array([5, 2, 399])
-    scores = built.score(built.folder, built.passages, QUESTIONS, asked, rows, ONE, base=built.base)
+    scores = built.part.score(
+        built.folder, built.passages, QUESTIONS, asked, rows, ONE, base=built.base
+    )
     assert scores.tolist() == [true[0, "6"], true[0, "3"], true[3, "400"]]
 
 
@@ -237,13 +247,16 @@ def test_a_search_parameter_that_the_index_does_not_have(
     ("settings", "message"),
     [
         ({"parts": {}}, "needs one part, base, a dense retriever"),
-        ({"parts": {"base": object()}}, "needs one part, base, a dense retriever"),
+        ({"parts": {"base": Bm25()}}, "needs one part, base, a dense retriever"),
         ({"parts": {"base": Base(), "more": Base()}}, "needs one part, base, a dense retriever"),
         ({"parts": {"dense": Base()}}, "needs one part, base, a dense retriever"),
-        ({"rescore": -1}, "rescore >= 0 and train >= 1"),
-        ({"rescore": 1.5}, "rescore >= 0 and train >= 1"),
-        ({"train": 0}, "rescore >= 0 and train >= 1"),
-        ({"train": "all"}, "rescore >= 0 and train >= 1"),
+        ({"rescore": -1}, "retriever.rescore: a whole number >= 0, got '-1'"),
+        ({"rescore": 1.5}, "retriever.rescore: a whole number >= 0, got '1.5'"),
+        ({"rescore": True}, "retriever.rescore: a whole number >= 0, got 'true'"),
+        ({"train": 0}, "retriever.train: a whole number >= 1, got '0'"),
+        ({"train": "all"}, "retriever.train: a whole number >= 1, got 'all'"),
+        ({"seed": -1}, "retriever.seed: a whole number >= 0, got '-1'"),
+        ({"search": {"nprobe": "many"}}, "retriever.search.nprobe: a number, got 'many'"),
     ],
 )
 def test_a_bad_setting(settings: dict[str, Any], message: str):

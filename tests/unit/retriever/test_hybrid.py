@@ -10,14 +10,13 @@ from qa_bench.fusion.combsum import CombSum
 from qa_bench.fusion.interpolation import Interpolation
 from qa_bench.fusion.linear import Linear
 from qa_bench.fusion.rrf import ReciprocalRank
+from qa_bench.parts import Part
 from qa_bench.protocols import Composite, PairScorer, Retriever
 from qa_bench.retriever.hybrid import Hybrid
 
 
-class Searcher:
+class Searcher(Part):
     """A retriever that knows nothing of what it did not find."""
-
-    search_only = frozenset()
 
     def index(self, *_: Any) -> int:
         return 0
@@ -45,9 +44,9 @@ def test_a_hybrid_of_one(parts: dict[str, Any]):
         Hybrid(parts, ReciprocalRank())
 
 
-@pytest.mark.parametrize("depth", [0, -1, 1.5, "all", None])
+@pytest.mark.parametrize("depth", [0, -1, 1.5, "all", None, True])
 def test_parts_depth(depth: Any):
-    with pytest.raises(UserError, match=f"parts_depth: a whole number >= 1, got '{depth}'"):
+    with pytest.raises(UserError, match=r"^retriever\.parts_depth: a whole number >= 1, got '"):
         Hybrid({"one": Scorer(), "two": Scorer()}, ReciprocalRank(), parts_depth=depth)
 
 

@@ -36,6 +36,12 @@ def words(size: int = 2) -> Words:
     return identified(Words(size=size), size=size)
 
 
+def chunked(corpus: Any, chunker: Any, context: Context) -> Folder:
+    """What another process makes of it."""
+    stage = chunk(corpus, chunker, context)
+    return Context(context.cache, context.runtime).run(stage)
+
+
 def rows(folder: Folder) -> list[tuple[str, str, str]]:
     return [tuple(passage) for passage in Passages(folder.path)]
 
@@ -51,7 +57,7 @@ EXPECTED = [("1", "A", "a b"), ("2", "A", "c"), ("3", "C", "d e")]
 
 
 def test_passages_are_numbered_from_one(articles: Path, context: Context):
-    folder = chunk(corpus_of(articles), words(), context)
+    folder = chunked(corpus_of(articles), words(), context)
     assert rows(folder) == EXPECTED
     assert folder.manifest["counts"] == {
         "articles": 3,
@@ -64,15 +70,15 @@ def test_passages_are_numbered_from_one(articles: Path, context: Context):
         "passages-00000.arrow",
         "state.json",
     ]
-    assert chunk(corpus_of(articles), words(), context).reused
-    assert not chunk(corpus_of(articles), words(3), context).reused
+    assert chunked(corpus_of(articles), words(), context).reused
+    assert not chunked(corpus_of(articles), words(3), context).reused
 
 
 def test_shards_end_with_an_article(
     articles: Path, context: Context, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "SHARD_PASSAGES", 1)
-    folder = chunk(corpus_of(articles), words(), context)
+    folder = chunked(corpus_of(articles), words(), context)
     assert rows(folder) == EXPECTED
     names = sorted(path.name for path in folder.path.glob("*.arrow"))
     assert names == ["passages-00000.arrow", "passages-00001.arrow"]
@@ -97,10 +103,10 @@ def test_a_killed_build_goes_on_from_the_last_shard(
     monkeypatch.setattr(module, "SHARD_PASSAGES", 1)
     corpus = corpus_of(articles, Breaking)
     with pytest.raises(KeyboardInterrupt):
-        chunk(corpus, words(), context)
+        chunked(corpus, words(), context)
     (work,) = (context.cache / "chunk").glob(".*.partial")
     first = (work / "passages-00000.arrow").stat()
-    folder = chunk(corpus, words(), context)
+    folder = chunked(corpus, words(), context)
     again = (folder.path / "passages-00000.arrow").stat()
     assert (again.st_ino, again.st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
     assert rows(folder) == EXPECTED
@@ -110,10 +116,10 @@ def test_a_killed_build_goes_on_from_the_last_shard(
 def test_passages_made_elsewhere_keep_their_ids(tmp_path: Path, context: Context):
     path = tmp_path / "psgs.tsv.gz"
     path.write_bytes(gzip.compress(b'id\ttext\ttitle\n7\t"a b c"\tA\n9\td\tB\n'))
-    folder = chunk(corpus_of(path, PsgsW100), words(), context)
+    folder = chunked(corpus_of(path, PsgsW100), words(), context)
     assert rows(folder) == [("7", "A", "a b c"), ("9", "B", "d")]
     assert folder.manifest["config"]["chunker"] is None
-    assert chunk(corpus_of(path, PsgsW100), words(50), context).reused
+    assert chunked(corpus_of(path, PsgsW100), words(50), context).reused
 
 
 def test_an_id_twice_is_told_with_file_and_line(tmp_path: Path, context: Context):
@@ -121,7 +127,7 @@ def test_an_id_twice_is_told_with_file_and_line(tmp_path: Path, context: Context
         tmp_path / "a.jsonl", ("x", "A", "a"), ("y", "B", "b"), ("x", "C", "c"), ("y", "D", "d")
     )
     with pytest.raises(DataError, match="id 'x' is there twice") as caught:
-        chunk(corpus_of(path), words(), context)
+        chunked(corpus_of(path), words(), context)
     assert (caught.value.path, caught.value.line) == (str(path), 3)
     assert not [p for p in (context.cache / "chunk").iterdir() if p.name[0] != "."]
 
@@ -129,7 +135,7 @@ def test_an_id_twice_is_told_with_file_and_line(tmp_path: Path, context: Context
 def test_an_empty_id_is_told(tmp_path: Path, context: Context):
     path = write_articles(tmp_path / "a.jsonl", ("x", "A", "a"), ("", "B", "b"))
     with pytest.raises(DataError, match="empty id") as caught:
-        chunk(corpus_of(path), words(), context)
+        chunked(corpus_of(path), words(), context)
     assert caught.value.line == 2
 
 
@@ -137,24 +143,24 @@ def test_an_empty_id_is_told(tmp_path: Path, context: Context):
 def test_a_corpus_without_passages_is_an_error(tmp_path: Path, context: Context, text: str):
     path = write_articles(tmp_path / "a.jsonl", ("x", "A", text))
     with pytest.raises(DataError, match="1 articles, and the chunker made no passage") as caught:
-        chunk(corpus_of(path), words(), context)
+        chunked(corpus_of(path), words(), context)
     assert caught.value.path == str(path)
     path.write_text("")
     with pytest.raises(DataError, match="0 articles"):
-        chunk(corpus_of(path), words(), context)
+        chunked(corpus_of(path), words(), context)
 
 
 def test_a_changed_file_makes_another_folder(articles: Path, context: Context):
-    first = chunk(corpus_of(articles), words(), context)
+    first = chunked(corpus_of(articles), words(), context)
     write_articles(articles, ("x", "A", "a b c"))
-    second = chunk(corpus_of(articles), words(), context)
+    second = chunked(corpus_of(articles), words(), context)
     assert second.key != first.key
     assert rows(second) == EXPECTED[:2]
 
 
 def test_the_same_input_gives_the_same_bytes(articles: Path, context: Context, tmp_path: Path):
-    first = chunk(corpus_of(articles), words(), context)
-    second = chunk(corpus_of(articles), words(), Context(tmp_path / "other", context.runtime))
+    first = chunked(corpus_of(articles), words(), context)
+    second = chunked(corpus_of(articles), words(), Context(tmp_path / "other", context.runtime))
     assert first.key == second.key
     assert first.manifest["outputs"] == second.manifest["outputs"]
 
@@ -175,7 +181,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch):
 def test_processes_change_no_byte(tmp_path: Path, context: Context, small_batches: None):
     corpus = corpus_of(write_articles(tmp_path / "a.jsonl", *MANY))
     chunker = identified(Sentences())
-    one, three = (chunk(corpus, chunker, with_threads(context, n)) for n in (1, 3))
+    one, three = (chunked(corpus, chunker, with_threads(context, n)) for n in (1, 3))
     assert one.manifest["outputs"] == three.manifest["outputs"]
     assert one.manifest["counts"] == three.manifest["counts"]
     assert len(list(three.path.glob("*.arrow"))) > 5
@@ -200,13 +206,13 @@ def test_a_build_with_processes_goes_on_too(tmp_path: Path, context: Context, sm
     corpus, chunker = corpus_of(path, BreakingLate), identified(Sentences())
     parallel = with_threads(context, 2)
     with pytest.raises(DataError, match="broken"):
-        chunk(corpus, chunker, parallel)
+        chunked(corpus, chunker, parallel)
     (work,) = (parallel.cache / "chunk").glob(".*.partial")
     kept = {path.name: path.stat().st_ino for path in work.glob("*.arrow")}
     assert kept
-    folder = chunk(corpus, chunker, parallel)
+    folder = chunked(corpus, chunker, parallel)
     assert kept.items() <= {p.name: p.stat().st_ino for p in folder.path.glob("*.arrow")}.items()
-    whole = chunk(corpus_of(path), chunker, with_threads(context, 1))
+    whole = chunked(corpus_of(path), chunker, with_threads(context, 1))
     assert rows(folder) == rows(whole)
 
 
@@ -227,7 +233,7 @@ class Counting(JsonlArticles):
 
 
 def test_what_a_corpus_left_out_is_in_the_manifest(articles: Path, context: Context):
-    folder = chunk(corpus_of(articles, Counting), words(), context)
+    folder = chunked(corpus_of(articles, Counting), words(), context)
     assert folder.manifest["counts"] == {
         "articles": 2,
         "articles_without_passages": 0,
@@ -246,10 +252,10 @@ class Sourced(Words):
 
 
 def test_what_a_chunker_reads_is_an_input(articles: Path, context: Context):
-    first = chunk(corpus_of(articles), identified(Sourced("1")), context)
+    first = chunked(corpus_of(articles), identified(Sourced("1")), context)
     assert first.manifest["inputs"]["tokenizer"] == "1"
-    assert chunk(corpus_of(articles), identified(Sourced("1")), context).reused
-    assert not chunk(corpus_of(articles), identified(Sourced("2")), context).reused
+    assert chunked(corpus_of(articles), identified(Sourced("1")), context).reused
+    assert not chunked(corpus_of(articles), identified(Sourced("2")), context).reused
 
 
 class OnDevice(Words):
@@ -262,5 +268,5 @@ class OnDevice(Words):
 
 def test_a_chunker_with_a_model_is_given_the_runtime(articles: Path, context: Context):
     chunker = OnDevice(size=2)
-    assert rows(chunk(corpus_of(articles), identified(chunker), context)) == EXPECTED
+    assert rows(chunked(corpus_of(articles), identified(chunker), context)) == EXPECTED
     assert chunker.given == context.runtime

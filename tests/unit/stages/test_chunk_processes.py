@@ -110,7 +110,7 @@ def test_no_process_is_left_behind() -> None:
 def test_they_end_with_the_process_that_started_them() -> None:
     script = (
         "import sys, time; sys.path.insert(0, sys.argv[1])\n"
-        "from test_processes import *\n"
+        "from test_chunk_processes import *\n"
         "found = chunk_in_processes(Telling(), articles(2000), 2)\n"
         "print(*{next(found)[0].text for _ in range(300)}, flush=True)\n"
         "time.sleep(60)\n"

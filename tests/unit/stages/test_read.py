@@ -10,18 +10,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from given import given
 from identified import identified
 
 from qa_bench.engine.context import Context
+from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
 from qa_bench.formats.qa import read_predictions
+from qa_bench.parts import Part
 from qa_bench.stages.read import PREDICTIONS_FILE, read
 from qa_bench.store.ranked import Ranked
 from qa_bench.store.runs import RUN_FILE, write_run
 from qa_bench.types import Folder, QuestionSet, Run, Runtime
 
+HITS = Run.of(["q1", "q2", "q3"], [["4", "2", "1"], [], ["3"]], [[3, 2, 1], [], [1]])
 
-class Quoting:
+
+class Quoting(Part):
     """Answers with what it was given."""
 
     depth = 2
@@ -48,6 +53,7 @@ def world(
     make_passages: Callable[..., Any],
     questions: QuestionSet,
     context: Context,
+    run: Callable[[Stage], Folder],
 ) -> Callable[..., Folder]:
     """``world(reader)``: the stage over a run of two questions, one of them without hits."""
     passages = make_passages(
@@ -57,19 +63,14 @@ def world(
 
     def made(
         reader: Any,
-        run: Run | None = None,
-        key: str = "run",
+        hits: Run = HITS,
         of: QuestionSet = questions,
         config: str = "1",
     ) -> Folder:
-        usual = Run.of(["q1", "q2", "q3"], [["4", "2", "1"], [], ["3"]], [[3, 2, 1], [], [1]])
-        found = usual if run is None else run
-        write_run(tmp_path / "run" / RUN_FILE, found)
+        write_run(tmp_path / "run" / RUN_FILE, hits)
         part = identified(reader, setting=config)
-        return read(
-            Folder(tmp_path / "run", key, {}), Folder(passages.folder, "passages", {}), of, part,
-            "quoting", context,
-        )  # fmt: skip
+        ranked, corpus = given(tmp_path / "run"), given(passages.folder)
+        return run(read(ranked, corpus, of, part, "quoting", 3, context))
 
     return made
 
@@ -101,7 +102,7 @@ def test_it_reads_once(world: Callable[..., Folder], questions: QuestionSet) -> 
     other_answers = tuple(question._replace(answers=("other",)) for question in questions)
     assert world(reader, of=replace(questions, questions=other_answers)).reused
     assert reader.calls == 1, "gold answers change nothing"
-    world(reader, key="other run")
+    world(reader, Run.of(["q1", "q2", "q3"], [["4"], [], []], [[3], [], []]))
     world(reader, config="2")
     other_texts = tuple(question._replace(text="other") for question in questions)
     world(reader, of=replace(questions, questions=other_texts))

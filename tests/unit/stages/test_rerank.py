@@ -1,16 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from given import given
 from identified import identified
 
 from qa_bench.engine.context import Context
+from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
+from qa_bench.parts import Part
 from qa_bench.stages.rerank import BESIDE_FILE, rerank
 from qa_bench.store.passages import Passages
 from qa_bench.store.ranked import Ranked
@@ -21,7 +24,7 @@ PASSAGES = [("p1", "one", "text 1"), ("p2", "two", "text 2"), ("p3", "", "text 3
 HITS = {"q1": ["p3", "p1", "p2"], "q2": [], "q3": ["p2", "p3"]}
 
 
-class Given:
+class Given(Part):
     """Gives the scores it was made with; notes the hits it was shown."""
 
     def __init__(
@@ -51,7 +54,13 @@ class WithModel(Given):
 
 
 @pytest.fixture
-def reranked(tmp_path: Path, context: Context, make_passages: Any, make_questions: Any) -> Any:
+def reranked(
+    tmp_path: Path,
+    context: Context,
+    run: Callable[[Stage], Folder],
+    make_passages: Any,
+    make_questions: Any,
+) -> Any:
     """``reranked(reranker, depth=…)``: the folder of the stage, run on ``HITS``."""
     passages: Passages = make_passages(PASSAGES)
     questions: QuestionSet = make_questions({qid: ["x"] for qid in HITS})
@@ -60,18 +69,20 @@ def reranked(tmp_path: Path, context: Context, make_passages: Any, make_question
     scores = [[float(9 - n) for n in range(len(pids))] for pids in HITS.values()]
     write_run(folder / RUN_FILE, Run.of(list(HITS), list(HITS.values()), scores))
 
-    def run(given: Given, depth: int = 100, **config: Any) -> Folder:
-        return rerank(
-            Folder(folder, "run-key", {}),
-            Folder(passages.folder, "passages-key", {}),
-            questions,
-            identified(given, **{"part": "tests.Given", **config}),
-            "bm25+given",
-            depth,
-            context,
+    def reranked(reranker: Given, depth: int = 100, **config: Any) -> Folder:
+        return run(
+            rerank(
+                given(folder),
+                given(passages.folder),
+                questions,
+                identified(reranker, **{"part": "tests.Given", **config}),
+                "bm25+given",
+                depth,
+                context,
+            )
         )
 
-    return run
+    return reranked
 
 
 def rows(folder: Folder) -> list[tuple[str, int, str, float]]:

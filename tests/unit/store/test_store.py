@@ -267,6 +267,18 @@ def test_columns_are_kept(tmp_path: Path):
     assert read_columns(path) == {"qid": ["q1", "q2"], "mrr": [0.5, 0.0], "rank": [2, 0]}
 
 
+def test_reading_columns_needs_no_pandas(tmp_path: Path):
+    """It takes a quarter of a second to import, and every repeated run would."""
+    path = tmp_path / "scores.parquet"
+    write_columns(path, {"qid": ["q1"], "mrr": [0.5]})
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom qa_bench.store.columns import read_columns\n"
+        "print(read_columns(Path(sys.argv[1])), 'pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+    assert done.stdout == "{'qid': ['q1'], 'mrr': [0.5]} False\n", done.stderr
+
+
 def test_a_run_knows_its_rows(tmp_path: Path, passages: Passages):
     rows = [np.array([22, 0]), np.array([], dtype=np.int64), np.array([7])]
     run = Run.of_rows(["q1", "q2", "q3"], rows, [[3, 2], [], [1]], passages.pids)

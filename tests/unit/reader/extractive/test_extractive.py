@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extractive_models import SMALL, dpr_reader, encoder, pointer, ranked
+from extractive_models import SMALL, dpr_reader, encoder, pointer
+from ranked_hits import ranked
 
 from qa_bench.errors import UserError
 from qa_bench.protocols import Reader
@@ -321,12 +322,17 @@ def test_no_such_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("settings", "told"),
     [
         ({"model": None}, "reader.model"),
-        ({"aggregation": "max"}, "dpr, multi_passage_bert, drqa, gar"),
-        ({"precision": "int8"}, "fp32, bf16, fp16"),
+        (
+            {"aggregation": "max"},
+            "aggregation: dpr, multi_passage_bert, drqa or gar, got",
+        ),
+        ({"precision": "int8"}, "reader.precision: fp32, bf16 or fp16, got 'int8'"),
         ({"depth": 0}, "reader.depth"),
+        ({"depth": True}, "reader.depth: a whole number >= 1, got 'true'"),
+        ({"full_words": "no"}, "reader.full_words: true or false, got 'no'"),
         ({"max_answer_tokens": 1.5}, "reader.max_answer_tokens"),
         ({"title": "pair"}, "reader.title"),
-        ({"draft": "int8"}, "reader.draft: null, bf16, fp16"),
+        ({"draft": "int8"}, "reader.draft: bf16, fp16 or null, got"),
         ({"draft": "bf16", "aggregation": "gar"}, r"reader.draft: not for .*\(gar\)"),
     ],
 )

@@ -12,9 +12,12 @@ from qa_bench.retriever.bm25.part import Bm25
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"k1": -0.1}, "need k1 >= 0 and 0 <= b <= 1, got k1=-0.1 b=0.4"),
-        ({"b": 1.01}, "got k1=0.9 b=1.01"),
-        ({"b": -0.01}, "got k1=0.9 b=-0.01"),
+        ({"k1": -0.1}, "retriever.k1: a number >= 0, got '-0.1'"),
+        ({"b": 1.01}, "retriever.b: a number from 0 to 1, got '1.01'"),
+        ({"b": -0.01}, "from 0 to 1, got '-0.01'"),
+        ({"k1": True}, "retriever.k1: a number >= 0, got 'true'"),
+        ({"k1": "fast"}, "retriever.k1: a number >= 0, got 'fast'"),
+        ({"keep_stopwords": "no"}, "retriever.keep_stopwords: true or false, got 'no'"),
         ({"stemmer": "Porter"}, "porter, krovetz or none, got 'Porter'"),
         ({"stemmer": None}, "porter, krovetz or none"),
     ],

@@ -17,7 +17,7 @@ from qa_bench.retriever.vectors import candidates, exact
 from qa_bench.retriever.vectors.exact import exact_search
 from qa_bench.retriever.vectors.rounding import Bound
 from qa_bench.retriever.vectors.similarity import similarities
-from qa_bench.retriever.vectors.stored import Vectors, packed, unpacked
+from qa_bench.store.vectors import Vectors, packed, unpacked
 from qa_bench.types import Runtime
 
 SIMILARITIES = ("dot", "cosine", "l2")

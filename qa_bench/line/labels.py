@@ -9,7 +9,6 @@ from typing import Any
 _AROUND = ("expander", "reranker", "reader")
 """The groups of parts that a retriever may have around it."""
 
-
 _NAMED_CHANGES = (
     *("retriever.", "retriever@", "fusion@", "expander.", "reranker.", "reader.", "lm@"),
     *("depth=", "mode=", "dataset.limit="),
@@ -17,12 +16,14 @@ _NAMED_CHANGES = (
 """How the overrides begin that make another row of the table."""
 
 
-def labels(config: Any) -> tuple[dict[str, str], str]:
-    """The YAML chosen in each group, and the system's label: what it is and what was changed."""
-    from hydra.core.hydra_config import HydraConfig
+def labels(config: Any, hydra: Any) -> tuple[dict[str, str], str]:
+    """The YAML chosen in each group, and the system's label: what it is and what was changed.
 
-    hydra_config = HydraConfig.get()
-    choices = {name: str(choice) for name, choice in hydra_config.runtime.choices.items()}
+    Args:
+        config: the composed configuration.
+        hydra: Hydra's own part of it, with the choices and the overrides.
+    """
+    choices = {name: str(choice) for name, choice in hydra.runtime.choices.items()}
     if config.system is not None:
         return choices, str(config.system)
     given = config.run if config.run is not None else config.predictions
@@ -30,7 +31,7 @@ def labels(config: Any) -> tuple[dict[str, str], str]:
     base = "+".join([base, *(choices[group] for group in _AROUND if "_target_" in config[group])])
     changes = [
         re.sub(r"^[\w/]+@", "", override).removeprefix("retriever.")
-        for override in (word.lstrip("+~") for word in hydra_config.overrides.task)
+        for override in (word.lstrip("+~") for word in hydra.overrides.task)
         if override.startswith(_NAMED_CHANGES)
     ]
     return choices, base + (f"[{','.join(changes)}]" if changes else "")

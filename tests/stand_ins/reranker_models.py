@@ -1,4 +1,4 @@
-"""Tiny models made on the spot."""
+"""Tiny rerankers with random weights, made on the spot: cross-encoders and language models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tiny_models import SMALL
+
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime
 
@@ -14,13 +16,6 @@ RUNTIME = Runtime(threads=2, device="cpu", progress=False)
 CHARACTERS = string.ascii_lowercase + string.digits + ".,?'"
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *CHARACTERS]
 VOCABULARY = {w: n for n, w in enumerate([*WORDS, *(f"##{c}" for c in CHARACTERS)])}
-SMALL: dict[str, Any] = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-    "initializer_range": 0.3,
-}
 
 MakeRanked = Callable[..., Ranked]
 

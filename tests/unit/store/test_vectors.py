@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_bench.errors import DataError, UserError
-from qa_bench.retriever.vectors.stored import DTYPES, Vectors, bytes_per_vector, packed, unpacked
+from qa_bench.store.vectors import DTYPES, Vectors, bytes_per_vector, packed, unpacked
 
 
 def made(seed: int, *shape: int) -> np.ndarray:

@@ -1,0 +1,150 @@
+"""From a line to a row of its table: figures, costs, and what a reader of them must know."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import qa_bench
+from qa_bench.line.line import Line
+from qa_bench.report.record import Record, save
+from qa_bench.stages.ceiling import CEILING_FILE
+from qa_bench.stages.score import SCORES_FILE
+from qa_bench.store.columns import read_columns
+from qa_bench.types import Heading
+
+log = logging.getLogger(__name__)
+
+COMPARABLE_MODES = ("dpr", "pyserini")
+"""The matching rules by which the published figures were made."""
+
+
+def record(line: Line) -> Record:
+    """Run the whole line, and write its record and the per-question file into the results.
+
+    Raises:
+        UserError: whatever a stage cannot do.
+    """
+    run, config = line.context.run, line.config
+    scores = run(line.scores)
+    counts = scores.manifest["counts"]
+    questions, retrieved = line.questions, config.predictions is None
+    ours = retrieved and config.run is None
+    used_corpus = retrieved and line.run_passages is not line.run
+    ceiling = run(line.ceiling) if line.ceiling else None
+    result = Record(
+        system=line.system,
+        dataset=questions.name,
+        split=questions.split,
+        n=len(questions),
+        match=questions.match,
+        mode=config.mode,
+        questions=questions.digest[:8],
+        published_set=bool(questions.published),
+        corpus=_corpus_label(line) if used_corpus else "",
+        published_corpus=used_corpus and _is_published_corpus(line),
+        passages_key=line.passages.key if used_corpus else "",
+        values=counts["means"] | (ceiling.manifest["counts"] if ceiling else {}),
+        headings={
+            **{name: line.metrics[of].heading(name) for name, of in counts["metrics"].items()},
+            **({"ceiling": Heading("ceiling")} if ceiling else {}),
+        },
+        costs=_costs(line) if ours else {},
+        notes=_notes(line, counts, used_corpus),
+        published_as=_published_as(line) if ours else [],
+        version=qa_bench.__version__,
+        scores=scores.path.name,
+    )
+    rows = read_columns(scores.path / SCORES_FILE)
+    if ceiling:
+        rows |= read_columns(ceiling.path / CEILING_FILE)
+    rows = {"qid": rows.pop("qid"), "question": [q.text for q in questions], **rows}
+    path = save(result, Path(config.paths.results), config.name, rows)
+    log.info("per-question values: %s", path)
+    return result
+
+
+def _corpus_label(line: Line) -> str:
+    name: str = line.corpus.name
+    return name if line.corpus.unit == "passage" else f"{name}/{line.choice('chunker')}"
+
+
+def _is_published_corpus(line: Line) -> bool:
+    published = line.corpus.about.passages
+    passages = line.context.run(line.passages).manifest["counts"]["passages"]
+    return published is not None and published == passages
+
+
+def _published_as(line: Line) -> list[str]:
+    """The published systems whose settings and matching rules are those of this one."""
+    retriever = line.retrieval.part
+    alone = line.expander is None and line.reranker is None
+    same = alone and all(
+        _at(retriever.identity, name) == value
+        for name, value in retriever.about.published_with.items()
+    )
+    comparable = same and line.config.mode in COMPARABLE_MODES
+    return list(retriever.about.published) if comparable else []
+
+
+def _at(settings: Any, place: str) -> Any:
+    """A setting of a part or of its parts: ``parts.bm25.k1``; None where there is none."""
+    for name in place.split("."):
+        settings = settings.get(name) if isinstance(settings, Mapping) else None
+    return settings
+
+
+def _costs(line: Line) -> dict[str, float]:
+    run, questions = line.context.run, len(line.questions)
+    passages = run(line.passages).manifest
+    indexes = {folder.key: folder.manifest for folder in map(run, line.indexes)}.values()
+    size = sum(output["bytes"] for index in indexes for output in index["outputs"].values())
+    wall = sum(index["wall_s"] for index in indexes)
+    searches = [run(stage).manifest["counts"]["seconds"] for stage in line.searches]
+    seconds = round(sum(searches), 3)
+    return {
+        "passages": passages["counts"]["passages"],
+        "index_mb": round(size / 1e6, 1),
+        "build_s": round(passages["wall_s"] + wall, 2),
+        "search_s": seconds,
+        "questions_per_s": round(questions / seconds, 1) if seconds else 0.0,
+        **(line.retrieval.kept_of_base(line.depth) if line.expander is None else {}),
+        **_of_a_question(line),
+    }
+
+
+def _of_a_question(line: Line) -> dict[str, float]:
+    """Seconds of reranking and of reading, and a language model's tokens, where there are any."""
+    run, questions, costs = line.context.run, len(line.questions), {}
+    if line.reranker is not None:
+        seconds = run(line.ranked).manifest["counts"]["seconds"]
+        costs["rerank_s"] = round(seconds / questions, 4)
+    if line.answers is not None:
+        counts = run(line.answers).manifest["counts"]
+        costs["read_s"] = round(counts["seconds"] / questions, 4)
+        tokens = [counts[n] for n in ("prompt_tokens", "completion_tokens") if n in counts]
+        if tokens:
+            costs["read_tokens"] = round(sum(tokens) / questions, 1)
+    return costs
+
+
+def _notes(line: Line, counts: dict[str, Any], used_corpus: bool) -> list[str]:
+    questions = line.questions
+    notes = [questions.remark] if questions.remark else []
+    if used_corpus and (note := line.corpus.about.note):
+        notes.append(note)
+    if bad := counts["degenerate_answers"]:
+        notes.append(
+            f"{questions.name}: {bad} gold answers are degenerate (nothing is left of "
+            "them, or a pattern does not compile); they count as the reference counts them"
+        )
+    if absent := counts.get("relevant_absent"):
+        notes.append(
+            f"{questions.name}: {absent} relevant passages are not in the corpus; they "
+            "count as not found"
+        )
+    if missing := counts.get("without_prediction"):
+        notes.append(f"{questions.name}: {missing} questions have no prediction and count as wrong")
+    return notes
