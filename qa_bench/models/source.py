@@ -15,6 +15,7 @@ from typing import NamedTuple
 from qa_bench.engine.digests import digest, remembered_digest
 from qa_bench.errors import UserError
 from qa_bench.net.hub import commit_of
+from qa_bench.settings import one_of
 
 Text = str | tuple[str, str]
 """One segment, or two (title and text)."""
@@ -116,8 +117,7 @@ def language_source(
     """
     if not model:
         raise UserError(f"{setting}.model: set it to a hub name, a folder or a GGUF file")
-    if precision not in PRECISIONS:
-        raise UserError(f"{setting}.precision: fp32, bf16 or fp16, got '{precision}'")
+    one_of(f"{setting}.precision", precision, PRECISIONS)
     hashes = tuple(sorted(dict(sha256 or {}).items()))
     return Source(model, revision, precision=precision, sha256=hashes)
 

@@ -11,6 +11,7 @@ import pytest
 from hub import Hub
 
 from qa_bench.net.hub import is_commit, known_commit, safe_name
+from qa_bench.net.policy import hub_offline, network_forbidden, no_downloads
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -89,3 +90,16 @@ def test_a_commit_means_itself() -> None:
 
 def test_names_of_files() -> None:
     assert safe_name("20231101.en/train:x") == "20231101.en-train-x"
+
+
+def test_what_keeps_the_hub_from_being_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``offline=true`` does, also where the hub's library has been imported before."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert not hub_offline()
+    with no_downloads():
+        assert not hub_offline(), "to ask what a name means is no download"
+    with network_forbidden():
+        assert hub_offline()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert hub_offline()
