@@ -132,6 +132,7 @@ def _server() -> str:
     path = f"{folder.name}/socket"
     process = subprocess.Popen(
         [sys.executable, __file__, path],
+        env=dict(os.environ),  # without what readline sets behind Python's back
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for pytest

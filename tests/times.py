@@ -1,7 +1,7 @@
 """How long the tests take, and which of them are slow: those that ``slow.txt`` names.
 
-    pytest --times times.json             # the seconds of each test function
-    python tests/times.py times.json …    # writes slow.txt anew, from one run or several
+    pytest --times FILE           # the seconds of each test function
+    python tests/times.py FILE …  # writes slow.txt anew, from runs of all tests
 
 A function costs what all its cases do, and each dear fixture that it shares with others at its full
 price: it would have to pay that alone. Libraries are imported before the first test is timed,
@@ -126,6 +126,8 @@ class Watch:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not hasattr(report, "times"):
+            return  # of a worker that crashed
         test = self.tests.setdefault(report.nodeid, {"cost": (0.0, 0.0), "shared": []})
         test["cost"] = plus(test["cost"], report.times["cost"])
         test["shared"] += report.times["shared"]

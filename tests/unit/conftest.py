@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hit_runs import run_of, store
 from hypothesis import settings
+from reranker_models import save_cross_encoder, save_decoder, save_encoder_decoder
 
 from qa_bench.store.hits import Hits
 from qa_bench.store.passages import Passages, describe_passages, write_passages
@@ -73,3 +74,31 @@ def make_hits(numbered: Passages) -> MakeHits:
         return Hits.of(runs, ["q"], numbered)
 
     return make
+
+
+# Tiny models with random weights, in folders as the hub has them
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_cross_encoder(tmp_path_factory.mktemp("bert")))
+
+
+@pytest.fixture(scope="session")
+def xlmr(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_cross_encoder(tmp_path_factory.mktemp("xlmr"), kind="xlmr"))
+
+
+@pytest.fixture(scope="session")
+def two_classes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_cross_encoder(tmp_path_factory.mktemp("two_classes"), labels=2))
+
+
+@pytest.fixture(scope="session")
+def decoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_decoder(tmp_path_factory.mktemp("decoder")))
+
+
+@pytest.fixture(scope="session")
+def encoder_decoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_encoder_decoder(tmp_path_factory.mktemp("encoder_decoder")))

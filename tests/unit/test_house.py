@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,13 +40,16 @@ def test_unit_tests_mirror_the_package() -> None:
 
 def functions(file: Path) -> set[str]:
     """The test functions of a file, by the names that pytest has for them."""
+
+    def named(nodes: list[ast.stmt], before: str) -> Iterator[str]:
+        for node in nodes:
+            if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+                yield from named(node.body, f"{before}::{node.name}")
+            elif isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield f"{before}::{node.name}"
+
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    name = file.relative_to(ROOT).as_posix()
-    return {
-        f"{name}::{node.name}"
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    }
+    return set(named(tree.body, file.relative_to(ROOT).as_posix()))
 
 
 @pytest.mark.parametrize("name", LISTED)

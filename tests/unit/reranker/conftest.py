@@ -1,4 +1,4 @@
-"""Hits to rerank, and the models that do it."""
+"""Hits to rerank."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from reranker_models import (
-    MakeRanked,
-    save_cross_encoder,
-    save_decoder,
-    save_encoder_decoder,
-)
+from reranker_models import MakeRanked
 
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Question, QuestionSet
@@ -36,28 +31,3 @@ def make_ranked() -> MakeRanked:
         )
 
     return make
-
-
-@pytest.fixture(scope="session")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_cross_encoder(tmp_path_factory.mktemp("bert")))
-
-
-@pytest.fixture(scope="session")
-def xlmr(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_cross_encoder(tmp_path_factory.mktemp("xlmr"), kind="xlmr"))
-
-
-@pytest.fixture(scope="session")
-def two_classes(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_cross_encoder(tmp_path_factory.mktemp("two_classes"), labels=2))
-
-
-@pytest.fixture(scope="session")
-def decoder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_decoder(tmp_path_factory.mktemp("decoder")))
-
-
-@pytest.fixture(scope="session")
-def encoder_decoder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_encoder_decoder(tmp_path_factory.mktemp("encoder_decoder")))
