@@ -196,7 +196,7 @@ class Line:
             return self.run
         keep = self.reranker.keep or self.depth
         common = (self.run, self.run_passages, self.questions, self.reranker)
-        return rerank(*common, self.slug, min(self.depth, keep), self.context)
+        return rerank(*common, self.slug, min(self.depth, keep), self.depth, self.context)
 
     @cached_property
     def answers(self) -> Stage | None:
