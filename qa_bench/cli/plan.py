@@ -30,8 +30,11 @@ def plan(line: Line) -> str:
     Raises:
         UserError: the corpus or the questions are missing.
     """
-    load = Load(_passages(line), len(line.questions))
-    rows = [_row(stage, load, line.context) for stage in line.stages()]
+    stages = line.stages()
+    chunked = any(stage.name == "chunk" for stage in stages)
+    load = Load(_passages(line) if chunked else 0, len(line.questions))
+    corpus = f"{line.corpus.name}: about {load.passages:,.0f} passages; " if chunked else ""
+    rows = [_row(stage, load, line.context) for stage in stages]
     missing = [row.step for row in rows if row.state != _REUSE]
     seconds = [step.seconds for step in missing if step.seconds is not None]
     disk = sum(step.disk for step in missing)
@@ -43,8 +46,7 @@ def plan(line: Line) -> str:
     at_least = "> " if len(seconds) < len(missing) else ""
     return "\n".join(
         [
-            f"{line.corpus.name}: about {load.passages:,.0f} passages; {line.questions.name}: "
-            f"{load.questions:,} questions; depth {line.depth}",
+            f"{corpus}{line.questions.name}: {load.questions:,} questions; depth {line.depth}",
             f"{'stage':{wide}}{'disk':>10}{'time':>12}  memory",
             *(f"{_cells(row.step, wide):{wide + 24 + memory}}  {row.state}" for row in rows),
             _cells(total, wide, at_least),

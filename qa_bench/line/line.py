@@ -26,7 +26,7 @@ from qa_bench.stages.ceiling import ceiling
 from qa_bench.stages.chunk import chunk
 from qa_bench.stages.expand import Wording, expand
 from qa_bench.stages.fuse import fuse
-from qa_bench.stages.import_run import holds_passages, import_run
+from qa_bench.stages.import_run import ForeignFile, holds_passages, import_run
 from qa_bench.stages.read import read
 from qa_bench.stages.rerank import rerank
 from qa_bench.stages.score import score
@@ -129,7 +129,7 @@ class Line:
     @cached_property
     def indexes(self) -> list[Stage]:
         """Passages → index, one a retriever that has one; a hybrid has those of its parts."""
-        return self.retrieval.indexes()
+        return list({stage.key: stage for stage in self.retrieval.indexes()}.values())
 
     @cached_property
     def retrievals(self) -> dict[str, Retrieval]:
@@ -170,19 +170,23 @@ class Line:
         return self.searched if self._imported is None else self._imported
 
     @cached_property
+    def _foreign(self) -> ForeignFile | None:
+        """The run file that was given."""
+        given = self.config.run
+        return None if given is None else ForeignFile(Path(given), self.questions)
+
+    @cached_property
     def _imported(self) -> Stage | None:
-        if self.config.run is None:
+        if self._foreign is None:
             return None
-        file = Path(self.config.run)
-        return import_run(file, self.questions, self.system, self.context)
+        return import_run(self._foreign, self.system, self.context)
 
     @cached_property
     def run_passages(self) -> Stage:
         """The passages the run's pids name: those inside a foreign run, else the corpus'."""
-        if self._imported is None:
+        if self._foreign is None or self._imported is None:
             return self.passages
-        file = Path(self.config.run)
-        inside = holds_passages(self._imported, file, self.questions, self.context)
+        inside = holds_passages(self._imported, self._foreign, self.context)
         return self._imported if inside else self.passages
 
     @cached_property
@@ -192,7 +196,7 @@ class Line:
             return self.run
         keep = self.reranker.keep or self.depth
         common = (self.run, self.run_passages, self.questions, self.reranker)
-        return rerank(*common, self.slug, min(self.depth, keep), self.context)
+        return rerank(*common, self.slug, min(self.depth, keep), self.depth, self.context)
 
     @cached_property
     def answers(self) -> Stage | None:

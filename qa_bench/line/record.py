@@ -99,7 +99,7 @@ def _at(settings: Any, place: str) -> Any:
 def _costs(line: Line) -> dict[str, float]:
     run, questions = line.context.run, len(line.questions)
     passages = run(line.passages).manifest
-    indexes = {folder.key: folder.manifest for folder in map(run, line.indexes)}.values()
+    indexes = [run(stage).manifest for stage in line.indexes]
     size = sum(output["bytes"] for index in indexes for output in index["outputs"].values())
     wall = sum(index["wall_s"] for index in indexes)
     searches = [run(stage).manifest["counts"]["seconds"] for stage in line.searches]

@@ -33,6 +33,7 @@ def rerank(
     reranker: Reranker,
     name: str,
     depth: int,
+    hits: int,
     context: Context,
 ) -> Stage:
     """The best ``depth`` of the hits the reranker looked at, by its scores; ties in corpus order.
@@ -40,6 +41,16 @@ def rerank(
     ``beside.parquet`` has, hit by hit of the run, what the retriever said: ``rank`` and ``score``.
 
     Its build raises ``UserError`` where a score is not a number.
+
+    Args:
+        run: what is reranked.
+        passages: the corpus.
+        questions: the set.
+        reranker: the part.
+        name: of the system.
+        depth: of the new run.
+        hits: of a question in the run, for the plan.
+        context: where and how.
     """
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
@@ -72,8 +83,10 @@ def rerank(
         return {"reranked": len(ranked), "hits": len(reranked), "seconds": seconds}
 
     def plan(load: Load) -> Step:
-        step = hit_step("rerank", reranker, load, reranker.depth, context)
-        return step._replace(disk=step.disk + load.questions * depth * _BYTES_PER_HIT)
+        looked_at = min(hits, reranker.depth)
+        step = hit_step("rerank", reranker, load, looked_at, context)
+        disk = load.questions * min(depth, looked_at) * _BYTES_PER_HIT
+        return step._replace(disk=step.disk + disk)
 
     return Stage(
         "rerank",

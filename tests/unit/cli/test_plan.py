@@ -190,6 +190,13 @@ def test_what_failed_the_last_time_is_planned_again(
     assert states["search bm25"] == "reuse"
 
 
+def test_predictions_need_no_corpus(sample: Callable[..., Line], tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text('{"id": "nq-sample-0", "prediction": "x"}\n')
+    table = told(sample(f"predictions={tmp_path / 'p.jsonl'}", "corpus=jsonl"))
+    assert table.head == "nq: 36 questions; depth 100"
+    assert list(table.rows) == ["score"]
+
+
 def test_each_search_of_an_expander_counts(sample: Callable[..., Line]) -> None:
     words = ("expander=gar", "expander.lm.model=m")
     table = told(sample(*words))
@@ -257,6 +264,10 @@ def test_reranking_and_reading_look_at_the_hits_that_reach_them(own: Callable[..
     assert Noted.calls == [(1000, 60, 2), (1000, 20, 2)]
     assert rows["rerank"] == "260 kB 60 s 1.0 GB"  # 1,000 × 20 hits stay
     assert rows["read"].startswith("60 kB")
+    Noted.calls.clear()
+    shallow = own(1000, 1000, "depth=40", "runtime.threads=2", reranker=part(Noted))
+    assert told(shallow).rows["rerank"].startswith("260 kB")
+    assert Noted.calls == [(1000, 40, 2)], "no more than the run has"
     kept = told(own(1000, 1000, "reranker=upr", f"reranker.model={NOWHERE}", "reranker.keep=30"))
     assert kept.rows["rerank"].startswith("390 kB")
 

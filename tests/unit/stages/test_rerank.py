@@ -80,6 +80,7 @@ def reranked(
                 identified(reranker, **{"part": "tests.Given", **config}),
                 "bm25+given",
                 depth,
+                100,
                 context,
             )
         )

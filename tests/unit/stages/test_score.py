@@ -17,7 +17,8 @@ from qa_bench.metric.answer_recall import AnswerRecall
 from qa_bench.metric.em import ExactMatch
 from qa_bench.metric.mrr import ReciprocalRank
 from qa_bench.metric.relevance import Relevance
-from qa_bench.stages.import_run import holds_passages, import_run
+from qa_bench.stages import import_run as import_module
+from qa_bench.stages.import_run import ForeignFile, holds_passages, import_run
 from qa_bench.stages.read import PREDICTIONS_FILE
 from qa_bench.stages.score import SCORES_FILE, score
 from qa_bench.store.columns import read_columns
@@ -51,39 +52,54 @@ def theirs(tmp_path: Path, questions: QuestionSet, context: Context) -> Stage:
     """Hits with their texts: q1 at rank 2, q2 at rank 1, q3 nowhere, q4 without hits."""
     path = tmp_path / "run.json"
     path.write_text(json.dumps(THEIRS))
-    return import_run(path, questions, "theirs", context)
+    return import_run(ForeignFile(path, questions), "theirs", context)
 
 
 def test_an_imported_run_brings_its_passages(
     theirs: Stage, run: Run, tmp_path: Path, questions: QuestionSet, context: Context
 ):
-    path = tmp_path / "run.json"
-    assert holds_passages(theirs, path, questions, context), "by reading it"
+    file = ForeignFile(tmp_path / "run.json", questions)
+    assert holds_passages(theirs, file, context), "by reading it"
     assert not context.cache.exists()
     folder = run(theirs)
     assert folder.manifest["counts"] == {"hits": 4, "passages": 3}
     assert folder.path.name.startswith("set-test-theirs-")
-    assert holds_passages(theirs, path, questions, context)
+    assert holds_passages(theirs, file, context)
     pids_only = tmp_path / "run.trec"
     pids_only.write_text("q1 Q0 a 1 2.0 x\n")
-    bare = import_run(pids_only, questions, "theirs", context)
-    assert not holds_passages(bare, pids_only, questions, context)
+    bare_file = ForeignFile(pids_only, questions)
+    bare = import_run(bare_file, "theirs", context)
+    assert not holds_passages(bare, bare_file, context)
     assert run(bare).manifest["counts"] == {"hits": 1, "passages": 0}
 
 
-def test_a_run_that_is_missing(questions: QuestionSet, tmp_path: Path, context: Context):
+def test_a_run_is_parsed_once(
+    theirs: Stage, run: Run, tmp_path: Path, questions: QuestionSet, context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    """It may be large: neither twice, nor kept when it is stored."""
+    file = ForeignFile(tmp_path / "run.json", questions)
+    stage = import_run(file, "theirs", context)
+    assert holds_passages(stage, file, context)
+    with monkeypatch.context() as patch:
+        patch.setattr(import_module, "read_run_file", lambda *_: pytest.fail("parsed again"))
+        assert run(stage).manifest["counts"]["passages"] == 3
+    assert file._parsed is None
+
+
+def test_a_run_that_is_missing(questions: QuestionSet, tmp_path: Path):
     with pytest.raises(UserError, match=r"run: no such file: .*none\.json"):
-        import_run(tmp_path / "none.json", questions, "theirs", context)
+        ForeignFile(tmp_path / "none.json", questions)
 
 
 def test_another_run_file_is_imported_again(
     theirs: Stage, run: Run, tmp_path: Path, questions: QuestionSet, context: Context
 ):
     first = run(theirs)
-    path = tmp_path / "run.json"
-    assert run(import_run(path, questions, "theirs", context)).reused
-    path.write_text(json.dumps({"q1": THEIRS["q1"]}))
-    assert run(import_run(path, questions, "theirs", context)).key != first.key
+    file = ForeignFile(tmp_path / "run.json", questions)
+    assert run(import_run(file, "theirs", context)).reused
+    file.path.write_text(json.dumps({"q1": THEIRS["q1"]}))
+    assert run(import_run(file, "theirs", context)).key != first.key
 
 
 def test_a_run_is_scored_over_all_questions(
