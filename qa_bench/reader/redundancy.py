@@ -199,13 +199,13 @@ class Redundancy(Part):
             likely = fits is _is_anything and spellings[words][0].isupper()
             return votes[words] * math.sqrt(rare) * (_NAME_BONUS if likely else 1.0)
 
-        scores = {words: (score(words), words) for words in votes}
-        while scores:
-            best = max(scores, key=scores.__getitem__)
-            test = answer_test([spellings[best]], "string", "dpr")
+        ranks = {words: (score(words), words) for words in votes}
+        while ranks:
+            words = max(ranks, key=ranks.__getitem__)
+            test = answer_test([spellings[words]], "string", "dpr")
             if any(test(text) for _, text in passages):
-                return spellings[best]
-            del scores[best]
+                return spellings[words]
+            del ranks[words]
         return ""
 
     def _grams(
