@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,3 +104,48 @@ def test_what_is_wrong_is_one_line(tmp_path: Path):
             qa_bench.run(*words, f"paths.data={tmp_path}", f"paths.results={tmp_path}/results")
         assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("results/*"))
+
+
+EXTRAS = ("torch", "transformers", "sentence_transformers", "faiss", "numba", "pandas", "datasets",
+          "huggingface_hub", "jnius", "pyserini", "ir_measures", "matplotlib")  # fmt: skip
+
+
+def test_a_run_is_scored_without_any_extra(tmp_path: Path):
+    (tmp_path / "set.jsonl").write_text(
+        '{"question": "Who kept it?", "answer": ["Ida Lund"]}\n'
+        '{"question": "When was that?", "answer": ["1903"]}\n'
+    )
+    hits = [
+        {"id": "1", "title": "", "text": "Nobody.", "score": 2},
+        {"id": "2", "title": "", "text": "Ida Lund kept it.", "score": 1},
+    ]
+    entries = [
+        {"question": "Who kept it?", "answers": ["Ida Lund"], "ctxs": hits},
+        {"question": "When was that?", "answers": ["1903"], "ctxs": hits[1:]},
+    ]
+    (tmp_path / "run.json").write_text(json.dumps(entries))
+    script = f"""
+import sys
+
+class Missing:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in {EXTRAS!r}:
+            raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, Missing)
+import qa_bench
+results = qa_bench.run("run=run.json", "dataset=file", "dataset.path=set.jsonl")
+[row] = results.rows()
+print(row["answer_recall@1"], row["answer_recall@5"], row["mrr"])
+try:
+    results.table()
+except qa_bench.UserError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "0.0 0.5 0.25"
+    assert "pip install 'qa-bench[datasets]'" in done.stdout.splitlines()[1]
+    assert (tmp_path / "results" / "default.md").is_file()
