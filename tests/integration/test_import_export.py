@@ -308,8 +308,9 @@ def test_plan(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].endswith("nq: 36 questions; depth 100")
     assert [line.split()[0] for line in lines[1:7]] == [
-        "stage", "chunk", "index", "search", "score", "all",
+        "stage", "chunk", "index", "search", "score", "to",
     ]  # fmt: skip
+    assert all(line.endswith(" build") for line in lines[2:6])
     assert stage_folders(tmp_path, "chunk") == []
 
 
