@@ -19,7 +19,7 @@ def filled(template: str, **values: str) -> str:
     In one pass: a {name} inside a value is not looked at.
     """
     names = "|".join(map(re.escape, values))
-    return re.sub(rf"\{{({names})\}}", lambda found: values[found[1]], template)
+    return re.sub(rf"\{{({names})\}}", lambda match: values[match[1]], template)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def _get(things: Iterable[Requirement], forbidden: bool) -> int:
             "corpus=psgs_w100 have)"
         )
     print(table(things), flush=True)
-    missing = [thing for thing in things if thing.found is None]
+    missing = [thing for thing in things if thing.present is None]
     if missing and forbidden:
         return _failed(f"offline: {len(missing)} of {len(things)} are missing, see above")
     status = 0

@@ -31,7 +31,7 @@ def train(line: Line, config: Any) -> str:
     Raises:
         UserError: no reader or no file is named, or the reader is none that learns.
     """
-    options = _given(config)
+    options = _options(config)
     reader = _reader(config, options.pop("base"))
     files = _files(*(options.pop(name) for name in ("data", "articles", "examples")))
     settings = Settings(**options)
@@ -63,7 +63,7 @@ def _files(data: Any, articles: Any, examples: Any) -> TrainingFiles:
     return files
 
 
-def _given(config: Any) -> dict[str, Any]:
+def _options(config: Any) -> dict[str, Any]:
     """What is set under ``train``, with defaults for the rest.
 
     Raises:

@@ -70,10 +70,10 @@ class FileCorpus(Part):
         if not official:
             return input_files(self._path)
         for thing in official:
-            if thing.found is None:
+            if thing.present is None:
                 get_or_explain(
                     thing,
                     f"corpus {self.name}: no such file: {thing.target}: put it there from "
                     f"{thing.address}, or set corpus.path=<file>",
                 )
-        return [thing.found or thing.target for thing in official]
+        return [thing.present or thing.target for thing in official]

@@ -28,7 +28,7 @@ _BATCH_BYTES = 1 << 20
 _BATCH_PAGES = 5000
 _WORTH_PROCESSES = 2 << 20
 """Bytes of input files from which processes pay for their start."""
-_TOLD = 20
+_WARNINGS = 20
 """So many bad pages are logged one by one."""
 
 
@@ -146,7 +146,7 @@ class WikipediaDump(FileCorpus):
             raise DataError(
                 f"{omission.message} (corpus.on_error=skip goes on)", path, omission.line
             )
-        if self._counts["too_large_pages"] + self._counts["broken_pages"] <= _TOLD:
+        if self._counts["too_large_pages"] + self._counts["broken_pages"] <= _WARNINGS:
             log.warning("%s:%d: %s; skipped", path, omission.line, omission.message)
 
     def _tell(self, seconds: float, size: int) -> None:

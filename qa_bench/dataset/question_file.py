@@ -87,11 +87,11 @@ class QuestionFile(Part):
         """
         if self._path is not None:
             return Path(self._path)
-        if (path := self._found()) is None:
+        if (path := self._local_file()) is None:
             raise UserError(self._missing())
         return path
 
-    def _found(self) -> Path | None:
+    def _local_file(self) -> Path | None:
         """The first of the accepted names that is there."""
         for name in self._names():
             for candidate in (self._home() / name, self._home() / f"{name}.gz"):
@@ -133,7 +133,7 @@ class QuestionFile(Part):
         entry = source(named)
         target = self._home() / PurePosixPath(entry.file).name
         what = f"{self.name} {self._split}"
-        return [requirement(entry, target, what, found=self._found(), check=self.questions)]
+        return [requirement(entry, target, what, present=self._local_file(), check=self.questions)]
 
     def questions(self) -> QuestionSet:
         """Read the split, downloaded first if its official file is missing.
@@ -183,7 +183,7 @@ class QuestionFile(Part):
     def _rows(self) -> Iterator[tuple[str | None, str, list[str], Path, int]]:
         """(qid if any, question, answers, file, line), in order."""
         for thing in self.requirements():
-            if thing.found is None:
+            if thing.present is None:
                 get_or_explain(thing, self._missing())
         path = self.file()
         for qid, text, answers, line in read_questions(path):

@@ -119,7 +119,7 @@ class HubSplit:
         }
 
     @cached_property
-    def _told(self) -> dict[str, Any]:
+    def _content(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self.note().read_text(encoding="utf-8"))
         return content
 
@@ -132,7 +132,7 @@ class HubSplit:
         """
         from datasets import load_dataset
 
-        content = self._told
+        content = self._content
         cached = {file["path"]: _cached(content, file["path"]) for file in content["files"]}
         missing = [path for path, place in cached.items() if place is None]
         if missing and offline():
@@ -159,7 +159,7 @@ class HubSplit:
             MissingError: downloads are forbidden, and something is not there.
             UserError: the hub does not give it.
         """
-        content = self._told
+        content = self._content
         missing = [f["path"] for f in content["files"] if _cached(content, f["path"]) is None]
         if missing and offline():
             raise MissingError(f"{self}: {missing[0]} is not in the hub's cache")
@@ -182,7 +182,7 @@ class HubSplit:
             what=what,
             address=f"{self.address} ({self.config or 'default'}, {self.split})",
             target=cache_folder(self.name, "dataset"),
-            found=cache_folder(self.name, "dataset") if there else None,
+            present=cache_folder(self.name, "dataset") if there else None,
             size=self._size(content) if content else None,
             licence=self.licence,
             get=self.fetch,

@@ -64,7 +64,7 @@ class Requirement:
         what: for people, as "nq test".
         address: where it comes from.
         target: the file or folder that it becomes.
-        found: where it lies already, if it does.
+        present: where it lies already, if it does.
         size: bytes, if known.
         licence: for people.
         get: makes ``target``.
@@ -74,7 +74,7 @@ class Requirement:
     what: str
     address: str
     target: Path
-    found: Path | None
+    present: Path | None
     size: int | None
     licence: str
     get: Callable[[], object]
@@ -128,17 +128,17 @@ def requirement(
     entry: OfficialFile,
     target: Path,
     what: str,
-    found: Path | None = None,
+    present: Path | None = None,
     check: Callable[[], object] | None = None,
 ) -> Requirement:
     """An entry as something to get."""
-    if found is None and target.exists():
-        found = target
+    if present is None and target.exists():
+        present = target
     return Requirement(
         what=what,
         address=entry.address(),
         target=target,
-        found=found,
+        present=present,
         size=entry.upstream.expected.size,
         licence=entry.licence,
         get=lambda: get(entry, target),
@@ -205,11 +205,11 @@ def table(things: Iterable[Requirement]) -> str:
     """What there is and what is missing: state, what, size, licence, file and address."""
     rows = [
         (
-            "there" if thing.found else "missing",
+            "there" if thing.present else "missing",
             thing.what,
             told_size(thing.size),
             thing.licence,
-            str(thing.found) if thing.found else f"{thing.target} ← {thing.address}",
+            str(thing.present) if thing.present else f"{thing.target} ← {thing.address}",
         )
         for thing in things
     ]
@@ -222,6 +222,6 @@ def table(things: Iterable[Requirement]) -> str:
 
 def list_missing(things: Iterable[Requirement]) -> None:
     """Print all that is missing of what a dataset and a corpus read, at once."""
-    missing = [thing for thing in things if thing.found is None]
+    missing = [thing for thing in things if thing.present is None]
     if missing:
         print(table(missing), file=sys.stderr)

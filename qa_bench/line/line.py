@@ -172,8 +172,8 @@ class Line:
     @cached_property
     def _foreign(self) -> ForeignFile | None:
         """The run file that was given."""
-        given = self.config.run
-        return None if given is None else ForeignFile(Path(given), self.questions)
+        run = self.config.run
+        return None if run is None else ForeignFile(Path(run), self.questions)
 
     @cached_property
     def _imported(self) -> Stage | None:

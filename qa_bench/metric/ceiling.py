@@ -33,7 +33,7 @@ class Seeker:
             else []
         )
 
-    def found(
+    def answered(
         self, texts: Sequence[str], titles: Sequence[str], questions: Sequence[int]
     ) -> set[int]:
         """Those of ``questions``, by number, that some of the passages answer.

@@ -86,4 +86,4 @@ class _Search:
         passages = open_passages(self.folder)
         rows = np.arange(first, min(first + _PASSAGES, len(passages)))
         texts, titles = list(passages.texts(rows)), list(passages.titles(rows))
-        return len(rows), self._seeker.found(texts, titles, open_questions)
+        return len(rows), self._seeker.answered(texts, titles, open_questions)

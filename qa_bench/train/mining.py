@@ -85,7 +85,7 @@ class Miner:
         with progress(len(questions), "mine", "questions", self._runtime) as bar:
             for start in range(0, len(questions), _QUESTIONS):
                 several = questions[start : start + _QUESTIONS]
-                for question, hits in zip(several, self._found(several), strict=True):
+                for question, hits in zip(several, self._hits_of(several), strict=True):
                     example = self._example(question, hits)
                     bar.update()
                     if example is not None:
@@ -95,7 +95,7 @@ class Miner:
                         self.counts["without_hard_negative"] += not example.hard_negatives
                         yield example
 
-    def _found(self, questions: Sequence[Question]) -> Iterator[list[TrainingPassage]]:
+    def _hits_of(self, questions: Sequence[Question]) -> Iterator[list[TrainingPassage]]:
         """The hits of each question; their passages are looked up for all at once."""
         slices = [self._hits.get(question.qid, slice(0, 0)) for question in questions]
         places = np.concatenate([np.arange(hits.start, hits.stop) for hits in slices])

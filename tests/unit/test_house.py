@@ -114,3 +114,23 @@ def test_files_whose_functions_are_all_slow_are_named_whole() -> None:
 def test_the_smallest_time_counts() -> None:
     runs = [{"a.py::one": (5.0, 0.1)}, {"a.py::one": (1.0, 0.2), "a.py::two": (2.0, 2.0)}]
     assert times.smallest(runs) == {"a.py::one": (1.0, 0.1), "a.py::two": (2.0, 2.0)}
+
+
+PARTICIPLES = frozenset({"asked", "found", "given", "kept", "told", "wanted"})
+
+
+def test_names_are_nouns() -> None:
+    """A variable called ``found`` says nothing of what it holds."""
+    several: dict[str, set[str]] = {}
+    for file in PACKAGE.rglob("*.py"):
+        names = set()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Name):
+                names.add(node.id)
+            elif isinstance(node, ast.arg):
+                names.add(node.arg)
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names.add(node.name)
+        if bad := {name for name in names if name.strip("_").lower() in PARTICIPLES}:
+            several[file.relative_to(ROOT).as_posix()] = bad
+    assert not several

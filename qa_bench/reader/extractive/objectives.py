@@ -30,13 +30,13 @@ class Batch(NamedTuple):
     """Items as tensors.
 
     Attributes:
-        given: the model's arguments, (sequences, tokens).
+        arguments: the model's arguments, (sequences, tokens).
         firsts: each item's first sequence; (items,).
         owners: each sequence's item; (sequences,).
         spans: of each item.
     """
 
-    given: dict[str, Any]
+    arguments: dict[str, Any]
     firsts: Any
     owners: Any
     spans: list[np.ndarray]
@@ -177,7 +177,7 @@ class DprObjective:
 
 def _masked(logits: Any, batch: Batch) -> Any:
     """Logits in float32; padding cannot be chosen."""
-    return logits.float().masked_fill(batch.given["attention_mask"] == 0, float("-inf"))
+    return logits.float().masked_fill(batch.arguments["attention_mask"] == 0, float("-inf"))
 
 
 def _tokens(layout: Layout, lessons: Sequence[Lesson]) -> list[tuple[Any, Any, Any, Lesson]]:

@@ -55,7 +55,7 @@ class _Hit:
     encoding: Any
     text: str
     windows: list[Window]
-    found: dict[int, Logits] = field(default_factory=dict)
+    logits: dict[int, Logits] = field(default_factory=dict)
 
 
 class Extractive(Part):
@@ -236,7 +236,7 @@ class Extractive(Part):
             UserError: a logit is not a number.
         """
         for hit in hits:
-            hit.found.clear()
+            hit.logits.clear()
         owners = [(hit, place) for hit in hits for place in range(len(hit.windows))]
         windows = list(chain.from_iterable(hit.windows for hit in hits))
         for number, logits in model.read(windows):
@@ -248,12 +248,12 @@ class Extractive(Part):
                     f"passage '{hit.text[:40]}': is it whole, and does its precision suit it "
                     "(reader.precision=fp32 reader.draft=null)?"
                 )
-            hit.found[place] = logits
-            update(int(len(hit.found) == len(hit.windows)))
+            hit.logits[place] = logits
+            update(int(len(hit.logits) == len(hit.windows)))
 
     def _best(self, hits: Sequence[_Hit]) -> list[_Hit]:
         """Those of a question's hits that may hold the answer, by what a draft says."""
-        logits = [list(hit.found.values()) for hit in hits]
+        logits = [list(hit.logits.values()) for hit in hits]
         if self._aggregation.best == "span":
             strengths, reach = _by_spans(logits, self._longest)
         elif any(one.relevance is None for one in logits[0]):
@@ -267,7 +267,7 @@ class Extractive(Part):
         """The chosen piece of the passages of a question."""
         candidates, passages, total, relevance = [], [], [], []
         for place, hit in enumerate(hits):
-            logits = [hit.found[number] for number in range(len(hit.windows))]
+            logits = [hit.logits[number] for number in range(len(hit.windows))]
             of_windows = [
                 (window.first, best_spans(one.start, one.end, self._longest, _SPANS))
                 for window, one in zip(hit.windows, logits, strict=True)

@@ -39,7 +39,7 @@ class SpanTask:
 
         device = next(model.parameters()).device
         batch = batch_of([self._items[place] for place in places], self._padding, device)
-        output = model(**batch.given, return_dict=True)
+        output = model(**batch.arguments, return_dict=True)
         with torch.autocast(device.type, enabled=False):
             return self._objective.loss(output, batch)
 

@@ -274,11 +274,11 @@ class Dense(Part):
                 f"{folder}: {len(vectors)} vectors for {len(passages)} passages; delete the folder "
                 "to encode again"
             )
-        encoded = self._asked(questions, runtime)
+        encoded = self._question_vectors(questions, runtime)
         self._check_pair(encoded.shape[1], vectors.dimension)
         return vectors, encoded
 
-    def _asked(self, questions: QuestionSet, runtime: Runtime) -> np.ndarray:
+    def _question_vectors(self, questions: QuestionSet, runtime: Runtime) -> np.ndarray:
         """The questions' vectors: the mean of each and of the passages beside it (HyDE)."""
         encoded = self.encode_questions([question.text for question in questions], runtime)
         counts = np.array([len(several) for several in questions.beside], dtype=np.int64)

@@ -183,7 +183,7 @@ def test_a_table(catalogue: dict[str, Any], server: Server, tmp_path: Path) -> N
     things = [
         requirement(source("plain"), there, "plain one"),
         requirement(source("dev"), tmp_path / "dev.csv", "dev"),
-        requirement(source("dev"), tmp_path / "x.csv", "other", found=tmp_path / "other.jsonl"),
+        requirement(source("dev"), tmp_path / "x.csv", "other", present=tmp_path / "other.jsonl"),
     ]
     assert table(things).splitlines() == [
         f"there    plain one  4.7 GB        free  {there}",

@@ -26,7 +26,7 @@ def test_what_is_found_is_what_the_test_of_each_passage_says(
         if any(has_answer(text, several, mode=mode, title=title) for text, title in passages)
     }
     texts, titles = [text for text, _ in passages], [title for _, title in passages]
-    found = Seeker(answers, "string", mode).found(texts, titles, range(len(answers)))
+    found = Seeker(answers, "string", mode).answered(texts, titles, range(len(answers)))
     assert found == wanted
 
 
@@ -34,10 +34,10 @@ def test_patterns():
     answers = [[r"19[67]\d"], [r"^Oslo"], [r"("], ["nowhere", "Ros+e"]]
     seeker = Seeker(answers, "regex", "dpr")
     texts = ["It was in 1969.", "a town\nOslo", "rosse"]
-    assert seeker.found(texts, [""] * 3, [0, 1, 2, 3]) == {0, 1, 3}
+    assert seeker.answered(texts, [""] * 3, [0, 1, 2, 3]) == {0, 1, 3}
 
 
 def test_only_those_asked_are_looked_for():
     seeker = Seeker([["a"], ["a"]], "string", "dpr")
-    assert seeker.found(["a"], ["t"], [1]) == {1}
-    assert seeker.found([], [], [0, 1]) == set()
+    assert seeker.answered(["a"], ["t"], [1]) == {1}
+    assert seeker.answered([], [], [0, 1]) == set()

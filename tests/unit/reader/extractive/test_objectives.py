@@ -46,7 +46,7 @@ def test_dprs_loss_is_its_formula(tmp_path: Path) -> None:
     spans = [np.array([[6, 7], [9, 9]]), np.array([[5, 5]])]
     items = [Item(ids, spans[0]), Item(ids, spans[1])]
     batch = batch_of(items, Padding(0, 128), torch.device("cpu"))
-    shape = tuple(batch.given["input_ids"].shape)
+    shape = tuple(batch.arguments["input_ids"].shape)
     starts, ends = (random.normal(size=shape).astype(np.float32) for _ in range(2))
     relevance = random.normal(size=shape[0]).astype(np.float32)
 
@@ -54,7 +54,7 @@ def test_dprs_loss_is_its_formula(tmp_path: Path) -> None:
         start_logits, end_logits = torch.from_numpy(starts), torch.from_numpy(ends)
         relevance_logits = torch.from_numpy(relevance)
 
-    there = batch.given["attention_mask"].numpy().astype(bool)
+    there = batch.arguments["attention_mask"].numpy().astype(bool)
 
     def probability(logits: np.ndarray, kept: np.ndarray) -> np.ndarray:
         powers = np.exp(logits.astype(np.float64)) * kept
@@ -80,7 +80,7 @@ def test_spans_loss_is_transformers_own(tmp_path: Path) -> None:
     batch = batch_of(items, Padding(0, len(items[0].windows[0].ids)), torch.device("cpu"))
     with torch.inference_mode():
         found = model(
-            **batch.given,
+            **batch.arguments,
             start_positions=torch.tensor([int(items[0].spans[0, 0])]),
             end_positions=torch.tensor([int(items[0].spans[0, 1])]),
         )
