@@ -105,7 +105,7 @@ class TokenCounts:
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process is given: no words."""
-        return {**self.__dict__, "_known": {}}
+        return {**self.__dict__, "_counts": {}}
 
 
 @lru_cache(maxsize=2)

@@ -70,14 +70,14 @@ def test_words_are_forgotten_before_there_are_too_many(monkeypatch: pytest.Monke
         ("a playing", "a playing"),
     ):
         assert counts.of(words.split()) == tokenised(words.split())
-        assert set(counts._known) == set(known.split())
+        assert set(counts._counts) == set(known.split())
 
 
 def test_words_do_not_travel() -> None:
     counts = TokenCounts(BERT, None)
     counts.of(["some", "words"])
     sent = pickle.loads(pickle.dumps(counts))
-    assert sent._known == {}
+    assert sent._counts == {}
     assert sent.of(["some"]) == counts.of(["some"])
 
 
