@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -21,7 +20,7 @@ import numpy as np
 from qa_bench.engine.shards import Shards
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import quiet
-from qa_bench.runtime.devices import devices
+from qa_bench.runtime.devices import devices, torch_threads
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import number, one_of, whole_number
 from qa_bench.types import Runtime
@@ -141,7 +140,7 @@ def learn(
     import torch
 
     device = devices(runtime)[0]
-    with _threads(runtime.workers):
+    with torch_threads(runtime.workers):
         torch.manual_seed(settings.seed)
         model, tokenizer, task = build()
         _drop(model, settings.dropout)
@@ -164,18 +163,6 @@ def _drop(model: Any, share: float | None) -> None:
     for layer in model.modules():
         if share is not None and isinstance(layer, torch.nn.Dropout):
             layer.p = share
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Run:
