@@ -26,7 +26,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent
 SLOW = TESTS / "slow.txt"
-CPU, WALL = 0.5, 3.0
+CPU, WALL = 0.15, 3.0
 """Seconds: a function that takes more of either is slow. A busy machine adds to the second alone,
 hence the generous bound: it is for tests that wait."""
 MODELS = tuple(f"transformers.models.{kind}.modeling_{kind}" for kind in ("bert", "t5", "llama"))
