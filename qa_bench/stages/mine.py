@@ -15,7 +15,7 @@ from qa_bench.store.runs import RUN_FILE, read_run
 from qa_bench.train.mining import Golds, Miner
 from qa_bench.types import Folder, QuestionSet, Step
 
-VERSION = 1
+VERSION = 2
 
 
 def file_name(questions: QuestionSet) -> str:
