@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from qa_bench.api.jobs import lines
@@ -27,10 +28,7 @@ def run(*overrides: str) -> Results:
     jobs = lines(overrides)
     records = []
     for line in jobs:
-        if line.config.get("offline", False):
-            with network_forbidden():
-                records.append(record(line))
-        else:
+        with network_forbidden() if line.config.offline else nullcontext():
             records.append(record(line))
     tables = {(line.config.paths.results, line.config.name): None for line in jobs}
     for results, name in tables:

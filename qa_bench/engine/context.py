@@ -160,9 +160,7 @@ class Context:
         if target.exists():  # a folder without a manifest: somebody's copy gone wrong
             shutil.rmtree(target)
         work.replace(target)
-        for note in target.glob(
-            f"*{NOTE_SUFFIX}"
-        ):  # the manifest speaks for the shards from now on
+        for note in target.glob(f"*{NOTE_SUFFIX}"):  # the manifest speaks for the shards now
             note.unlink()
         return Folder(path=target, key=stage.key, manifest=manifest)
 
