@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -94,13 +96,28 @@ def _computed(
     # Questions without a hit, or without a judgement, get no value: they stay 0.
     columns = {column: np.zeros(len(qids)) for column in measures}
     try:
-        column_of = {ir_measures.parse_measure(text): column for column, text in measures.items()}
+        column_of = {_measure(text): column for column, text in measures.items()}
         for result in ir_measures.iter_calc(list(column_of), judged, run):
             columns[column_of[result.measure]][place[result.query_id]] = result.value
-    except (NameError, ValueError, KeyError, AssertionError) as error:
+    except (NameError, ValueError, SyntaxError, KeyError, AssertionError) as error:
         reason = (str(error).splitlines() or ["no such measure"])[0]
         raise UserError(f"metric relevance: ir_measures refuses a measure ({reason})") from None
     return columns
+
+
+def _measure(text: str) -> Any:
+    """A measure of ir_measures, whose own parser needs ``ast.Num``, which Python 3.14 has not."""
+    from ir_measures.measures import registry
+
+    parts = _MEASURE.fullmatch(text)
+    if parts is None or parts["name"] not in registry:
+        raise NameError(f"measure not found: {text}")
+    settings: dict[str, Any] = {}
+    for setting in filter(None, (parts["settings"] or "()")[1:-1].split(",")):
+        name, _, value = setting.partition("=")
+        settings[name.strip()] = ast.literal_eval(value.strip())
+    measure = registry[parts["name"]](**settings)
+    return measure @ int(parts["cut"]) if parts["cut"] else measure
 
 
 def _without_itself(
