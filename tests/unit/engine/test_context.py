@@ -15,6 +15,7 @@ import pytest
 import xxhash
 
 from qa_bench.engine.context import Context
+from qa_bench.engine.manifest import MANIFEST
 from qa_bench.engine.shards import Shards
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
@@ -94,16 +95,19 @@ def test_a_rebuild_says_why(run: RunStage, log: Log) -> None:
 
 def test_a_failed_build_leaves_nothing_that_looks_finished(run: RunStage, tmp_path: Path) -> None:
     def fail(folder: Path, inputs: Inputs) -> NoReturn:
-        (folder / "half.txt").write_text("half")
+        (folder / "half").mkdir()
+        (folder / "half" / "half.txt").write_text("half")
+        (folder / "manifest.json").write_text("{}")
         raise UserError("bad line")
 
-    def go_on(folder: Path, inputs: Inputs) -> dict[str, Any]:
-        return {"half": (folder / "half.txt").read_text()}
+    def begin_anew(folder: Path, inputs: Inputs) -> dict[str, Any]:
+        return {"there": [path.name for path in folder.iterdir()]}
 
     with pytest.raises(UserError, match="bad line"):
         run(build=fail)
     assert not [path for path in (tmp_path / "search").iterdir() if path.name[0] != "."]
-    assert run(build=go_on).manifest["counts"] == {"half": "half"}
+    manifest = run(build=begin_anew).manifest
+    assert (manifest["counts"], manifest["outputs"]) == ({"there": []}, {})
 
 
 def test_a_build_goes_on_where_a_shard_is_finished(run: RunStage, log: Log) -> None:
@@ -125,10 +129,15 @@ def test_a_build_goes_on_where_a_shard_is_finished(run: RunStage, log: Log) -> N
 
 def test_notes_and_what_a_kill_left_do_not_stay(run: RunStage) -> None:
     def killed(folder: Path, inputs: Inputs) -> NoReturn:
-        (folder / ".rows-00000.done.123.tmp").touch()
+        with Shards(folder, "rows", ".arrow").write(0, {}) as path:
+            path.touch()
+        for left in (".rows-00001.done.0123abcd.tmp", "rows-00001.tmp", "state.json", MANIFEST):
+            (folder / left).touch()
+        (folder / "lucene").mkdir()
         raise KeyboardInterrupt
 
     def build(folder: Path, inputs: Inputs) -> dict[str, Any]:
+        assert sorted(p.name for p in folder.iterdir()) == ["rows-00000.arrow", "rows-00000.done"]
         for number in range(2):
             with Shards(folder, "rows", ".arrow").write(number, {}) as path:
                 path.touch()
@@ -140,6 +149,9 @@ def test_notes_and_what_a_kill_left_do_not_stay(run: RunStage) -> None:
     names = ["rows-00000.arrow", "rows-00001.arrow"]
     assert list(folder.manifest["outputs"]) == names
     assert sorted(p.name for p in folder.path.iterdir()) == ["manifest.json", *names]
+    (folder.path / "rows-00000.done").touch()  # of a kill right after the folder was renamed
+    assert run(build=never).reused
+    assert not (folder.path / "rows-00000.done").exists()
 
 
 def test_a_folder_without_a_manifest_is_rebuilt(run: RunStage) -> None:
