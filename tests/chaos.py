@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib
 import json
 import os
 import random
@@ -38,6 +37,7 @@ from disturbed import (
     mount_read_only,
     mount_small,
     no_space,
+    prepare,
     run,
 )
 
@@ -312,10 +312,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    for library in ("hydra.main", "pyarrow.parquet", "qa_bench.line.line"):
-        importlib.import_module(library)
-    if not arguments.quick:
-        importlib.import_module("sentence_transformers")
+    libraries = ("hydra.main", "pyarrow.parquet", "qa_bench.line.line")
+    prepare(libraries if arguments.quick else (*libraries, "sentence_transformers"))
     names = QUICK if arguments.quick else tuple(LINES)
     deadline = time.monotonic() + arguments.seconds
     with tempfile.TemporaryDirectory(prefix="chaos-") as root:

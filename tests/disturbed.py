@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import importlib
 import os
 import signal
 import sys
@@ -17,6 +18,9 @@ from typing import Any
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree", "os.truncate")
 CLONE_NEWNS = 1 << 17
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 1 << 5, 1 << 12, 1 << 14, 1 << 18
+
+
+command: Callable[[tuple[str, ...]], int]
 
 
 @dataclass
@@ -36,7 +40,9 @@ class Done:
 def begin(folder: Path, words: tuple[str, ...], before: Callable[[], object] = int) -> int:
     """Fork a process that has its libraries, and runs the command after ``before``."""
     sys.stdout.flush()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the command is on its way
     if child := os.fork():
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return child
     status = 70
     try:
@@ -44,20 +50,29 @@ def begin(folder: Path, words: tuple[str, ...], before: Callable[[], object] = i
         for stream in (1, 2):
             os.dup2(os.open("told.txt", os.O_CREAT | os.O_WRONLY | os.O_APPEND), stream)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        import qa_bench.retriever.dense.part as dense
-        import qa_bench.retriever.dense.unfinished as unfinished
-        import qa_bench.stages.chunk as chunk
-        from qa_bench.cli.main import main
-
-        chunk.SHARD_PASSAGES, dense.SHARD_PASSAGES, unfinished.EVERY_S = 60, 100, 0.05
-        sys.argv[0] = "qa-bench"
         before()
-        status = main(words)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        status = command(words)
     except BaseException:
         traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(status)
+
+
+def prepare(libraries: tuple[str, ...]) -> None:
+    """Import them once for all, and have shards so small that there are some."""
+    global command
+    import qa_bench.retriever.dense.part as dense
+    import qa_bench.retriever.dense.unfinished as unfinished
+    import qa_bench.stages.chunk as chunk
+    from qa_bench.cli.main import main
+
+    chunk.SHARD_PASSAGES, dense.SHARD_PASSAGES, unfinished.EVERY_S = 60, 100, 0.05
+    for library in libraries:
+        importlib.import_module(library)
+    command = main
+    sys.argv[0] = "qa-bench"
 
 
 def end(folder: Path, child: int, patience: float = 120) -> Done:

@@ -13,7 +13,6 @@ one is at work is taken as it is: what failed there just now would fail here too
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import re
 import shutil
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.engine.digests import FileDigests
-from qa_bench.engine.files import locked, settle
+from qa_bench.engine.files import locked, no_space, settle
 from qa_bench.engine.integrity import damage, hidden_damage
 from qa_bench.engine.manifest import MANIFEST, differences, newest, read_manifest, write_manifest
 from qa_bench.engine.shards import NOTE_SUFFIX
@@ -174,8 +173,8 @@ class Context:
                     f" ({reason})" if reason else "",
                 )
                 return self._built(stage, inputs, target, work)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        except Exception as error:
+            if no_space(error, target.parent):
                 raise UserError(
                     f"no space left on the disk while writing {work}: free some, or set paths.cache"
                 ) from error

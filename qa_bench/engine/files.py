@@ -19,8 +19,12 @@ from typing import IO, cast
 
 import filelock
 
+from qa_bench.errors import UserError
+
 log = logging.getLogger(__name__)
 
+_LITTLE = 1 << 20
+"""Bytes; a disk with less is full."""
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 _NO_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS, errno.EACCES)
 """What file systems say that cannot sync a folder."""
@@ -88,6 +92,18 @@ def sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def no_space(error: Exception, folder: Path) -> bool:
+    """Whether an error says that the disk of ``folder`` is full; some libraries say it in words."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    if os.strerror(errno.ENOSPC) in str(error):  # faiss, safetensors
+        return not isinstance(error, UserError)
+    if isinstance(error, OSError) and error.errno is None:  # numpy: "9 requested and 5 written"
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(folder).free < _LITTLE
+    return False
 
 
 def sync_all(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -163,21 +164,36 @@ def test_a_folder_without_a_manifest_is_rebuilt(run: RunStage) -> None:
     assert sorted(p.name for p in again.path.iterdir()) == ["manifest.json", "out"]
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_told_in_one_line(run: RunStage, number: int) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "full"),
+        OSError(errno.EDQUOT, "full"),
+        RuntimeError("write error in index.faiss: 6 != 60 (No space left on device)"),
+        OSError("38400 requested and 26592 written"),
+    ],
+)
+def test_a_full_disk_is_told_in_one_line(
+    run: RunStage, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fill(folder: Path, inputs: Inputs) -> NoReturn:
-        raise OSError(number, "full")
+        usage = shutil.disk_usage(folder)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4096))
+        raise error
 
     with pytest.raises(UserError, match=r"no space left .* set paths\.cache"):
         run(build=fill)
 
 
 def test_other_errors_pass(run: RunStage) -> None:
-    def fail(folder: Path, inputs: Inputs) -> NoReturn:
-        raise PermissionError(errno.EACCES, "no")
+    for error in (PermissionError(errno.EACCES, "no"), OSError("no number"), UserError("no")):
 
-    with pytest.raises(PermissionError):
-        run(build=fail)
+        def fail(folder: Path, inputs: Inputs, error: Exception = error) -> NoReturn:
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            run(build=fail)
+        assert caught.value is error
 
 
 @pytest.mark.parametrize("slug", ["a/b", "bm25[k1=1.2]", "my system: é", "..", "x" * 240])
