@@ -3,8 +3,9 @@
     QA_BENCH_SHARED=<folder> python benchmarks/indexing.py [--pairs 5] [--threads 2] [--heap 2g]
 
 The whole article corpus (about 408,000 passages), each side in a fresh process from start to exit,
-with the same Java, heap and threads. The JSON Lines (as many files as threads, or Anserini would
-use one thread) and our store are there before the clock starts.
+with the same Java, heap and threads, and until its files are on the disk (fsync). The JSON Lines (as
+many files as threads, or Anserini would use one thread) and our store are there before the clock
+starts.
 """
 
 from __future__ import annotations
@@ -48,12 +49,15 @@ def write_jsonl(store: Path, folder: Path, files: int) -> int:
 
 def index_ours(store: str, folder: str, threads: str, heap: str) -> dict[str, Any]:
     """Our side, in a process of its own."""
+    from qa_bench.engine.files import sync_all
     from qa_bench.retriever.bm25.part import Bm25
     from qa_bench.store.passages import Passages
     from qa_bench.types import Runtime
 
     runtime = Runtime(threads=int(threads), java_heap=heap, progress=False)
-    return {"count": Bm25().index(Passages(Path(store)), Path(folder), runtime)}
+    count = Bm25().index(Passages(Path(store)), Path(folder), runtime)
+    sync_all(Path(folder))
+    return {"count": count}
 
 
 def statistics_of(folder: str) -> dict[str, Any]:
@@ -90,6 +94,7 @@ def main() -> None:
     common.need_peer("pyserini", "jnius")
     verdict = common.Verdict("indexing: the article corpus, BM25, our store against JSON Lines")
 
+    from qa_bench.engine.files import sync_all
     from qa_bench.retriever.bm25.java import anserini_jar, find_java
 
     line = common.line(common.overrides(data, common.cache_folder()))
@@ -118,6 +123,7 @@ def main() -> None:
         command += ["-index", work / "theirs", "-threads", str(arguments.threads)]
         with common.clock() as measured:
             done = subprocess.run(command, capture_output=True, text=True)
+            sync_all(work / "theirs")
         if done.returncode:
             sys.exit(f"IndexCollection failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         cpu["theirs"].append(measured.cpu)

@@ -185,7 +185,8 @@ def main(
         try:
             with _allowance(verb, config):
                 line = Line(config, choices, system)
-                (work or VERBS[verb])(line, config)
+                with line.context.watching():
+                    (work or VERBS[verb])(line, config)
             return True
         except (UserError, OSError, ModuleNotFoundError) as error:
             if os.getpid() != main_process:

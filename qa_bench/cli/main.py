@@ -32,6 +32,7 @@ about
   plan     disk, memory and time before they are spent
   list     [GROUP]: what can be chosen for dataset=, corpus=, retriever=, ...
   doctor   is everything there that a run needs?
+  verify-cache  is every finished stage still what was written?
 
 Overrides are Hydra's: dataset=webq retriever.k1=1.2 depth=1000; -m dataset=nq,webq runs several;
 experiment=sample is the embedded demonstration; --json ends with one JSON line a system and set;
@@ -76,6 +77,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         from qa_bench.cli.doctor import doctor
 
         return doctor()
+    if verb == "verify-cache":
+        from qa_bench.cli.verify_cache import verify_cache
+
+        return verify_cache(rest)
     if verb == "fetch":
         from qa_bench.cli.fetch import fetch
 
@@ -83,7 +88,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     from qa_bench.cli import app
 
     if verb not in app.VERBS:
-        verbs = ", ".join([*app.VERBS, "fetch", "list", "doctor"])
+        verbs = ", ".join([*app.VERBS, "fetch", "list", "doctor", "verify-cache"])
         print(f"qa-bench: error: no verb '{verb}': use one of {verbs}", file=sys.stderr)
         return 2
     return app.main(verb, [_spelled(word, verb) for word in rest])
@@ -106,7 +111,7 @@ def _complete(words: list[str]) -> int:
     typed = line.split(" ")
     if words[1:2] == ["query=bash"] and len(typed) > 1:
         if len(typed) == 2:
-            verbs = [*app.VERBS, "fetch", "list", "doctor"]
+            verbs = [*app.VERBS, "fetch", "list", "doctor", "verify-cache"]
             print(" ".join(verb for verb in verbs if verb.startswith(typed[1])))
             return 0
         os.environ["COMP_LINE"] = " ".join([typed[0], *typed[2:]])

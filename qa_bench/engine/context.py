@@ -3,6 +3,7 @@
 A stage's folder is ``<cache>/<stage>/<slug>-<key>/``. It is built under a hidden name, its manifest
 is written last, and then it is renamed into place: a folder without the dot *is* complete. A killed
 build keeps its hidden folder, and ``Shards`` lets the next one go on from the last finished shard.
+A folder is compared with its manifest whenever it is reused.
 
 A build that counts something as ``failed`` makes a provisional folder: it can be looked at, and so
 can what is made of it, but the next run makes both anew. One that another process makes while this
@@ -11,25 +12,29 @@ one is at work is taken as it is: what failed there just now would fail here too
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import logging
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from qa_bench.engine.digests import FileDigests
-from qa_bench.engine.files import locked
+from qa_bench.engine.files import locked, no_space, settle
+from qa_bench.engine.integrity import damage, hidden_damage
 from qa_bench.engine.manifest import MANIFEST, differences, newest, read_manifest, write_manifest
 from qa_bench.engine.shards import NOTE_SUFFIX
 from qa_bench.engine.stage import Stage
-from qa_bench.errors import UserError
+from qa_bench.errors import DataError, UserError
 from qa_bench.types import Folder, Runtime
 
 log = logging.getLogger(__name__)
 
+_READ_FOR_OTHER_ERRORS = 1 << 30
+"""Bytes of a folder that are looked at after an error which may well have another reason."""
 _UNSAFE = re.compile(r"[^\w.,=+\[\]-]+")
 
 
@@ -56,8 +61,9 @@ class Context:
         """The stage's folder, after those it is made of; each is looked at once.
 
         Raises:
-            UserError: something that goes in is missing, or the disk is full. Whatever a build
-                raises is passed on; its unfinished folder stays hidden.
+            UserError: something that goes in is missing or changes meanwhile, a finished folder is
+                damaged, or the disk is full. Whatever else a build raises is passed on; its
+                unfinished folder stays hidden.
         """
         if stage.key not in self._folders:
             inputs = {name: self.run(before) for name, before in stage.inputs.items()}
@@ -68,10 +74,39 @@ class Context:
         """The stage's folder if it is finished and can be reused; nothing is built.
 
         Raises:
-            UserError: something that goes in is missing, or a manifest is spoilt.
+            UserError: something that goes in is missing, or the folder is damaged.
         """
-        finished = read_manifest(self._target(stage), stage.key)
-        return None if finished is None or self._is_outdated(finished) else finished
+        target = self._target(stage)
+        while True:
+            finished = read_manifest(target, stage.key)
+            if finished is None or self._is_outdated(finished):
+                return None
+            problem = damage(finished.path, finished.manifest["outputs"])
+            if problem is None:
+                return finished
+            now = read_manifest(target, stage.key)
+            if now is not None and now.manifest == finished.manifest:  # nobody replaces it
+                raise UserError(problem)
+
+    @contextlib.contextmanager
+    def watching(self, folders: Iterable[Folder] | None = None) -> Iterator[None]:
+        """Where finished folders are read: an error that comes of a damaged file is told as that.
+
+        Args:
+            folders: those that are read; None for all that this context has handed out.
+
+        Raises:
+            UserError: something was raised in the block, and a folder is damaged.
+        """
+        try:
+            yield
+        except Exception as error:
+            told = isinstance(error, UserError) and not isinstance(error, DataError)
+            limit = _READ_FOR_OTHER_ERRORS if told else None
+            for folder in list(self._folders.values() if folders is None else folders):
+                if problem := hidden_damage(folder.path, folder.manifest["outputs"], limit):
+                    raise UserError(problem) from error
+            raise
 
     def why(self, stage: Stage) -> str:
         """Why there is nothing to reuse: what differs from the newest folder of the same slug.
@@ -111,12 +146,13 @@ class Context:
         target = self._target(stage)
         if (finished := self.find(stage)) is not None:
             log.info("%s: reusing %s%s", stage.name, target.name, _failures(finished))
+            _sweep_notes(finished.path)
             return finished
         work = target.with_name(f".{target.name}.partial")
         try:
             with locked(target, f"building {stage.name}"):
-                finished = read_manifest(target, stage.key)
-                if finished is not None and not self._is_outdated(finished):
+                shutil.rmtree(_discarded(target), ignore_errors=True)
+                if (finished := self.find(stage)) is not None:
                     log.info(
                         "%s: reusing %s, built by another process%s",
                         stage.name,
@@ -125,7 +161,7 @@ class Context:
                     )
                     return finished
                 reason = self.why(stage)
-                if finished is not None:
+                if read_manifest(target, stage.key) is not None:  # provisional
                     log.info("%s: %s is %s", stage.name, target.name, reason)
                     _discard(target)
                     reason = ""
@@ -137,8 +173,8 @@ class Context:
                     f" ({reason})" if reason else "",
                 )
                 return self._built(stage, inputs, target, work)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        except Exception as error:
+            if no_space(error, target.parent):
                 raise UserError(
                     f"no space left on the disk while writing {work}: free some, or set paths.cache"
                 ) from error
@@ -147,21 +183,30 @@ class Context:
     def _built(
         self, stage: Stage, inputs: Mapping[str, Folder], target: Path, work: Path
     ) -> Folder:
-        work.mkdir(exist_ok=True)
-        for left_by_a_kill in work.glob(".*.tmp"):
-            left_by_a_kill.unlink()
+        _clear(work)
+
+        def build() -> dict[str, Any]:
+            with self.watching(inputs.values()):
+                counts = stage.build(work, inputs)
+            if changed := stage.changed_files():
+                shutil.rmtree(work)  # some of it may be of the one content, some of the other
+                raise UserError(
+                    f"{changed[0]}: changed while {stage.name} was at work; run the command again "
+                    "when it stays as it is"
+                )
+            return counts
+
         manifest = write_manifest(
             work,
             {"key": stage.key, "slug": _slug(stage), **stage.identified},
-            lambda: stage.build(work, inputs),
+            build,
             asdict(self.runtime),
             provisional=any(_provisional(folder) for folder in inputs.values()),
         )
         if target.exists():  # a folder without a manifest: somebody's copy gone wrong
             shutil.rmtree(target)
-        work.replace(target)
-        for note in target.glob(f"*{NOTE_SUFFIX}"):  # the manifest speaks for the shards now
-            note.unlink()
+        settle(work, target)
+        _sweep_notes(target)
         return Folder(path=target, key=stage.key, manifest=manifest)
 
 
@@ -178,9 +223,31 @@ def _failures(folder: Folder) -> str:
     return f"; {failed} failed the last time" if failed else ""
 
 
+def _clear(work: Path) -> None:
+    """An empty folder to begin in; of one that can be resumed, the finished shards and no more."""
+    work.mkdir(exist_ok=True)
+    shards = {note.stem for note in work.glob(f"*{NOTE_SUFFIX}")}
+    for path in list(work.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.stem not in shards or path.suffix == ".tmp":
+            path.unlink()
+
+
+def _sweep_notes(folder: Path) -> None:
+    """The manifest speaks for the shards now."""
+    for note in folder.glob(f"*{NOTE_SUFFIX}"):
+        with contextlib.suppress(OSError):  # a cache to read only
+            note.unlink()
+
+
+def _discarded(path: Path) -> Path:
+    return path.with_name(f".{path.name}.discarded")
+
+
 def _discard(path: Path) -> None:
     """Under a hidden name first: a folder that shows is always whole."""
-    hidden = path.with_name(f".{path.name}.discarded")
+    hidden = _discarded(path)
     shutil.rmtree(hidden, ignore_errors=True)
     path.replace(hidden)
     shutil.rmtree(hidden, ignore_errors=True)

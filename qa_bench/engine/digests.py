@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -30,49 +32,85 @@ def file_digest(path: Path) -> str:
 
 _SETTLED_S = 2.0
 """A file changed more lately could change again without a new time stamp: not remembered."""
-_digests: dict[tuple[str, int, int, int], str] = {}
+
+Stamp = list[int]
+"""Size, inode, and times of the last change of content and of inode (ns): what tells a change.
+
+``touch`` can set the first time back, nothing the second.
+"""
+_digests: dict[str, tuple[Stamp, str]] = {}
+_watched: ContextVar[dict[Path, Stamp] | None] = ContextVar("watched", default=None)
+
+
+def stamp_of(path: Path) -> Stamp:
+    """The stamp of a file as it is now."""
+    stat = path.stat()
+    return [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[dict[Path, Stamp]]:
+    """Yield the stamps of the files that are hashed in the block, as they were before it."""
+    stamps: dict[Path, Stamp] = {}
+    token = _watched.set(stamps)
+    try:
+        yield stamps
+    finally:
+        _watched.reset(token)
+
+
+def _watch(path: Path, stamp: Stamp) -> None:
+    if (stamps := _watched.get()) is not None:
+        stamps[path] = stamp
+
+
+def _settled(stamp: Stamp) -> bool:
+    return time.time() - max(stamp[2:]) / 1e9 > _SETTLED_S
 
 
 def remembered_digest(path: Path) -> str:
-    """``file_digest``, remembered by this process while size, inode and time stay the same."""
-    stat = path.stat()
-    stamp = (str(path.resolve()), stat.st_size, stat.st_ino, stat.st_mtime_ns)
-    if stamp in _digests:
-        return _digests[stamp]
+    """``file_digest``, remembered by this process while the file's stamp stays the same."""
+    name, stamp = str(path.resolve()), stamp_of(path)
+    _watch(path, stamp)
+    if name in _digests and _digests[name][0] == stamp:
+        return _digests[name][1]
     content = file_digest(path)
-    if time.time() - stat.st_mtime > _SETTLED_S:
-        _digests[stamp] = content
+    if _settled(stamp):
+        _digests[name] = stamp, content
     return content
 
 
 class FileDigests:
-    """Digests of input files, remembered by path, size, inode and modification time.
+    """Digests of input files, remembered by path and ``Stamp``.
 
     A file changed within the last two seconds is not remembered: it could change again without a
     new time stamp.
     """
 
     def __init__(self, memory: Path) -> None:
-        """Remember in the JSON file ``memory``."""
+        """Remember in the JSON file ``memory``; where it cannot be written, nothing is."""
         self._memory = memory
 
     def of(self, paths: list[Path]) -> list[str]:
         """One digest a path."""
         memory: dict[str, Any] = {}
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            memory = json.loads(self._memory.read_text())
+        with contextlib.suppress(OSError, ValueError):
+            memory = json.loads(self._memory.read_text(encoding="utf-8"))
+        if not isinstance(memory, dict):
+            memory = {}
         digests, fresh = [], {}
         for path in paths:
-            stat = path.stat()
-            name, stamp = str(path.resolve()), [stat.st_size, stat.st_ino, stat.st_mtime_ns]
+            name, stamp = str(path.resolve()), stamp_of(path)
+            _watch(path, stamp)
             entry = memory.get(name)
-            if entry and entry[:3] == stamp:
-                digests.append(entry[3])
+            if isinstance(entry, list) and entry[:-1] == stamp:
+                digests.append(str(entry[-1]))
                 continue
             digests.append(file_digest(path))
-            if time.time() - stat.st_mtime > _SETTLED_S:
+            if _settled(stamp):
                 fresh[name] = [*stamp, digests[-1]]
         if fresh:
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._memory, json.dumps({**memory, **fresh}, indent=1))
+            with contextlib.suppress(OSError):  # a cache to read only, or a full disk
+                self._memory.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(self._memory, json.dumps({**memory, **fresh}, indent=1))
         return digests

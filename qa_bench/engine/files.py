@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import gzip
 import io
 import logging
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,30 +19,110 @@ from typing import IO, cast
 
 import filelock
 
+from qa_bench.errors import UserError
+
 log = logging.getLogger(__name__)
+
+_LITTLE = 1 << 20
+"""Bytes; a disk with less is full."""
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
+_NO_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS, errno.EACCES)
+"""What file systems say that cannot sync a folder."""
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on a clean exit it is renamed into place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Yield a temporary path beside ``path``; on a clean exit it is synced and renamed into place.
+
+    Its name is random: processes of two containers on one volume may have the same number. What
+    processes that were killed left beside ``path`` is swept.
+    """
+    sweep(path.parent)
+    temporary, owned = _temporary(path)
     try:
         yield temporary
-        temporary.replace(path)
+        settle(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(owned)
+
+
+def _temporary(path: Path) -> tuple[Path, int]:
+    """A new file, and its descriptor, whose lock tells others that somebody is at work on it."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # somebody sweeps it in this very moment
+            os.close(descriptor)
+            continue
+        except OSError:  # a file system without locks: then nobody sweeps either
+            return temporary, descriptor
+        if os.fstat(descriptor).st_nlink:
+            return temporary, descriptor
+        os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files of ``whole`` whose processes are no more."""
+    with contextlib.suppress(OSError):
+        for temporary in folder.iterdir():
+            if _TEMPORARY.fullmatch(temporary.name):
+                _remove_if_nobodys(temporary)
+
+
+def _remove_if_nobodys(temporary: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            temporary.unlink()
+        finally:
+            os.close(descriptor)
+
+
+def sync(path: Path) -> None:
+    """Have a file or the names in a folder on the disk, whatever happens to the power."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def no_space(error: Exception, folder: Path) -> bool:
+    """Whether an error says that the disk of ``folder`` is full; some libraries say it in words."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    if os.strerror(errno.ENOSPC) in str(error):  # faiss, safetensors
+        return not isinstance(error, UserError)
+    if isinstance(error, OSError) and error.errno is None:  # numpy: "9 requested and 5 written"
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(folder).free < _LITTLE
+    return False
+
+
+def sync_all(folder: Path) -> None:
+    """``sync`` a folder with all that is below it."""
+    for path in folder.rglob("*"):
+        sync(path)
+    sync(folder)
 
 
 def settle(part: Path, path: Path) -> None:
-    """Give a file that came piece by piece its name, once it is safe on the disk."""
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
+    """Give a file or a synced folder its name, once it is safe on the disk, and the name too."""
+    sync(part)
     part.replace(path)
+    sync(path.parent)
 
 
 @contextmanager
 def whole_folder(folder: Path, go_on: bool = False) -> Iterator[Path]:
-    """Yield a hidden folder beside ``folder``, which is not there; a clean exit renames it.
+    """Yield a hidden folder beside ``folder``, which is not there; a clean exit syncs and renames.
 
     Args:
         folder: the folder to be.
@@ -50,7 +135,8 @@ def whole_folder(folder: Path, go_on: bool = False) -> Iterator[Path]:
     work.mkdir(parents=True, exist_ok=True)
     try:
         yield work
-        work.replace(folder)
+        sync_all(work)
+        settle(work, folder)
     finally:
         if not go_on:
             shutil.rmtree(work, ignore_errors=True)

@@ -14,13 +14,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from qa_bench.engine.digests import file_digest
-from qa_bench.engine.files import write_whole
+from qa_bench.engine.digests import digest, file_digest
+from qa_bench.engine.files import sync, write_whole
 from qa_bench.engine.shards import NOTE_SUFFIX
 from qa_bench.errors import UserError
 from qa_bench.types import Folder
 
 MANIFEST = "manifest.json"
+SEAL = "xxh3"
+"""The manifest's field with the digest of all its others."""
 _SHOWN = 3
 """Differences that a log line names."""
 _RECORDED_PACKAGES = (
@@ -41,13 +43,28 @@ def read_manifest(target: Path, key: str) -> Folder | None:
         return None
     except ValueError as error:
         raise UserError(
-            f"{target / MANIFEST}: not valid JSON; delete {target} to rebuild"
+            f"{target / MANIFEST}: not valid JSON; delete {target} to rebuild it"
         ) from error
-    if manifest.get("key") != key:
+    if isinstance(manifest, dict) and manifest.get("key") != key:
         raise UserError(
             f"{target}: its manifest names another key; delete the folder to rebuild it"
         )
+    if (problem := spoilt(manifest)) is not None:
+        raise UserError(f"{target / MANIFEST}: {problem}; delete {target} to rebuild it")
     return Folder(path=target, key=key, manifest=manifest, reused=True)
+
+
+def spoilt(manifest: Any) -> str | None:
+    """What is wrong with what a manifest holds; None where it is what was written."""
+    if not isinstance(manifest, dict) or not {"key", "counts", "outputs"} <= manifest.keys():
+        return "not a manifest"
+    if SEAL in manifest and manifest[SEAL] != _seal(manifest):  # older ones have none
+        return "damaged, other content than was written"
+    return None
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    return digest({name: value for name, value in manifest.items() if name != SEAL})
 
 
 def write_manifest(
@@ -58,7 +75,7 @@ def write_manifest(
     *,
     provisional: bool,
 ) -> dict[str, Any]:
-    """Build into ``work`` and write its manifest; the same is returned.
+    """Build into ``work`` and write its manifest; the same is returned, and all is synced.
 
     Args:
         work: the folder.
@@ -69,14 +86,14 @@ def write_manifest(
     """
     started, clock = time.time(), time.perf_counter()
     counts = build()
-    manifest = {
+    files = sorted(path for path in work.rglob("*") if _is_output(path, work))
+    content = {
         **head,
         "counts": counts,
         **({"provisional": True} if provisional or counts.get("failed") else {}),
         "outputs": {
             str(path.relative_to(work)): {"bytes": path.stat().st_size, "xxh3": file_digest(path)}
-            for path in sorted(work.rglob("*"))
-            if path.is_file() and path.suffix != NOTE_SUFFIX
+            for path in files
         },
         "runtime": dict(runtime),
         "packages": {"python": platform.python_version(), **_versions()},
@@ -85,8 +102,17 @@ def write_manifest(
         "wall_s": round(time.perf_counter() - clock, 3),
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+    for path in (*files, *(path for path in work.rglob("*") if path.is_dir()), work):
+        sync(path)
+    manifest: dict[str, Any] = json.loads(json.dumps(content))
+    manifest[SEAL] = _seal(manifest)
     write_whole(work / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
     return manifest
+
+
+def _is_output(path: Path, work: Path) -> bool:
+    """Neither the manifest itself nor a note about a shard."""
+    return path.is_file() and path.suffix != NOTE_SUFFIX and path != work / MANIFEST
 
 
 def newest(parent: Path, slug: str) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from qa_bench.engine.digests import digest
+from qa_bench.engine.digests import Stamp, digest, stamp_of, watched
 from qa_bench.errors import UserError
 from qa_bench.types import Folder, Load, Step
 
@@ -52,15 +52,32 @@ class Stage:
         Raises:
             UserError: something that goes in is missing.
         """
+        stages = {name: stage.key for name, stage in self.inputs.items()}
+        with watched() as stamps:
+            contents = self.digests()
+        self._stamps.update(stamps)
         return {
             "stage": self.name,
             "version": self.version,
             "config": dict(self.config),
-            "inputs": {
-                **{name: stage.key for name, stage in self.inputs.items()},
-                **self.digests(),
-            },
+            "inputs": {**stages, **contents},
         }
+
+    @cached_property
+    def _stamps(self) -> dict[Path, Stamp]:
+        """The files whose content went into the key, as they were then."""
+        return {}
+
+    def changed_files(self) -> list[Path]:
+        """The files that are not what they were when the key was made of them."""
+
+        def changed(path: Path, stamp: Stamp) -> bool:
+            try:
+                return stamp_of(path) != stamp
+            except OSError:
+                return True
+
+        return [path for path, stamp in self._stamps.items() if changed(path, stamp)]
 
     @cached_property
     def key(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -38,6 +38,19 @@ class _Tokenised(NamedTuple):
     others: dict[str, Any]
 
 
+class Memory(Protocol):
+    """What keeps the vectors of a window that is not finished, for the case that it never is."""
+
+    def restore(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(places, vectors) of the window at hand that an earlier process made."""
+
+    def add(self, places: np.ndarray, vectors: np.ndarray) -> None:
+        """Some more of them."""
+
+    def save(self) -> None:
+        """Keep now what was added."""
+
+
 class Encoder:
     """A loaded model. It encodes for one caller at a time."""
 
@@ -57,6 +70,7 @@ class Encoder:
         windows: Iterable[Sequence[Text]],
         prompt: str = "",
         update: Callable[[int], Any] = int,
+        memory: Memory | None = None,
     ) -> Iterator[np.ndarray]:
         """The vectors of each window of texts; float32 of shape (texts, dimension).
 
@@ -66,6 +80,8 @@ class Encoder:
             windows: what is tokenised ahead and sorted by length together.
             prompt: put before each text (the first segment of a pair).
             update: told how many more texts are done.
+            memory: keeps what is done of a window. The batches are those that there are without:
+                what is kept changes no vector.
 
         Raises:
             UserError: a GPU's memory is too small, or the model takes no padded batches.
@@ -78,7 +94,7 @@ class Encoder:
                 return ahead.map(partial(self._tokenised, prompt=prompt), pieces)
 
             for pieces in _one_ahead(map(begun, windows)):
-                yield self._window(list(pieces), update)
+                yield self._window(list(pieces), update, memory)
 
     def _tokenised(self, texts: Sequence[Text], prompt: str) -> _Tokenised:
         import torch
@@ -96,7 +112,9 @@ class Encoder:
         pairs = zip(stacked, there.numpy(), strict=True)
         return _Tokenised(names, [one[:, here] for one, here in pairs], batch)
 
-    def _window(self, pieces: list[_Tokenised], update: Callable[[int], Any]) -> np.ndarray:
+    def _window(
+        self, pieces: list[_Tokenised], update: Callable[[int], Any], memory: Memory | None
+    ) -> np.ndarray:
         import torch
 
         rows = [row for piece in pieces for row in piece.rows]
@@ -110,12 +128,29 @@ class Encoder:
             return vectors
 
         vectors = None
-        lengths = np.array([row.shape[1] for row in rows], dtype=np.int64)
-        for places, vectors_of in self._replicas.run(lengths, forward):
+        done = np.zeros(len(rows), dtype=bool)
+
+        def put(places: np.ndarray, vectors_of: np.ndarray) -> None:
+            nonlocal vectors
             if vectors is None:
                 vectors = np.zeros((len(rows), vectors_of.shape[1]), dtype=np.float32)
             vectors[places] = vectors_of
+            done[places] = True
             update(len(places))
+
+        for places, vectors_of in memory.restore() if memory else ():
+            put(places, vectors_of)
+        lengths = np.array([row.shape[1] for row in rows], dtype=np.int64)
+        batches = [batch for batch in self._replicas.batches(lengths) if not done[batch].all()]
+        try:
+            for places, vectors_of in self._replicas.run(lengths, forward, batches):
+                put(places, vectors_of)
+                if memory:
+                    memory.add(places, vectors_of)
+        except KeyboardInterrupt:
+            if memory:
+                memory.save()
+            raise
         return np.zeros((len(rows), 0), np.float32) if vectors is None else vectors
 
 

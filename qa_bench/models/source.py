@@ -141,6 +141,8 @@ def model_path(model: str) -> Path | None:
 
 def _in_package(model: str) -> Path:
     package, _, inside = model.removeprefix("wheel:").partition("/")
+    if not package.isidentifier():
+        raise UserError(f"model {model}: write wheel:<package>/<folder or GGUF file>")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, wraps
 from typing import Any, TypeVar, cast
 
@@ -26,7 +27,9 @@ def compiled(fastmath: frozenset[str] = frozenset()) -> Callable[[_Function], _F
         def loop_of() -> Callable[..., Any]:
             from numba import njit
 
-            loop: Any = njit(nogil=True, cache=True, fastmath=set(fastmath) or False)(function)
+            loop: Any = njit(nogil=True, fastmath=set(fastmath) or False)(function)
+            with suppress(RuntimeError):  # numba finds no folder that it may write into
+                loop.enable_caching()
             return cast(Callable[..., Any], loop)
 
         @wraps(function)

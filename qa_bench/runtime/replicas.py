@@ -104,7 +104,7 @@ class Replicas:
             finally:
                 free.append(worker)
 
-        todo = list(self._of_one_length(lengths)) if batches is None else batches
+        todo = list(self.batches(lengths)) if batches is None else batches
         with torch_threads(self._threads):
             if (
                 self.on_cpu and len(self._devices) == 1
@@ -115,8 +115,8 @@ class Replicas:
             with worker_threads(len(self._devices), one_each=self.on_cpu) as pool:
                 yield from zip(todo, pool.map(one, todo), strict=True)
 
-    def _of_one_length(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
-        """Places of rows of the same length, the longest first."""
+    def batches(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
+        """Places of rows of the same length, the longest first; rows of no tokens are left out."""
         order = np.argsort(-lengths, kind="stable")
         for group in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
             length = int(lengths[group[0]]) if len(group) else 0

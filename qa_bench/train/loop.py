@@ -147,7 +147,7 @@ def learn(
         if device.type == "cpu":
             model.set_attn_implementation("eager")  # with dropout, twice as fast there as sdpa
         run = _Run(model.to(device), task, settings)
-        loss = run.all_steps(Shards(folder, "checkpoint", ".safetensors"), runtime)
+        loss = run.all_steps(Shards(folder, "checkpoint", ".safetensors", last_only=True), runtime)
         target = folder / MODEL_FOLDER
         shutil.rmtree(target, ignore_errors=True)
         with quiet():

@@ -233,7 +233,7 @@ def nothing(encoded: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "change", "told"),
     [
-        ("retriever=minilm depth=6", cut, ("vectors-00003.npy", "to encode again")),
+        ("retriever=minilm depth=6", cut, ("vectors-00003.npy: damaged", "to rebuild it")),
         (
             "retriever=minilm depth=6 +retriever.sha256={config.json:other}",
             nothing,

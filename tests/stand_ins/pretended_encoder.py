@@ -42,6 +42,7 @@ class Pretending:
         windows: Iterable[Sequence[Any]],
         prompt: str = "",
         update: Callable[[int], Any] = int,
+        memory: Any = None,
     ) -> Iterator[np.ndarray]:
         for number, window in enumerate(windows):
             if number == self.stop_after:

@@ -15,6 +15,7 @@ from qa_bench.errors import UserError
 from qa_bench.models.encoder import loaded_encoder
 from qa_bench.models.source import Source, Text
 from qa_bench.parts import Part
+from qa_bench.retriever.dense.unfinished import Unfinished
 from qa_bench.retriever.vectors.exact import exact_search
 from qa_bench.retriever.vectors.similarity import pair_scores
 from qa_bench.runtime.estimates import (
@@ -164,7 +165,9 @@ class Dense(Part):
         return self._finished(vectors, lambda row: f"passage '{texts[row][:60]}'")
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
-        """Encode all passages into ``vectors-*.npy``, going on after the last finished file.
+        """Encode all passages into ``vectors-*.npy``, going on from what is finished.
+
+        A kill loses a minute's work: ``Unfinished`` keeps what is done of the file at hand.
 
         Raises:
             UserError: the two models are no pair, or a vector is zero or not finite.
@@ -172,6 +175,7 @@ class Dense(Part):
         shards = Shards(folder, STEM, ".npy")
         notes = shards.finished()
         first_row = sum(note["passages"] for note in notes)
+        unfinished = Unfinished(folder, len(notes))
         if self._question.model != self._passage.model:  # told now, not when all is encoded
             dimension = self.encode_questions(["?"], runtime).shape[1]
             self._check_pair(dimension, self.encode_passages(["?"], ["?"], runtime).shape[1])
@@ -186,7 +190,7 @@ class Dense(Part):
                 yield list(self._inputs(passages.titles(rows), passages.texts(rows)))
 
         with bar:
-            encoded = encoder.encode(windows(), self._read_as["prompt"], bar.update)
+            encoded = encoder.encode(windows(), self._read_as["prompt"], bar.update, unfinished)
             for start, vectors in zip(starts, encoded, strict=True):
                 finished = self._finished(
                     vectors, lambda row, start=start: f"passage {passages[start + row].pid}"
@@ -195,6 +199,7 @@ class Dense(Part):
                 with shards.write(len(notes), note) as path, path.open("wb") as file:
                     np.save(file, packed(finished, self._dtype), allow_pickle=False)
                 notes.append(note)
+                unfinished.next_window()
         return sum(note["passages"] for note in notes)
 
     def search(

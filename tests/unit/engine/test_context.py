@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ import pytest
 import xxhash
 
 from qa_bench.engine.context import Context
+from qa_bench.engine.manifest import MANIFEST
 from qa_bench.engine.shards import Shards
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
@@ -94,16 +96,19 @@ def test_a_rebuild_says_why(run: RunStage, log: Log) -> None:
 
 def test_a_failed_build_leaves_nothing_that_looks_finished(run: RunStage, tmp_path: Path) -> None:
     def fail(folder: Path, inputs: Inputs) -> NoReturn:
-        (folder / "half.txt").write_text("half")
+        (folder / "half").mkdir()
+        (folder / "half" / "half.txt").write_text("half")
+        (folder / "manifest.json").write_text("{}")
         raise UserError("bad line")
 
-    def go_on(folder: Path, inputs: Inputs) -> dict[str, Any]:
-        return {"half": (folder / "half.txt").read_text()}
+    def begin_anew(folder: Path, inputs: Inputs) -> dict[str, Any]:
+        return {"there": [path.name for path in folder.iterdir()]}
 
     with pytest.raises(UserError, match="bad line"):
         run(build=fail)
     assert not [path for path in (tmp_path / "search").iterdir() if path.name[0] != "."]
-    assert run(build=go_on).manifest["counts"] == {"half": "half"}
+    manifest = run(build=begin_anew).manifest
+    assert (manifest["counts"], manifest["outputs"]) == ({"there": []}, {})
 
 
 def test_a_build_goes_on_where_a_shard_is_finished(run: RunStage, log: Log) -> None:
@@ -125,10 +130,15 @@ def test_a_build_goes_on_where_a_shard_is_finished(run: RunStage, log: Log) -> N
 
 def test_notes_and_what_a_kill_left_do_not_stay(run: RunStage) -> None:
     def killed(folder: Path, inputs: Inputs) -> NoReturn:
-        (folder / ".rows-00000.done.123.tmp").touch()
+        with Shards(folder, "rows", ".arrow").write(0, {}) as path:
+            path.touch()
+        for left in (".rows-00001.done.0123abcd.tmp", "rows-00001.tmp", "state.json", MANIFEST):
+            (folder / left).touch()
+        (folder / "lucene").mkdir()
         raise KeyboardInterrupt
 
     def build(folder: Path, inputs: Inputs) -> dict[str, Any]:
+        assert sorted(p.name for p in folder.iterdir()) == ["rows-00000.arrow", "rows-00000.done"]
         for number in range(2):
             with Shards(folder, "rows", ".arrow").write(number, {}) as path:
                 path.touch()
@@ -140,6 +150,9 @@ def test_notes_and_what_a_kill_left_do_not_stay(run: RunStage) -> None:
     names = ["rows-00000.arrow", "rows-00001.arrow"]
     assert list(folder.manifest["outputs"]) == names
     assert sorted(p.name for p in folder.path.iterdir()) == ["manifest.json", *names]
+    (folder.path / "rows-00000.done").touch()  # of a kill right after the folder was renamed
+    assert run(build=never).reused
+    assert not (folder.path / "rows-00000.done").exists()
 
 
 def test_a_folder_without_a_manifest_is_rebuilt(run: RunStage) -> None:
@@ -151,21 +164,36 @@ def test_a_folder_without_a_manifest_is_rebuilt(run: RunStage) -> None:
     assert sorted(p.name for p in again.path.iterdir()) == ["manifest.json", "out"]
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_told_in_one_line(run: RunStage, number: int) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "full"),
+        OSError(errno.EDQUOT, "full"),
+        RuntimeError("write error in index.faiss: 6 != 60 (No space left on device)"),
+        OSError("38400 requested and 26592 written"),
+    ],
+)
+def test_a_full_disk_is_told_in_one_line(
+    run: RunStage, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fill(folder: Path, inputs: Inputs) -> NoReturn:
-        raise OSError(number, "full")
+        usage = shutil.disk_usage(folder)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4096))
+        raise error
 
     with pytest.raises(UserError, match=r"no space left .* set paths\.cache"):
         run(build=fill)
 
 
 def test_other_errors_pass(run: RunStage) -> None:
-    def fail(folder: Path, inputs: Inputs) -> NoReturn:
-        raise PermissionError(errno.EACCES, "no")
+    for error in (PermissionError(errno.EACCES, "no"), OSError("no number"), UserError("no")):
 
-    with pytest.raises(PermissionError):
-        run(build=fail)
+        def fail(folder: Path, inputs: Inputs, error: Exception = error) -> NoReturn:
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            run(build=fail)
+        assert caught.value is error
 
 
 @pytest.mark.parametrize("slug", ["a/b", "bm25[k1=1.2]", "my system: é", "..", "x" * 240])

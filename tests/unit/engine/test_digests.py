@@ -10,7 +10,7 @@ import pytest
 import xxhash
 
 from qa_bench.engine import digests as module
-from qa_bench.engine.digests import FileDigests, digest, file_digest
+from qa_bench.engine.digests import FileDigests, digest, file_digest, stamp_of, watched
 
 
 def test_a_digest_is_of_the_value_not_of_its_spelling():
@@ -55,6 +55,8 @@ class TestFileDigests:
             return file_digest(path)
 
         monkeypatch.setattr(module, "file_digest", counting)
+        monkeypatch.setattr(module, "_SETTLED_S", -1)  # the files are made in this moment
+        monkeypatch.setattr(module, "_digests", {})
         return read
 
     @pytest.fixture
@@ -90,20 +92,59 @@ class TestFileDigests:
         assert digests.of(files[:1]) == second[1:]
 
     def test_a_file_changed_just_now_is_not_remembered(
-        self, tmp_path: Path, files: list[Path], counted: list[Path]
+        self,
+        tmp_path: Path,
+        files: list[Path],
+        counted: list[Path],
+        monkeypatch: pytest.MonkeyPatch,
     ):
         digests = FileDigests(tmp_path / "memory.json")
+        digests.of(files)
+        monkeypatch.setattr(module, "_SETTLED_S", 2.0)
         self.write(files[0], "fresh", 0)
         digests.of(files)
+        self.write(files[0], "FRESH", 100)  # its time of the last change is set back
         digests.of(files)
-        assert counted == [*files, files[0]]
+        assert counted == [*files, files[0], files[0]]
 
-    @pytest.mark.parametrize("memory", ["", "{", "\x00"])
+    @pytest.mark.parametrize("how", ["of", "remembered_digest"])
+    def test_a_change_that_touch_hides_is_seen(
+        self, tmp_path: Path, files: list[Path], counted: list[Path], how: str
+    ):
+        def content() -> str:
+            if how == "of":
+                return FileDigests(tmp_path / "memory.json").of(files[:1])[0]
+            return module.remembered_digest(files[0])
+
+        first, stat = content(), files[0].stat()
+        time.sleep(0.02)  # file systems tell time by the tick
+        with files[0].open("r+b") as file:
+            file.write(b"A")
+        os.utime(files[0], ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert stat.st_mtime_ns == files[0].stat().st_mtime_ns
+        assert content() == xxhash.xxh3_128_hexdigest(b"A.txt") != first
+
+    def test_a_memory_that_cannot_be_written_is_done_without(
+        self, tmp_path: Path, files: list[Path], counted: list[Path]
+    ):
+        (tmp_path / "taken").write_text("")
+        assert len(FileDigests(tmp_path / "taken" / "memory.json").of(files)) == 2
+
+    def test_who_watches_is_told_of_every_file(
+        self, tmp_path: Path, files: list[Path], counted: list[Path]
+    ):
+        for _ in range(2):  # hashed, remembered
+            with watched() as stamps:
+                FileDigests(tmp_path / "memory.json").of(files[:1])
+                module.remembered_digest(files[1])
+            assert stamps == {path: stamp_of(path) for path in files}
+
+    @pytest.mark.parametrize("memory", ["", "{", "\x00", "[]", "\udcff"])
     def test_a_broken_memory_is_forgotten(
         self, tmp_path: Path, files: list[Path], counted: list[Path], memory: str
     ):
         path = tmp_path / "memory.json"
-        path.write_text(memory)
+        path.write_bytes(memory.encode(errors="surrogateescape"))
         FileDigests(path).of(files)
         FileDigests(path).of(files)
         assert counted == files

@@ -3,7 +3,11 @@ from __future__ import annotations
 import errno
 import gzip
 import logging
+import os
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,6 +35,71 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
         write_whole(path, "other")
     assert path.read_bytes() == "Zürich\n".encode()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def left_by_a_kill(path: Path) -> Path:
+    """The temporary file of a process that died while it wrote ``path``."""
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from qa_bench.engine.files import whole\n"
+        "with whole(Path(sys.argv[1])) as file: os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    (left,) = path.parent.glob(".*.tmp")
+    return left
+
+
+def test_what_a_kill_left_is_swept_and_what_others_write_is_not(tmp_path: Path) -> None:
+    left = left_by_a_kill(tmp_path / "table[k1=1].csv")
+    (tmp_path / ".table.csv.tmp").touch()  # not ours
+    with whole(tmp_path / "a") as one, whole(tmp_path / "a") as other:
+        assert one != other
+        one.write_text("1")
+        other.write_text("2")
+        write_whole(tmp_path / "b", "b")
+        assert not left.exists()
+    assert names(tmp_path) == [".table.csv.tmp", "a", "b"]
+    assert (tmp_path / "a").read_text() == "1", "who is done last"
+
+
+def test_two_processes_of_one_number_have_names_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers number their processes each for itself, and may share a volume."""
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    temporaries = set()
+    for _ in range(3):
+        with whole(tmp_path / "a") as temporary:
+            temporaries.add(temporary)
+    assert len(temporaries) == 3
+
+
+@pytest.mark.parametrize("make", [write_whole, lambda path, text: settled(path)])
+def test_bytes_are_synced_before_the_name_and_the_name_after(
+    make: Callable[[Path, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def syncing(descriptor: int) -> None:
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        order.append("sync folder" if name == tmp_path.name else f"sync {name.strip('.')[:3]}")
+        fsync(descriptor)
+
+    def renaming(self: Path, target: Path) -> Path:
+        order.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(Path, "replace", renaming)
+    make(tmp_path / "new", "text")
+    assert order[-3:] == ["sync new", "rename", "sync folder"]
+
+
+def settled(path: Path) -> None:
+    with whole_folder(path) as work:
+        (work / "sub").mkdir()
+        (work / "sub" / ".one.txt").touch()
 
 
 def test_what_was_half_written_is_not_there(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,39 @@ def test_a_killed_shard_is_not_finished(tmp_path: Path):
         killed()
     assert shards.finished() == []
     assert not shards.data(0).exists()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda shards: shards.data(1).write_text("shard X"),
+        lambda shards: shards.data(1).write_text("shard"),
+        lambda shards: shards.data(1).unlink(),
+        lambda shards: shards._note(1).write_text('{"note": '),
+        lambda shards: shards._note(1).write_text('{"count": 1}'),
+    ],
+)
+def test_a_damaged_shard_is_made_again(spoil: Callable[[Shards], None], tmp_path: Path):
+    shards = Shards(tmp_path, "rows", ".txt")
+    last = Shards(tmp_path, "rows", ".txt", last_only=True)
+    for number in range(3):
+        with shards.write(number, {"count": number}) as path:
+            path.write_text(f"shard {number}")
+    shards.data(0).unlink()
+    assert len(last.finished()) == 3
+    assert shards.finished() == []
+    with shards.write(0, {"count": 0}) as path:
+        path.write_text("shard 0")
+    spoil(shards)
+    assert shards.finished() == [{"count": 0}]
+    assert len(last.finished()) in (1, 3)
+    with shards.write(1, {"count": 1}) as path:
+        path.write_text("shard 1")
+    assert shards.finished() == [{"count": n} for n in range(3)]
+    shards.data(2).write_text("other")
+    assert last.finished() == []
+    shards.forget()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_shard_without_its_note_is_not_finished(tmp_path: Path):

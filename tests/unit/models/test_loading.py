@@ -252,6 +252,10 @@ def test_identities(package: Path, tmp_path: Path) -> None:
     ("model", "message"),
     [
         ("wheel:no_such_package/x", "not installed: pip install no-such-package"),
+        ("wheel:..", "write wheel:<package>/<folder"),
+        ("wheel:", "write wheel:<package>/<folder"),
+        ("wheel:/x", "write wheel:<package>/<folder"),
+        ("wheel:some_model.part/x", "write wheel:<package>/<folder"),
         ("wheel:some_model/none", "the installed package has no such file"),
         ("none.gguf", "model none.gguf: no such file"),
         ("{}/a/none.gguf", "no such file"),

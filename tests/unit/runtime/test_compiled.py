@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
@@ -37,6 +38,22 @@ def test_the_loops_of_threads() -> None:
             np.testing.assert_array_equal(sums, np.cumsum(values))
     np.testing.assert_allclose(total(values), values.sum())
     assert np.isnan(total(np.array([1.0, np.nan])))
+
+
+def test_a_package_and_a_home_to_read_only(tmp_path: Path) -> None:
+    """Then nothing is kept, and all is compiled each time."""
+    script = (
+        "import numba.core.caching as caching; from pathlib import Path\n"
+        "def refuse(self): raise OSError('read only')\n"
+        "for locator in caching.CacheImpl._locator_classes: locator.ensure_cache_path = refuse\n"
+        "caching._CacheLocator.ensure_cache_path = refuse\n"
+        "import numpy as np\n"
+        "from test_compiled import total\n"
+        "assert total(np.ones(3)) == 3\n"
+    )
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=Path(__file__).parent)
+    assert done.returncode == 0, done.stderr
 
 
 def test_numba_is_imported_at_the_first_call() -> None:
