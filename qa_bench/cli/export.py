@@ -31,7 +31,7 @@ def _dpr(line: Line, config: Any, file: IO[str]) -> int:
         read_run(line.context.run(line.ranked).path / RUN_FILE),
         questions,
         open_passages(line.context.run(line.run_passages).path),
-        lambda answers: answer_test(answers, questions.match, config.mode),
+        lambda answers, qid: answer_test(answers, questions.match, config.mode, qid),
     )
 
 

@@ -144,17 +144,40 @@ class _Part:
 
     def validator(self) -> str | None:
         """The ETag or date of the version so far, as this URL gave it; None if there is none."""
-        with suppress(OSError, ValueError, KeyError):
+        validator = self._version().get("validator")
+        return None if validator is None else str(validator)
+
+    def _version(self) -> dict[str, Any]:
+        """What the note says of the version so far; nothing where there is none of this URL."""
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             note = json.loads(self._note.read_text(encoding="utf-8"))
             if note["url"] == _digest(self.url) and self.path.exists():
-                return str(note["validator"])
-        return None
+                return dict(note)
+        return {}
 
-    def begin(self, validator: str | None) -> None:
+    def differs(self, answer: Answer) -> bool:
+        """Whether an answer is of another version, whatever of it was asked for.
+
+        Servers, and what stands between, ignore If-Range.
+        """
+        version = self._version()
+        now = {"etag": answer.etag, "modified": answer.modified, "total": answer.total}
+        return any(
+            value is not None and version.get(name) not in (None, value)
+            for name, value in now.items()
+        )
+
+    def begin(self, answer: Answer) -> None:
         """Start anew with this version; without a validator it could not be told from others."""
         self.discard()
-        if validator is not None:
-            note = {"url": _digest(self.url), "validator": validator}
+        if answer.validator is not None:
+            note = {
+                "url": _digest(self.url),
+                "validator": answer.validator,
+                "etag": answer.etag,
+                "modified": answer.modified,
+                "total": answer.total,
+            }
             write_whole(self._note, json.dumps(note))
 
     def discard(self) -> None:
@@ -186,6 +209,9 @@ def _receive(part: _Part, expected: Expected, patience: Patience, progress: bool
     if have and validator:
         headers = {"Range": f"bytes={have}-", "If-Range": validator}
     with ask(part.url, headers, patience) as answer:
+        if answer.status in (206, 416) and part.differs(answer):
+            part.discard()
+            raise TryAgain("the file has changed on the server")
         if answer.status == 416:  # the part is the whole, or not of this file
             if answer.total != have:
                 part.discard()
@@ -208,11 +234,14 @@ def _receive(part: _Part, expected: Expected, patience: Patience, progress: bool
         total = answer.total if answer.total is not None else expected.size
         _room(part.path, None if total is None else total - have)
         if not have:
-            part.begin(answer.validator)
+            part.begin(answer)
         with part.path.open("ab") as file, _bar(part.path, have, total, progress) as bar:
             _copy(answer, file, patience, bar.update)
         if answer.total is not None and part.size() != answer.total:
             raise TryAgain(f"the connection ended at {part.size():,} of {answer.total:,} bytes")
+        missing = answer.missing or max((answer.end or 0) - part.size(), 0)
+        if missing:
+            raise TryAgain(f"the connection ended {missing:,} bytes early, at {part.size():,}")
 
 
 def _copy(

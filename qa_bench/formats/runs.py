@@ -214,7 +214,7 @@ def write_dpr_json(
     run: Run,
     questions: QuestionSet,
     passages: Passages,
-    tests: Callable[[tuple[str, ...]], Callable[..., bool]],
+    tests: Callable[[tuple[str, ...], str], Callable[..., bool]],
 ) -> int:
     """DPR's retrieval JSON, ``has_answer`` on every context; return how many questions."""
     rows = rows_of(run, passages)
@@ -222,7 +222,7 @@ def write_dpr_json(
     slices = run.slices()
 
     def contexts(qid: str, answers: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        test = tests(answers)
+        test = tests(answers, qid)
         hits = slices.get(qid, slice(0, 0))
         for row, score in zip(rows[hits].tolist(), scores[hits], strict=True):
             pid, title, text = passages[row]

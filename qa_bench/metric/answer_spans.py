@@ -21,9 +21,11 @@ is, which for strings is (0, 0).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from qa_bench.metric.matching import Mode, answer_test, get_mode, titled
+from qa_bench.metric.matching import Mode, answer_test, get_mode
+from qa_bench.metric.patterns import Patterns
+from qa_bench.metric.string_tests import titled
 from qa_bench.text import Origins, nfd, nfd_origins, squad_normalize, squad_origins
 from qa_bench.types import Match
 
@@ -53,17 +55,23 @@ class AnswerFinder:
         test: tells only whether there is an answer, which is quicker; see ``answer_test``.
     """
 
-    def __init__(self, answers: Sequence[str], match: Match = "string", mode: str = "dpr") -> None:
-        """Prepare what is looked for; the arguments are those of ``has_answer``.
+    def __init__(
+        self,
+        answers: Sequence[str],
+        match: Match = "string",
+        mode: str = "dpr",
+        question: str = "",
+    ) -> None:
+        """Prepare what is looked for; the arguments are those of ``answer_test``.
 
         Raises:
             UserError: there are no answers, or ``match`` or ``mode`` is unknown.
         """
-        self.test = answer_test(answers, match, mode)
+        self.test = answer_test(answers, match, mode, question)
         rules = get_mode(mode)
         self._titles = rules.titles and match == "string"
         if match == "regex":
-            self._locate = _patterns(rules.searched(answers))
+            self._locate = _patterns(rules.searched(answers, question))
         elif rules.whole_tokens:
             self._locate = _phrases(answers, rules)
         else:
@@ -109,14 +117,14 @@ def answer_spans(
         text: the passage.
         answers: gold strings, or patterns with ``match="regex"``.
         match: how the answers are compared.
-        mode: whose rules: dpr, drqa, pyserini, flashrag or kilt.
+        mode: whose rules: dpr, drqa, pyserini, flashrag, kilt or lenient.
 
     Returns:
         First character and the one behind the last, in code points of ``text``; see
         ``AnswerFinder``, which is quicker for many texts and looks into titles too.
 
     Raises:
-        UserError: no answers, or an unknown match or mode.
+        UserError: no answers, an unknown match or mode, or a pattern that takes too long.
     """
     return AnswerFinder(answers, match, mode)(text)
 
@@ -170,14 +178,13 @@ def _substrings(answers: Sequence[str]) -> _Locate:
     return locate
 
 
-def _patterns(patterns: Sequence[Any]) -> _Locate:
+def _patterns(patterns: Patterns) -> _Locate:
     """What the patterns match in NFD text."""
 
     def locate(text: str) -> Iterator[Span]:
         normal, origins = nfd_origins(text)
-        for pattern in patterns:
-            for match in pattern.finditer(normal):
-                yield _back(origins, *match.span())
+        for place in patterns.places(normal):
+            yield _back(origins, *place)
 
     return locate
 

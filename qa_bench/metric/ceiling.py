@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
-from qa_bench.metric.matching import Test, answer_test, get_mode
+from qa_bench.metric.matching import answer_test, get_mode
+from qa_bench.metric.string_tests import Test
 from qa_bench.text import nfd
 from qa_bench.types import Match
 
@@ -16,16 +18,26 @@ class Seeker:
     index of a batch's tokens tells which passages are worth the test. Else every one is tested.
     """
 
-    def __init__(self, answers: Sequence[Sequence[str]], match: Match, mode: str) -> None:
+    def __init__(
+        self,
+        answers: Sequence[Sequence[str]],
+        match: Match,
+        mode: str,
+        names: Sequence[str] = (),
+    ) -> None:
         """Prepare the tests.
 
         Args:
             answers: those of each question.
             match: how they are compared.
             mode: whose rules, see ``has_answer``.
+            names: what to call the questions in an error.
         """
         self._mode = get_mode(mode)
-        self._tests = [answer_test(several, match, mode) for several in answers]
+        self._tests = [
+            answer_test(several, match, mode, name)
+            for several, name in zip_longest(answers, names, fillvalue="")
+        ]
         self._by_token = match == "string" and self._mode.whole_tokens
         self._tokens = (
             [[set(self._mode.tokens(nfd(answer))) for answer in several] for several in answers]

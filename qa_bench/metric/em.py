@@ -14,6 +14,8 @@ class ExactMatch(Part):
     A question without a prediction counts as wrong.
     """
 
+    version = 2
+
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``em``: 0 or 1 a question."""
         right = evidence.right

@@ -71,7 +71,7 @@ class Evidence:
             hits = slices.get(qid)
             if hits is None:
                 continue
-            test = answer_test(answers, self.questions.match, self.mode)
+            test = answer_test(answers, self.questions.match, self.mode, qid)
             for place in range(hits.start, hits.stop):
                 if test(texts[place], titles[place] if titles else ""):
                     ranks[number] = place - hits.start + 1
@@ -90,7 +90,7 @@ class Evidence:
         return np.array(
             [
                 qid in predictions
-                and exact_match(predictions[qid], answers, questions.match, self.mode)
+                and exact_match(predictions[qid], answers, questions.match, self.mode, question=qid)
                 for qid, _, answers in questions
             ],
             dtype=bool,

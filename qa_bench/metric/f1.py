@@ -15,13 +15,15 @@ class TokenF1(Part):
     A question without a prediction counts 0.
     """
 
+    version = 2
+
     def score(self, evidence: Evidence) -> dict[str, np.ndarray]:
         """``f1``: between 0 and 1 a question."""
         predictions = evidence.predictions
         if predictions is None or evidence.questions.match != "string":
             return {}
         values = [
-            f1_score(predictions[qid], answers) if qid in predictions else 0.0
+            f1_score(predictions[qid], answers, evidence.mode) if qid in predictions else 0.0
             for qid, _, answers in evidence.questions
         ]
         return {"f1": np.array(values, dtype=np.float64)}

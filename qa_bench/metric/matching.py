@@ -1,22 +1,26 @@
 r"""Does a text hold an answer, is a prediction right: the reference matchers, one ``Mode`` each.
 
 Modes ``dpr`` (the default), ``drqa``, ``pyserini``, ``flashrag`` and ``kilt`` reproduce the
-functions of those code bases case by case, degenerate answers included.
+functions of those code bases case by case, degenerate answers included. ``lenient`` reproduces
+nobody's: it also takes numbers and dates for the same that are written otherwise.
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import regex
 
 from qa_bench.errors import UserError
+from qa_bench.metric.lenient import lenient_token_spans, lenient_tokens
+from qa_bench.metric.patterns import REGEX, STDLIB, STDLIB_PLAIN, Dialect, Patterns
+from qa_bench.metric.string_tests import (
+    Test,
+    dpr_string,
+    drqa_string,
+    lenient_string,
+    substring,
+)
 from qa_bench.text import (
     Token,
     Tokenizer,
@@ -30,138 +34,6 @@ from qa_bench.text import (
 from qa_bench.types import Match
 
 
-class Test(Protocol):
-    """Does a passage hold one of the answers the test was made for?"""
-
-    def __call__(self, text: str, title: str = "") -> bool:
-        """Look into the text; only a mode with ``titles`` looks into the title."""
-        ...
-
-
-Patterns = Callable[[Sequence[str]], list[Any]]
-"""Answer patterns → those that compile, compiled."""
-
-_FLAGS = regex.IGNORECASE | regex.UNICODE | regex.MULTILINE
-_STDLIB_FLAGS = re.IGNORECASE | re.UNICODE | re.MULTILINE
-
-
-def _compiled(module: Any, patterns: Sequence[str], flags: int) -> list[Any]:
-    """Those patterns that compile; the references let the others match nothing."""
-    compiled = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # "possible nested set": valid all the same
-        for pattern in patterns:
-            with contextlib.suppress(module.error, ValueError, OverflowError, RecursionError):
-                compiled.append(module.compile(pattern, flags))
-    return compiled
-
-
-def _always(text: str, title: str = "") -> bool:
-    """The test of an answer without a token: it is in every text."""
-    return True
-
-
-def _dpr_string(answers: Sequence[str]) -> Test:
-    """DPR's ``has_answer`` for strings: the answer's tokens occur contiguously in the text's.
-
-    Most passages hold no token of any answer, and a substring search of the lower-cased text
-    shows that without tokenising it; only those that hold every token of one are tokenised. Text
-    that is not ASCII is slow to normalise and lower-case: where each answer has a token of ASCII
-    letters and digits, its bytes are searched first.
-    """
-    by_first: dict[str, list[str]] = {}
-    for answer in answers:
-        tokens = dpr_tokens(nfd(answer))
-        if not tokens:
-            return _always
-        by_first[f" {' '.join(tokens)} "] = sorted(set(tokens), key=len, reverse=True)
-    needles = [(tokens[0], tokens[1:], phrase) for phrase, tokens in by_first.items()]
-    plain = [[t.encode() for t in tokens if _is_plain(t)] for tokens in by_first.values()]
-    keys = [tokens[0] for tokens in plain if tokens]
-    has_keys = len(keys) == len(needles)
-
-    def test(text: str, title: str = "") -> bool:
-        if not text.isascii():
-            # The Kelvin sign alone becomes an ASCII letter that no mark follows.
-            if has_keys and "\u212a" not in text:
-                lowered_bytes = text.encode("utf-8", "surrogatepass").lower()
-                if not any(key in lowered_bytes for key in keys):
-                    return False
-            text = nfd(text)
-        if "Σ" in text:  # lower-casing depends on the token's end, see dpr_tokens
-            phrases = [phrase for _, _, phrase in needles]
-        else:
-            lowered = text.lower()
-            phrases = [
-                phrase
-                for first, others, phrase in needles
-                if first in lowered and all(token in lowered for token in others)
-            ]
-        if not phrases:
-            return False
-        tokenised = f" {' '.join(dpr_tokens(text))} "
-        return any(phrase in tokenised for phrase in phrases)
-
-    return test
-
-
-def _is_plain(token: str) -> bool:
-    """Is this a token whose letters stand as they are in any text that holds it?"""
-    return token.isascii() and token.isalnum()
-
-
-def _drqa_string(answers: Sequence[str]) -> Test:
-    """DrQA's ``has_answer`` for strings, with its RegexpTokenizer."""
-    token_lists = [drqa_tokens(nfd(answer)) for answer in answers]
-    if any(not tokens for tokens in token_lists):
-        return _always
-    phrases = [f" {' '.join(tokens)} " for tokens in token_lists]
-
-    def test(text: str, title: str = "") -> bool:
-        tokenised = f" {' '.join(drqa_tokens(nfd(text)))} "
-        return any(phrase in tokenised for phrase in phrases)
-
-    return test
-
-
-def _dpr_patterns(answers: Sequence[str]) -> list[Any]:
-    return _compiled(regex, [nfd(answer) for answer in answers], _FLAGS)
-
-
-def _stdlib_patterns(answers: Sequence[str]) -> list[Any]:
-    return _compiled(re, [nfd(answer) for answer in answers], _STDLIB_FLAGS)
-
-
-def _search(patterns: Sequence[Any]) -> Test:
-    """A test that searches NFD text for the patterns."""
-
-    def test(text: str, title: str = "") -> bool:
-        text = nfd(text)
-        return any(pattern.search(text) is not None for pattern in patterns)
-
-    return test
-
-
-def titled(text: str, title: str) -> str:
-    """What is searched where titles are: the title, a line break and the text."""
-    return f"{title}\n{text}" if title else text
-
-
-def _substring(with_title: bool) -> Callable[[Sequence[str]], Test]:
-    """FlashRAG's and KILT's test: the SQuAD-normalised answer is a substring of the text's."""
-
-    def make(answers: Sequence[str]) -> Test:
-        needles = [squad_normalize(answer) for answer in answers]
-
-        def test(text: str, title: str = "") -> bool:
-            haystack = squad_normalize(titled(text, title) if with_title else text)
-            return any(answer in haystack for answer in needles)
-
-        return test
-
-    return make
-
-
 def _same(prediction: str, answer: str) -> bool:
     return squad_normalize(prediction) == squad_normalize(answer)
 
@@ -170,18 +42,70 @@ def _same_nfd(prediction: str, answer: str) -> bool:
     return _same(nfd(prediction), nfd(answer))
 
 
-def _match_start(prediction: str, pattern: str) -> bool:
-    """DrQA's ``regex_match_score``: anchored at the start only, on the raw prediction."""
-    return any(p.match(prediction) for p in _compiled(regex, [pattern], _FLAGS))
+def _same_lenient(prediction: str, answer: str) -> bool:
+    tokens = lenient_tokens(nfd(prediction))
+    same = bool(tokens) and tokens == lenient_tokens(nfd(answer))
+    return same or _same_nfd(prediction, answer)
 
 
-def _match_whole(prediction: str, pattern: str) -> bool:
+def _overlap(predicted: Sequence[str], gold: Sequence[str]) -> float:
+    shared = sum((Counter(predicted) & Counter(gold)).values())
+    return 2 * shared / (len(predicted) + len(gold)) if shared else 0.0
+
+
+def _squad_words(text: str) -> list[str]:
+    return squad_normalize(text).split()
+
+
+def _f1(prediction: str, answer: str) -> float:
+    return _overlap(_squad_words(prediction), _squad_words(answer))
+
+
+_CLOSED = {"yes", "no", "noanswer"}
+
+
+def _f1_flashrag(prediction: str, answer: str) -> float:
+    """As HotpotQA's: yes, no and noanswer are right as a whole, or have nothing in common.
+
+    Source: FlashRAG ``flashrag/evaluator/metrics.py``, ``F1_Score.token_level_scores``.
+    """
+    sides = squad_normalize(prediction), squad_normalize(answer)
+    if sides[0] != sides[1] and not _CLOSED.isdisjoint(sides):
+        return 0.0
+    return _f1(prediction, answer)
+
+
+def _f1_lenient(prediction: str, answer: str) -> float:
+    tokens = (lenient_tokens(nfd(text)) for text in (prediction, answer))
+    return max(_f1(nfd(prediction), nfd(answer)), _overlap(*tokens))
+
+
+def _start(patterns: Sequence[str], prediction: str, question: str) -> bool:
+    """Anchored at the start only, on the raw prediction; DPR has no EM for patterns."""
+    return Patterns(patterns, REGEX, question).match(prediction)
+
+
+def _start_nfd(patterns: Sequence[str], prediction: str, question: str) -> bool:
+    """DrQA's ``regex_match_score``, whose two sides ``scripts/pipeline/eval.py`` puts into NFD."""
+    return _start([nfd(pattern) for pattern in patterns], nfd(prediction), question)
+
+
+def _whole(patterns: Sequence[str], prediction: str, question: str) -> bool:
     """FlashRAG's regex EM: ``re.fullmatch`` on the normalised prediction.
 
     It raises where a pattern does not compile; here such a pattern matches nothing.
     """
-    compiled = _compiled(re, [pattern], re.IGNORECASE)
-    return any(p.fullmatch(squad_normalize(prediction)) for p in compiled)
+    normal = squad_normalize(prediction)
+    return Patterns(patterns, STDLIB_PLAIN, question).fullmatch(normal)
+
+
+def _inside(patterns: Sequence[str], prediction: str, question: str) -> bool:
+    """FlashRAG's ``Sub_ExactMatch`` (its "acc") for patterns."""
+    return Patterns(patterns, STDLIB_PLAIN, question).search(squad_normalize(prediction))
+
+
+_OnPrediction = Callable[[Sequence[str], str, str], bool]
+"""(answer patterns, prediction, what to call the question) → is it right?"""
 
 
 @dataclass(frozen=True)
@@ -191,57 +115,83 @@ class Mode:
     Attributes:
         string: makes the passage test of a set of answer strings.
         same: is this prediction this answer string?
-        same_regex: does this prediction match this answer pattern?
+        same_regex: does this prediction match one of these answer patterns?
+        contains_regex: does it contain a match of one? None: as a passage does.
+        f1: token F1 of a prediction and an answer.
         tokens: the tokenizer behind ``string``, by which empty answers are recognised.
         token_spans: the same where ``whole_tokens``, with the places of the tokens.
         titles: whether titles are searched too, for strings.
         whole_tokens: whether a text with an answer string has all tokens of the string.
-        patterns: compiles answer patterns, leaving out those that fail.
+        dialect: of answer patterns in passages.
         only_first: whether only the first of the answer patterns is searched.
+        no_blanks: whether blank answers are left out where predictions are compared with them, and
+            no blank prediction is ever right.
     """
 
     string: Callable[[Sequence[str]], Test]
     same: Callable[[str, str], bool] = _same
-    same_regex: Callable[[str, str], bool] = _match_start
+    same_regex: _OnPrediction = _start
+    contains_regex: _OnPrediction | None = None
+    f1: Callable[[str, str], float] = _f1
     tokens: Tokenizer = dpr_tokens
     token_spans: Callable[[str], list[Token]] = dpr_token_spans
     titles: bool = False
     whole_tokens: bool = True
-    patterns: Patterns = _dpr_patterns
+    dialect: Dialect = REGEX
     only_first: bool = False
+    no_blanks: bool = False
 
-    def searched(self, answers: Sequence[str]) -> list[Any]:
-        """The patterns that are looked for where a question has these, compiled."""
-        return self.patterns(answers[:1] if self.only_first else answers)
+    def searched(self, answers: Sequence[str], question: str = "") -> Patterns:
+        """The patterns that are looked for in NFD text where a question has these."""
+        several = answers[:1] if self.only_first else answers
+        return Patterns([nfd(answer) for answer in several], self.dialect, question)
 
+    def golds(self, prediction: str, answers: Sequence[str]) -> Sequence[str]:
+        """The answers that a prediction is compared with; none where it cannot be right.
 
-def _squad_words(text: str) -> list[str]:
-    return squad_normalize(text).split()
+        Source of ``no_blanks``: KILT ``kilt/eval_downstream.py``, ``get_gold_answers``; it refuses
+        a blank prediction, which here is wrong.
+        """
+        if not self.no_blanks:
+            return answers
+        return [answer for answer in answers if answer.strip()] if prediction.strip() else []
 
 
 MODES: dict[str, Mode] = {
-    "dpr": Mode(_dpr_string),
+    "dpr": Mode(dpr_string),
     "drqa": Mode(
-        _drqa_string,
+        drqa_string,
         same=_same_nfd,
+        same_regex=_start_nfd,
         tokens=drqa_tokens,
         token_spans=drqa_token_spans,
         only_first=True,
     ),
-    "pyserini": Mode(_dpr_string, patterns=_stdlib_patterns),
+    "pyserini": Mode(dpr_string, dialect=STDLIB),
     "flashrag": Mode(
-        _substring(with_title=True),
-        same_regex=_match_whole,
+        substring(with_title=True),
+        same_regex=_whole,
+        contains_regex=_inside,
+        f1=_f1_flashrag,
         tokens=_squad_words,
         whole_tokens=False,
         titles=True,
-        patterns=_stdlib_patterns,
+        dialect=STDLIB,
     ),
     "kilt": Mode(
-        _substring(with_title=False),
+        substring(with_title=False),
         tokens=_squad_words,
         whole_tokens=False,
-        patterns=_stdlib_patterns,
+        dialect=STDLIB,
+        no_blanks=True,
+    ),
+    "lenient": Mode(
+        lenient_string,
+        same=_same_lenient,
+        same_regex=_start_nfd,
+        f1=_f1_lenient,
+        tokens=lenient_tokens,
+        token_spans=lenient_token_spans,
     ),
 }
 
@@ -267,15 +217,26 @@ def _check(answers: Sequence[str], match: str = "string") -> None:
         raise UserError(f"match '{match}' is unknown: use string or regex")
 
 
-def answer_test(answers: Sequence[str], match: Match, how: str) -> Test:
+def answer_test(answers: Sequence[str], match: Match, how: str, question: str = "") -> Test:
     """Prepare the test of one question's answers, to be called on many passages.
+
+    The test raises UserError where a pattern takes too long, see ``Patterns``.
+
+    Args:
+        answers: gold strings, or patterns with ``match="regex"``.
+        match: how the answers are compared.
+        how: the mode.
+        question: what to call the question in an error.
 
     Raises:
         UserError: there are no answers, or ``match`` or ``how`` is unknown.
     """
     _check(answers, match)
     rules = get_mode(how)
-    return _search(rules.searched(answers)) if match == "regex" else rules.string(answers)
+    if match == "string":
+        return rules.string(answers)
+    patterns = rules.searched(answers, question)
+    return lambda text, title="": patterns.search(nfd(text))
 
 
 def has_answer(
@@ -291,11 +252,11 @@ def has_answer(
         text: the passage.
         answers: gold strings, or patterns with ``match="regex"``.
         match: how the answers are compared.
-        mode: whose rules: dpr, drqa, pyserini, flashrag or kilt.
+        mode: whose rules: dpr, drqa, pyserini, flashrag, kilt or lenient.
         title: the passage's title; only flashrag searches it.
 
     Raises:
-        UserError: no answers, or an unknown match or mode.
+        UserError: no answers, an unknown match or mode, or a pattern that takes too long.
 
     Source: DPR ``dpr/data/qa_validation.py`` and its kin, see ``docs/metric.md``.
     """
@@ -303,40 +264,70 @@ def has_answer(
 
 
 def exact_match(
-    prediction: str, answers: Sequence[str], match: Match = "string", mode: str = "dpr"
+    prediction: str,
+    answers: Sequence[str],
+    match: Match = "string",
+    mode: str = "dpr",
+    *,
+    question: str = "",
 ) -> bool:
     """Is the prediction one of the answers, after SQuAD normalisation (or as a pattern)?
 
+    ``question`` is what to call the question in an error.
+
     Raises:
-        UserError: no answers, or an unknown match or mode.
+        UserError: no answers, an unknown match or mode, or a pattern that takes too long.
 
     Source: SQuAD ``evaluate-v1.1.py``; regex EM from DrQA ``drqa/reader/utils.py``.
     """
     _check(answers, match)
     rules = get_mode(mode)
-    same = rules.same_regex if match == "regex" else rules.same
-    return any(same(prediction, answer) for answer in answers)
+    golds = rules.golds(prediction, answers)
+    if match == "regex":
+        return rules.same_regex(golds, prediction, question)
+    return any(rules.same(prediction, answer) for answer in golds)
 
 
-def f1_score(prediction: str, answers: Sequence[str]) -> float:
+def contains_answer(
+    prediction: str,
+    answers: Sequence[str],
+    match: Match = "string",
+    mode: str = "dpr",
+    *,
+    question: str = "",
+) -> bool:
+    """Does the prediction contain one of the answers, as a passage would?
+
+    ``question`` is what to call the question in an error.
+
+    Raises:
+        UserError: no answers, an unknown match or mode, or a pattern that takes too long.
+    """
+    _check(answers, match)
+    rules = get_mode(mode)
+    golds = rules.golds(prediction, answers)
+    if not golds:
+        return False
+    if match == "regex" and rules.contains_regex is not None:
+        return rules.contains_regex(golds, prediction, question)
+    return answer_test(golds, match, mode, question)(prediction)
+
+
+def f1_score(prediction: str, answers: Sequence[str], mode: str = "dpr") -> float:
     """Best token F1 between the prediction and an answer, both SQuAD-normalised.
 
     0 where the two share no token, also when both normalise to nothing (as the reference has it).
+    Mode flashrag gives 0 where one side is yes, no or noanswer and the other is not the same.
 
     Raises:
-        UserError: no answers.
+        UserError: no answers, or an unknown mode.
 
     Source: SQuAD ``evaluate-v1.1.py``.
     """
     _check(answers)
-    predicted = squad_normalize(prediction).split()
-
-    def f1(answer: str) -> float:
-        gold = squad_normalize(answer).split()
-        shared = sum((Counter(predicted) & Counter(gold)).values())
-        return 2 * shared / (len(predicted) + len(gold)) if shared else 0.0
-
-    return max(f1(answer) for answer in answers)
+    rules = get_mode(mode)
+    golds = rules.golds(prediction, answers)
+    return max((rules.f1(prediction, answer) for answer in golds), default=0.0)
 
 
 def degenerate(answers: Sequence[str], match: Match, how: str) -> int:
@@ -346,6 +337,7 @@ def degenerate(answers: Sequence[str], match: Match, how: str) -> int:
     """
     rules = get_mode(how)
     if match == "regex":
-        return len(answers) - len(rules.patterns([answer for answer in answers if answer]))
+        patterns = [nfd(answer) for answer in answers if answer]
+        return len(answers) - len(Patterns(patterns, rules.dialect))
     tokens = rules.tokens
     return sum(1 for answer in answers if not tokens(nfd(answer)) or not squad_normalize(answer))

@@ -16,6 +16,8 @@ class Reading(Part):
     is answered right.
     """
 
+    version = 2
+
     def heading(self, column: str) -> Heading:
         """In words."""
         return Heading(column.replace("_not_", ", not ").replace("_", " "))

@@ -21,12 +21,14 @@ _OUR_NAMES = {"nDCG": "ndcg", "R": "recall", "AP": "map", "RR": "mrr", "P": "pre
 class Relevance(Part):
     """Measures of ir_measures, computed by trec_eval's code through pytrec_eval.
 
-    A passage that nobody judged counts as not relevant. So does one with a grade below 1. Relevant
+    A passage that nobody judged counts as not relevant. So does one with a grade below 1; one
+    below 0 is no judgement, as in trec_eval, which Bpref minds. Relevant
     passages that the corpus lacks stay in the denominators. A question without a relevant passage
     counts 0. A hit that has the question's own id and no judgement is left out, as BEIR does: some
     of its sets ask with passages of the corpus itself.
     """
 
+    version = 2
     depends = ("ir-measures", "pytrec-eval-terrier")
 
     def __init__(
@@ -89,9 +91,12 @@ def _computed(
         qid: {pid: -float(rank) for rank, pid in enumerate(_without_itself(qid, pids, qrels), 1)}
         for qid, pids in ranked.items()
     }
-    judged = {
-        qid: {pid: max(grade, 0) for pid, grade in grades.items()} for qid, grades in qrels.items()
+    # A grade below 0 means not judged to trec_eval; where a question has no other, it crashes.
+    kept = {
+        qid: {pid: grade for pid, grade in grades.items() if grade >= 0}
+        for qid, grades in qrels.items()
     }
+    judged = {qid: grades for qid, grades in kept.items() if grades}
     place = {qid: number for number, qid in enumerate(qids)}
     # Questions without a hit, or without a judgement, get no value: they stay 0.
     columns = {column: np.zeros(len(qids)) for column in measures}

@@ -42,7 +42,7 @@ def score_run(
     titles = get_mode(mode).titles
     ranks = []
     for qid, answers in questions.items():
-        test = answer_test(answers, match, mode)
+        test = answer_test(answers, match, mode, qid)
         rank = 0
         for place, passage in enumerate(run.get(qid, ()), 1):
             title, text = ("", passage) if isinstance(passage, str) else passage

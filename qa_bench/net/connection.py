@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import socket
 import ssl
 import threading
@@ -18,7 +19,14 @@ from typing import Any
 
 from qa_bench import __version__
 from qa_bench.net.address import Address
-from qa_bench.net.failures import TryAgain, of_connecting, of_exchange, of_reading
+from qa_bench.net.deadline import Deadline, TimedBytes
+from qa_bench.net.failures import (
+    TryAgain,
+    in_one_line,
+    of_connecting,
+    of_exchange,
+    of_reading,
+)
 
 _BLOCK = 1 << 16
 _LONGEST = 1 << 24
@@ -42,6 +50,8 @@ class Connection:
         self._address, self._connect_s, self._stopped = address, connect_s, stopped
         self._open: http.client.HTTPConnection | None = None
         self._socket: socket.socket | None = None
+        self.deadline = Deadline()
+        """Of what is under way: nothing that is read is waited for longer."""
 
     def request(
         self,
@@ -57,7 +67,7 @@ class Connection:
             method: GET or POST.
             path: with the query.
             headers: beside those that every request has.
-            timeout_s: seconds without a byte until the answer begins.
+            timeout_s: seconds until the answer's head has come, connection and all.
             body: what is posted.
 
         Raises:
@@ -65,17 +75,18 @@ class Connection:
             GiveUp: there is no such host, or its certificate is not valid.
         """
         reuse = self._open is not None
+        self.deadline.set(timeout_s)
         try:
-            return self._exchange(method, path, headers, timeout_s, body)
+            return self._exchange(method, path, headers, body)
         except (ConnectionError, http.client.BadStatusLine) as error:
             if not reuse:
                 raise of_exchange(error, timeout_s) from None
-        except (OSError, http.client.HTTPException, UnicodeError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise of_exchange(error, timeout_s) from None
         # Servers may close a kept connection at any time: that says nothing of this request.
         try:
-            return self._exchange(method, path, headers, timeout_s, body)
-        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            return self._exchange(method, path, headers, body)
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise of_exchange(error, timeout_s) from None
 
     def _exchange(
@@ -83,14 +94,13 @@ class Connection:
         method: str,
         path: str,
         headers: Mapping[str, str],
-        timeout_s: float,
         body: bytes | None,
     ) -> Response:
         try:
             connection, opened = self._connected()
-            opened.settimeout(timeout_s)
+            opened.settimeout(self.deadline.seconds())
             connection.request(method, self.target(path), body, self._headers(headers))
-            return Response(self, connection.getresponse(), opened)
+            return Response(self, connection.getresponse())
         except BaseException:
             self.close()
             raise
@@ -99,7 +109,8 @@ class Connection:
         connection, opened = self._open, self._socket
         if connection is None or opened is None:
             try:
-                connection = self._connection()
+                connection = self._connection(min(self._connect_s, self.deadline.seconds()))
+                connection.response_class = self._response
                 connection.connect()
             except (OSError, ValueError) as error:
                 raise of_connecting(error) from None
@@ -111,17 +122,24 @@ class Connection:
                 raise TryAgain("closed by another thread")
         return connection, opened
 
+    def _response(self, opened: socket.socket, *rest: Any, **more: Any) -> Any:
+        """An answer to be read, a proxy's too, whose every byte minds the deadline."""
+        response: Any = http.client.HTTPResponse(opened, *rest, **more)
+        bytes_of = TimedBytes(response.fp.detach(), opened, self.deadline)
+        response.fp = io.BufferedReader(bytes_of)
+        return response
+
     @cached_property
     def _proxy(self) -> Address | None:
         return self._address.proxy()
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self, seconds: float) -> http.client.HTTPConnection:
         address, proxy = self._address, self._proxy
         to = proxy or address
         if not address.secure and not to.secure:
-            return http.client.HTTPConnection(to.host, to.port, timeout=self._connect_s)
+            return http.client.HTTPConnection(to.host, to.port, timeout=seconds)
         connection = http.client.HTTPSConnection(
-            to.host, to.port, timeout=self._connect_s, context=ssl.create_default_context()
+            to.host, to.port, timeout=seconds, context=ssl.create_default_context()
         )
         if proxy is not None and address.secure:
             login = {"Proxy-Authorization": proxy.authorization} if proxy.login else {}
@@ -159,12 +177,12 @@ class Response:
         headers: of the answer.
     """
 
-    def __init__(self, owner: Connection, response: Any, opened: socket.socket) -> None:
+    def __init__(self, owner: Connection, response: Any) -> None:
         """An answer whose headers have come."""
-        self._owner, self._response, self._socket = owner, response, opened
+        self._owner, self._response = owner, response
         self._whole = False
         self.status: int = response.status
-        self.reason: str = response.reason or ""
+        self.reason: str = in_one_line(response.reason or "")
         self.headers: Any = response.headers
 
     def read(self, limit: int, timeout_s: float) -> bytes:
@@ -176,12 +194,17 @@ class Response:
         try:
             # At the end of a body http.client closes the socket, since Python 3.13 at once.
             if not self._response.isclosed():
-                self._socket.settimeout(timeout_s)
+                self._owner.deadline.set(timeout_s)
             data: bytes = self._response.read1(limit)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise of_reading(error) from None
         self._whole = not data and not self._response.will_close and not self._response.length
         return data
+
+    @property
+    def missing(self) -> int:
+        """Bytes that were announced and have not come."""
+        return int(self._response.length or 0)
 
     def whole(self, timeout_s: float) -> bytes:
         """All bytes, if they come within so many seconds: one who drips cannot hold us for ever.
@@ -196,6 +219,8 @@ class Response:
             if seconds <= 0:
                 raise of_reading(TimeoutError())
             piece = self.read(_BLOCK, seconds)
+            if not piece and self.missing:
+                raise TryAgain(f"the connection ended {self.missing:,} bytes early")
             if not piece:
                 return b"".join(pieces)
             pieces.append(piece)

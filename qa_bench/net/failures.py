@@ -16,6 +16,12 @@ def may_pass(status: int) -> bool:
     return status in _PASSING or (status >= 500 and status not in _LASTING)
 
 
+def in_one_line(text: str, longest: int = 200) -> str:
+    """What a server says, as it may be shown: short, and nothing that moves a terminal's cursor."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())[:longest]
+
+
 class GiveUp(Exception):  # noqa: N818
     """It will not work; the message has no URL in it."""
 

@@ -44,8 +44,8 @@ def retry_after(headers: Any) -> float | None:
     """Seconds of a Retry-After header, which may be a date; None where there is none."""
     value = str(headers.get("Retry-After", "")).strip()
     try:
-        if re.fullmatch(r"\d+(\.\d+)?", value):
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
             return float(value)
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None
+    except (TypeError, ValueError, OverflowError, LookupError, AttributeError):
+        return None  # the standard library's reader of dates raises all of these

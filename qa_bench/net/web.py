@@ -14,6 +14,8 @@ from qa_bench.net.patience import Patience, retry_after
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 10
+_NUMBER = re.compile(r"[0-9]{1,18}")  # other digits, or more of them, are no number of bytes
+_RANGE = re.compile(r"bytes (?:([0-9]{1,18})-([0-9]{1,18})|\*)/([0-9]{1,18}|\*)")
 
 
 def told_size(count: int | None) -> str:
@@ -32,9 +34,12 @@ class Answer:
     Attributes:
         status: 200, 206 or 416.
         first: of the file's bytes, the first that comes; None where that is not said.
+        end: behind the last that comes; None where that is not said.
         total: bytes of the file; None where that is not said.
         packed: how the content is packed; empty where it is not.
         validator: what tells this version of the file from others; None where nothing does.
+        etag: of this version, weak or not; None where there is none.
+        modified: when this version was made; None where that is not said.
     """
 
     def __init__(self, response: Response, patience: Patience) -> None:
@@ -43,6 +48,7 @@ class Answer:
         headers = response.headers
         self.status = response.status
         self.first: int | None = None
+        self.end: int | None = None
         self.total: int | None = None
         self.packed: str = headers.get("Content-Encoding", "").replace("identity", "")
         etag = headers.get("ETag", "")
@@ -50,13 +56,14 @@ class Answer:
         self.validator: str | None = (
             etag if etag and not weak else headers.get("Last-Modified") or None
         )
-        ranged = re.fullmatch(
-            r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", headers.get("Content-Range", "").strip()
-        )
-        if ranged:
+        self.etag: str | None = etag.removeprefix("W/") or None
+        self.modified: str | None = headers.get("Last-Modified") or None
+        ranged = _RANGE.fullmatch(headers.get("Content-Range", "").strip())
+        if ranged and self.status != 200:
             self.first = int(ranged[1]) if ranged[1] else None
-            self.total = int(ranged[2]) if ranged[2] != "*" else None
-        elif self.status == 200 and headers.get("Content-Length", "").isdigit():
+            self.end = int(ranged[2]) + 1 if ranged[2] else None
+            self.total = int(ranged[3]) if ranged[3] != "*" else None
+        elif self.status == 200 and _NUMBER.fullmatch(headers.get("Content-Length", "").strip()):
             self.total = int(headers["Content-Length"])
 
     def read(self, limit: int) -> bytes:
@@ -66,6 +73,11 @@ class Answer:
             TryAgain: the connection broke, or nothing came in time.
         """
         return self._response.read(limit, self._patience.read_s)
+
+    @property
+    def missing(self) -> int:
+        """Bytes that were announced and have not come."""
+        return self._response.missing
 
     def __enter__(self) -> Answer:
         """As it is."""

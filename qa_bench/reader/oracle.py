@@ -47,13 +47,13 @@ class Oracle(Part):
         answers = []
         for question, (_, hits) in zip(ranked.questions, ranked.groups(), strict=True):
             texts = (ranked.texts[hit] for hit in range(hits.start, hits.stop))
-            answers.append(find(question.answers, texts))
+            answers.append(find(question.answers, texts, question.qid))
         return answers
 
-    def _string(self, answers: Sequence[str], texts: Iterable[str]) -> str:
+    def _string(self, answers: Sequence[str], texts: Iterable[str], qid: str) -> str:
         tests = [(answer, answer_test([answer], "string", self._mode)) for answer in answers]
         return next((answer for text in texts for answer, test in tests if test(text)), "")
 
-    def _pattern(self, answers: Sequence[str], texts: Iterable[str]) -> str:
-        finder = AnswerFinder(answers, "regex", self._mode)
+    def _pattern(self, answers: Sequence[str], texts: Iterable[str], qid: str) -> str:
+        finder = AnswerFinder(answers, "regex", self._mode, qid)
         return next((text[slice(*spans[0])] for text in texts if (spans := finder(text))), "")

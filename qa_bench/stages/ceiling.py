@@ -43,7 +43,8 @@ def ceiling(questions: QuestionSet, passages: Stage, mode: str, context: Context
                 yield first, np.flatnonzero(values == 0).tolist()
 
         answers = tuple(question.answers for question in questions)
-        search = _Search(place, answers, questions.match, mode)
+        qids = tuple(question.qid for question in questions)
+        search = _Search(place, answers, questions.match, mode, qids)
         with progress(count, "ceiling", "passages", context.runtime) as bar:
             for size, answered in in_order(search, tasks(), context.runtime.workers):
                 values[list(answered)] = 1
@@ -75,10 +76,11 @@ class _Search:
     answers: tuple[tuple[str, ...], ...]
     match: Match
     mode: str
+    qids: tuple[str, ...]
 
     @cached_property
     def _seeker(self) -> Seeker:
-        return Seeker(self.answers, self.match, self.mode)
+        return Seeker(self.answers, self.match, self.mode, self.qids)
 
     def __call__(self, task: tuple[int, list[int]]) -> tuple[int, set[int]]:
         """How many passages from a row on were searched, and which questions they answer."""

@@ -17,7 +17,8 @@ from qa_bench.errors import UserError
 from qa_bench.formats.dpr_training import GOLD_SCORE, Example, TrainingPassage
 from qa_bench.formats.gold import Gold, read_gold
 from qa_bench.formats.lines import read_json_lines, text_field
-from qa_bench.metric.matching import Test, answer_test
+from qa_bench.metric.matching import answer_test
+from qa_bench.metric.string_tests import Test
 from qa_bench.runtime.progress import progress
 from qa_bench.store.passages import Passages
 from qa_bench.store.runs import rows_of
@@ -105,7 +106,8 @@ class Miner:
             yield [TrainingPassage(next(passages), float(score)) for score in scores]
 
     def _example(self, question: Question, hits: list[TrainingPassage]) -> Example | None:
-        test = answer_test(question.answers, self._questions.match, self._mode)
+        match, mode = self._questions.match, self._mode
+        test = answer_test(question.answers, match, mode, question.qid)
         holds = [test(hit.passage.text, hit.passage.title) for hit in hits]
         positives = [hit for hit, has in zip(hits, holds, strict=True) if has]
         if self._golds:

@@ -110,7 +110,7 @@ def _of_dpr(path: Path, negatives: int) -> Iterator[Lesson | None]:
         if not example.answers:
             yield None
             continue
-        finder = AnswerFinder(example.answers, example.match)
+        finder = AnswerFinder(example.answers, example.match, question=example.question)
         others = (*example.hard_negatives, *example.negatives)
         for context in example.positives:
             text = Text(context.passage.title, context.passage.text)
