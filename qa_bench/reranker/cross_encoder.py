@@ -32,6 +32,7 @@ class CrossEncoder(Part):
     Wang et al. 2019 (Multi-passage BERT: 100 hits in, 30 out).
     """
 
+    version = 2
     labels = frozenset({"sha256"})
 
     def __init__(

@@ -185,7 +185,7 @@ def test_long_passages_have_the_score_of_their_best_piece(bert: str, ranked: Ran
         head = tokenizer(question)["input_ids"]
         tail = tokenizer(passage, add_special_tokens=False)["input_ids"]
         room = limit - len(head) - 1
-        shared, start, scores = min(overlap, room * 2 // 7), 0, []
+        shared, start, scores = min(overlap, room // 4), 0, []
         while start < len(tail):
             piece = [*tail[start : start + room], tokenizer.sep_token_id]
             types = torch.tensor([[0] * len(head) + [1] * len(piece)])
