@@ -97,7 +97,8 @@ class Expander(Part, Protocol):
     """Makes searches of questions.
 
     One that puts passages beside questions has ``averages = True``: it is refused before it asks
-    anything where the retriever cannot search with them.
+    anything where the retriever cannot search with them. Of a hybrid, one part must; the others
+    search with the questions alone.
     """
 
     searches: Sequence[str]
