@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qa_bench.engine.digests import file_digest
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import checkpoint, torch_dtype
+from qa_bench.models.positions import check_length, limit_length, positions
 from qa_bench.models.source import Source, model_folder
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def cross_encoder(source: Source) -> Any:
     """The model as sentence-transformers' CrossEncoder.
 
     Raises:
-        UserError: there is no such model, it needs code of its own, or it has no head for pairs.
+        UserError: there is no such model, it needs code of its own, it has no head for pairs, or
+            fewer positions than ``max_length``.
     """
     from sentence_transformers import CrossEncoder
 
@@ -40,6 +42,7 @@ def cross_encoder(source: Source) -> Any:
             model_kwargs={"dtype": torch_dtype(source)},
         )
         _need_head(source, getattr(model, "config", None), _SCORING, "a cross-encoder")
+        limit_length(model, source)
         return model.eval().to(torch_dtype(source))
 
 
@@ -52,7 +55,8 @@ def language_model(source: Source, group: str | None = None, fast: bool = False)
         fast: the tokenizer must be one of the tokenizers library.
 
     Raises:
-        UserError: there is no such model, it needs code of its own, or it generates no text.
+        UserError: there is no such model, it needs code of its own, it generates no text, or it
+            has fewer positions than ``max_length``.
     """
     import transformers
 
@@ -71,6 +75,7 @@ def language_model(source: Source, group: str | None = None, fast: bool = False)
             else transformers.AutoModelForCausalLM
         )
         model = kind.from_pretrained(place.name, dtype=torch_dtype(source), **common)
+    check_length(source.length_setting, source.max_length, positions(model))
     if fast and not tokenizer.is_fast:
         raise UserError(f"model {source.model}: its tokenizer is not a fast one: not supported")
     return tokenizer, model.eval()

@@ -6,6 +6,7 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import checkpoint, torch_dtype
+from qa_bench.models.positions import check_length, limit_length, positions
 from qa_bench.models.source import Place, Source, Text
 
 
@@ -13,7 +14,8 @@ def sentence_model(source: Source) -> Any:
     """The model on the CPU, in evaluation mode.
 
     Raises:
-        UserError: there is no such model, it needs code of its own, or it lacks weights.
+        UserError: there is no such model, it needs code of its own, it lacks weights, or it has
+            fewer positions than ``max_length``.
     """
     make = _of_class if source.architecture else _of_sentence_transformers
     # What sentence-transformers pools are tokens; BERT's own pooler is often not in the checkpoint.
@@ -40,6 +42,7 @@ def _of_sentence_transformers(source: Source, place: Place) -> Any:
         _end(model.tokenizer)
     if source.max_length is not None:
         model.max_seq_length = source.max_length
+    limit_length(model, source)
     _pool(model, source)
     return model.to(torch_dtype(source))
 
@@ -82,7 +85,9 @@ def _of_class(source: Source, place: Place) -> Any:
     common = {"revision": place.commit, "trust_remote_code": source.trust_remote_code}
     tokenizer = transformers.AutoTokenizer.from_pretrained(place.name, **common)
     inner = kind.from_pretrained(place.name, dtype=torch_dtype(source), **common)
-    limit = source.max_length or min(tokenizer.model_max_length, 512)
+    most = positions(inner)
+    check_length(source.length_setting, source.max_length, most)
+    limit = source.max_length or min(tokenizer.model_max_length, 512, most or 512)
 
     class Model(torch.nn.Module):
         """``preprocess`` and ``forward`` as sentence-transformers has them."""

@@ -11,6 +11,7 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.models.loading import decoder_start, language_model
 from qa_bench.models.pairs import tokenised
+from qa_bench.models.positions import check_announced
 from qa_bench.models.rows import scored
 from qa_bench.models.source import Source
 from qa_bench.parts import Part
@@ -94,7 +95,13 @@ class UPR(Part):
         self._end_token = flag("reranker.end_token", end_token)
 
     def sources(self) -> dict[str, str]:
-        """Identity of the model's content."""
+        """Identity of the model's content.
+
+        Raises:
+            UserError: there is no such model, or it has fewer positions than ``max_length``.
+        """
+        source = self._source
+        check_announced(source, source.length_setting, source.max_length)
         return {"reranker_model": self._source.identity()}
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reranker_models import RUNTIME, MakeRanked, save_cross_encoder
+from reranker_models import RUNTIME, MakeRanked, byte_tokenizer, save_cross_encoder
 
 from qa_bench.errors import UserError
 from qa_bench.reranker.upr import UPR, wording
@@ -165,6 +165,21 @@ def test_a_model_that_says_nothing(tmp_path: Path, ranked: Ranked) -> None:
     save_cross_encoder(tmp_path)
     with pytest.raises(UserError, match="is a BertForSequenceClassification, which lacks"):
         UPR(model=str(tmp_path)).rerank(ranked, RUNTIME)
+
+
+def test_no_more_tokens_than_the_model_has_positions(tmp_path: Path, ranked: Ranked) -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    tokenizer = byte_tokenizer()
+    sizes = {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 200}
+    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    told = r"^reranker\.max_length=512, but the model has 200 positions$"
+    with pytest.raises(UserError, match=told):
+        UPR(model=str(tmp_path)).sources()
+    with pytest.raises(UserError, match=told):
+        UPR(model=str(tmp_path)).rerank(ranked, RUNTIME)
+    assert np.isfinite(UPR(model=str(tmp_path), max_length=200).rerank(ranked, RUNTIME)).all()
 
 
 def test_a_question_that_fills_the_model(decoder: str, make_ranked: MakeRanked) -> None:
