@@ -113,6 +113,8 @@ class Local(Part):
 
     def _ask(self, requests: Sequence[Request], model: Writer) -> Iterator[tuple[int, Reply]]:
         ids = [self._ids(model.tokenizer, request.prompt) for request in requests]
+        if not all(ids):
+            raise UserError(f"model {self._source.model}: a prompt has no tokens: is it empty?")
         self._fits(model.config, ids)
         for place, tokens in model.replies(
             ids,

@@ -8,6 +8,7 @@ from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import checkpoint, torch_dtype
 from qa_bench.models.positions import check_length, limit_length, positions
 from qa_bench.models.source import Place, Source, Text
+from qa_bench.models.tokenizers import check_tokenizer, pad_with_any
 
 
 def sentence_model(source: Source) -> Any:
@@ -43,6 +44,7 @@ def _of_sentence_transformers(source: Source, place: Place) -> Any:
     if source.max_length is not None:
         model.max_seq_length = source.max_length
     limit_length(model, source)
+    _suit(source, model.tokenizer, model)
     _pool(model, source)
     return model.to(torch_dtype(source))
 
@@ -61,6 +63,13 @@ def _pool(model: Any, source: Source) -> None:
         with_prompt = own.include_prompt if source.pool_prompt is None else source.pool_prompt
         mode = source.pooling or own.pooling_mode
         model[place] = Pooling(own.embedding_dimension, mode, include_prompt=with_prompt)
+
+
+def _suit(source: Source, tokenizer: Any, model: Any) -> None:
+    """Check the tokenizer; those of static embeddings are none of transformers."""
+    if hasattr(tokenizer, "all_special_tokens"):
+        check_tokenizer(source, tokenizer, model)
+        pad_with_any(tokenizer)
 
 
 def _end(tokenizer: Any) -> None:
@@ -85,6 +94,7 @@ def _of_class(source: Source, place: Place) -> Any:
     common = {"revision": place.commit, "trust_remote_code": source.trust_remote_code}
     tokenizer = transformers.AutoTokenizer.from_pretrained(place.name, **common)
     inner = kind.from_pretrained(place.name, dtype=torch_dtype(source), **common)
+    _suit(source, tokenizer, inner)
     most = positions(inner)
     check_length(source.length_setting, source.max_length, most)
     limit = source.max_length or min(tokenizer.model_max_length, 512, most or 512)

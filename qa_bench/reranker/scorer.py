@@ -206,13 +206,20 @@ def _ids(tokenizer: Any, pieces: Sequence[str]) -> list[int]:
     return [int(token) for ids in tokenised(tokenizer, pieces) for token in ids]
 
 
+def _first_token(tokenizer: Any, setting: str, text: str) -> int:
+    ids = _ids(tokenizer, [text])
+    if not ids:
+        raise UserError(f"reranker.template.{setting}: '{text}' has no token in this model")
+    return ids[0]
+
+
 def _answer_scores(model: Any, tokenizer: Any, template: Template) -> Any:
     import inspect
 
     import torch
 
-    answer = _ids(tokenizer, [template.answer])[0]
-    against = _ids(tokenizer, [template.against])[0] if template.against else None
+    answer = _first_token(tokenizer, "answer", template.answer)
+    against = _first_token(tokenizer, "against", template.against) if template.against else None
     takes = inspect.signature(model.forward).parameters
     arguments: dict[str, Any] = dict(template.arguments)
     for name in arguments:

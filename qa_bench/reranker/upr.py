@@ -158,6 +158,10 @@ class UPR(Part):
         space = "" if first.startswith("▁") else " "
         rows = tokenised(tokenizer, [space + wording(self._question, text) for text in texts])
         if self._end_token:
+            if tokenizer.eos_token_id is None:
+                raise UserError(
+                    f"model {self._source.model} has no end token: set reranker.end_token=false"
+                )
             return [np.append(ids, tokenizer.eos_token_id) for ids in rows]
         return rows
 

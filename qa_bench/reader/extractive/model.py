@@ -56,7 +56,7 @@ class ReaderModel:
             UserError: see ``question_answering``.
         """
         model = question_answering(source)
-        self.tokenizer = tokenizer_of(source)
+        self.tokenizer = tokenizer_of(source, model)
         self.limit, self.types = most_tokens(model), takes_types(model)
         self._padding = Padding(self.tokenizer.pad_token_id or 0, self.limit)
         self._replicas = Replicas(model, source.model, runtime)

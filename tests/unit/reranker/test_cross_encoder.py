@@ -334,6 +334,11 @@ def test_no_more_tokens_than_the_model_has_positions(
     assert CrossEncoder(model=folder, max_length=most).sources()
 
 
+def test_an_answer_without_a_token(decoder: str, ranked: Ranked) -> None:
+    with pytest.raises(UserError, match=r"reranker\.template\.answer: '' has no token"):
+        CrossEncoder(model=decoder, template={**ASKED, "answer": ""}).rerank(ranked, RUNTIME)
+
+
 def test_a_tokenizer_that_knows_no_end(tmp_path: Path, make_ranked: MakeRanked) -> None:
     """Pairs are cut to the model's positions, where nothing else says how long they may be."""
     import json
