@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
@@ -9,6 +11,9 @@ from qa_bench.models.checkpoint import checkpoint, torch_dtype
 from qa_bench.models.positions import check_length, limit_length, positions
 from qa_bench.models.source import Place, Source, Text
 from qa_bench.models.tokenizers import check_tokenizer, pad_with_any
+from qa_bench.net.hub import cached_file
+
+log = logging.getLogger(__name__)
 
 
 def sentence_model(source: Source) -> Any:
@@ -45,8 +50,21 @@ def _of_sentence_transformers(source: Source, place: Place) -> Any:
         model.max_seq_length = source.max_length
     limit_length(model, source)
     _suit(source, model.tokenizer, model)
+    if source.pooling is None and not _has_modules(place):
+        log.warning(
+            "WARNING: model %s does not say how its tokens' vectors are pooled: the mean is taken; "
+            "retriever.pooling says otherwise",
+            source.model,
+        )
     _pool(model, source)
     return model.to(torch_dtype(source))
+
+
+def _has_modules(place: Place) -> bool:
+    """Whether sentence-transformers finds its own files, or makes do with transformers'."""
+    if place.commit is None:
+        return (Path(place.name) / "modules.json").is_file()
+    return cached_file(place.name, "modules.json", place.commit, "model") is not None
 
 
 def _pool(model: Any, source: Source) -> None:

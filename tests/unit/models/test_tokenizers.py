@@ -76,6 +76,20 @@ def test_the_tokenizer_of_another_model(kind: str, tmp_path: Path) -> None:
         use(str(tmp_path))
 
 
+def test_pooling_that_nothing_says_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """sentence-transformers takes the mean then, right or wrong."""
+    save_encoder(tmp_path)
+    Dense(model=str(tmp_path)).encode_questions(["who?"], RUNTIME)
+    assert "pooled" not in caplog.text
+    (tmp_path / "modules.json").unlink()
+    Dense(model=str(tmp_path), pooling="mean").encode_questions(["who?"], RUNTIME)
+    assert "pooled" not in caplog.text
+    Dense(model=f"{tmp_path}/").encode_questions(["who?"], RUNTIME)
+    assert "does not say how its tokens' vectors are pooled: the mean is taken" in caplog.text
+
+
 def test_a_tokenizer_without_padding(tmp_path: Path) -> None:
     """Padding is masked, and taken off: any token will do."""
     save_encoder(tmp_path, "e5_mistral")
