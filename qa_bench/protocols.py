@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from qa_bench.parts import Part
-from qa_bench.types import Article, Passage, QuestionSet, Run, Runtime, Step
+from qa_bench.types import Article, Passage, Prompt, QuestionSet, Run, Runtime, Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +71,7 @@ class Chunker(Part, Protocol):
 class LanguageModel(Part, Protocol):
     """Replies to prompts."""
 
-    def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
+    def generate(self, prompts: Sequence[Prompt], runtime: Runtime) -> list[Reply]:
         """One reply a prompt, in order; one with an ``error`` where there is none to be had.
 
         Where replies are drawn (``temperature`` above 0), a prompt that stands there n times gets
@@ -97,7 +97,8 @@ class Expander(Part, Protocol):
     """Makes searches of questions.
 
     One that puts passages beside questions has ``averages = True``: it is refused before it asks
-    anything where the retriever cannot search with them.
+    anything where the retriever cannot search with them. Of a hybrid, one part must; the others
+    search with the questions alone.
     """
 
     searches: Sequence[str]

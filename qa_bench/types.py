@@ -318,10 +318,26 @@ class Reply(NamedTuple):
     error: str | None = None
 
 
+class Message(NamedTuple):
+    """One message of a dialogue with a language model.
+
+    Attributes:
+        role: user or assistant: who says it.
+        text: what is said.
+    """
+
+    role: str
+    text: str
+
+
+Prompt = str | tuple[Message, ...]
+"""What a language model is given: one text, or a dialogue that ends with the user."""
+
+
 class Request(NamedTuple):
     """A prompt; and where replies are drawn, the how manieth draw it is, from 0."""
 
-    prompt: str
+    prompt: Prompt
     draw: int = 0
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from qa_bench.chunker.article_by_article import ArticleByArticle
 from qa_bench.chunker.sentence_split import one_line, sentence_spans
+from qa_bench.errors import UserError
 from qa_bench.settings import number, whole_number
 from qa_bench.types import Article, Passage, Runtime
 
@@ -79,6 +80,11 @@ class Semantic(ArticleByArticle):
             first = 0
             for title, sentences in read.popleft():
                 own = vectors[first : first + len(sentences)]
+                if not np.isfinite(own).all():
+                    raise UserError(
+                        f"model {self._model.model}: the vector of a sentence of the article "
+                        f"'{title[:60]}' is not finite: is the model whole?"
+                    )
                 yield [Passage("", title, text) for text in self._parted(sentences, own)]
                 first += len(sentences)
 

@@ -121,7 +121,9 @@ class Line:
         return Retrieval(
             self.config.retriever,
             lambda: self.passages,
-            lambda: Wording(self.questions, expansion, label),
+            lambda: Wording(
+                self.questions, expansion, label, bool(expansion and self.expander.averages)
+            ),
             self.context,
             self.choice,
         )
@@ -136,7 +138,8 @@ class Line:
         """What is searched: once, or once a search of the expander.
 
         Raises:
-            UserError: the expander puts passages beside questions and the retriever takes none.
+            UserError: the expander puts passages beside questions, and neither the retriever nor
+                a part of it takes any.
         """
         if self.expander is None:
             return {"": self.retrieval}

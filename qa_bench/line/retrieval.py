@@ -55,8 +55,13 @@ class Retrieval:
 
     @property
     def averages(self) -> bool:
-        """Whether it can search with passages beside a question."""
-        return bool(self.part.averages)
+        """Whether it can search with passages beside a question; of a hybrid, any of its parts."""
+        inner = self.parts.values() if self._composite else ()
+        return bool(self.part.averages) or any(one.averages for one in inner)
+
+    def _worded(self) -> Wording:
+        """What it searches with."""
+        return self._wording().suited(self.averages)
 
     @property
     def _composite(self) -> bool:
@@ -97,7 +102,7 @@ class Retrieval:
         return search(
             self.index,
             self._passages(),
-            self._wording(),
+            self._worded(),
             self.part,
             self._name,
             depth,
@@ -127,10 +132,12 @@ class Retrieval:
 
     def _completed(self, runs: Fusable, depth: int) -> Stage:
         part_runs = {
-            label: PartRun(runs[label], inner.index, inner.part, inner._indexed_parts)
+            label: PartRun(
+                runs[label], inner.index, inner.part, inner._indexed_parts, inner._worded()
+            )
             for label, inner in self.parts.items()
         }
-        common = (self._passages(), self._wording(), self._name, depth, self._context)
+        common = (self._passages(), self._worded(), self._name, depth, self._context)
         return complete(part_runs, *common)
 
     def _fused(self, depth: int) -> Stage:
@@ -144,7 +151,7 @@ class Retrieval:
             depth,
             deep * len(self.parts),
             self._context,
-            self._wording().titled(f"fuse {self._name}"),
+            self._worded().titled(f"fuse {self._name}"),
         )
 
     def kept_of_base(self, depth: int) -> dict[str, float]:

@@ -17,7 +17,7 @@ from typing import Any
 from qa_bench.engine.digests import digest
 from qa_bench.errors import UserError
 from qa_bench.runtime.progress import progress
-from qa_bench.types import Reply, Request, Runtime
+from qa_bench.types import Prompt, Reply, Request, Runtime
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class ReplyCache:
 
 
 def kept_or_asked(
-    prompts: Sequence[str],
+    prompts: Sequence[Prompt],
     identity: Mapping[str, Any],
     draws: bool,
     cache: Path | None,

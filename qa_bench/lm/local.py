@@ -9,12 +9,13 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.lm.cache import kept_or_asked
+from qa_bench.lm.messages import messages_of, one_text
 from qa_bench.models.decoding import Writer, loaded_writer
 from qa_bench.models.source import language_source
 from qa_bench.parts import Part
 from qa_bench.runtime.estimates import model_step
 from qa_bench.settings import flag, number, strings, whole_number
-from qa_bench.types import Reply, Request, Runtime, Step
+from qa_bench.types import Prompt, Reply, Request, Runtime, Step
 
 
 class Local(Part):
@@ -85,7 +86,7 @@ class Local(Part):
             output=prompts * self._max_tokens,
         )
 
-    def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
+    def generate(self, prompts: Sequence[Prompt], runtime: Runtime) -> list[Reply]:
         """See ``LanguageModel``.
 
         Raises:
@@ -112,6 +113,8 @@ class Local(Part):
 
     def _ask(self, requests: Sequence[Request], model: Writer) -> Iterator[tuple[int, Reply]]:
         ids = [self._ids(model.tokenizer, request.prompt) for request in requests]
+        if not all(ids):
+            raise UserError(f"model {self._source.model}: a prompt has no tokens: is it empty?")
         self._fits(model.config, ids)
         for place, tokens in model.replies(
             ids,
@@ -126,14 +129,11 @@ class Local(Part):
                 text = text.partition(stop)[0]
             yield place, Reply(text, len(ids[place]), len(tokens))
 
-    def _ids(self, tokenizer: Any, prompt: str) -> list[int]:
+    def _ids(self, tokenizer: Any, prompt: Prompt) -> list[int]:
         if self._chat and getattr(tokenizer, "chat_template", None):
-            messages = [{"role": "user", "content": prompt}]
-            if self._system is not None:
-                messages.insert(0, {"role": "system", "content": self._system})
             try:
                 text = tokenizer.apply_chat_template(
-                    messages, tokenize=False, add_generation_prompt=True
+                    messages_of(prompt, self._system), tokenize=False, add_generation_prompt=True
                 )
             except Exception as error:  # a template may raise what it likes
                 raise UserError(
@@ -144,7 +144,8 @@ class Local(Part):
             return ids
         if self._system is not None:
             raise UserError("lm.system: this model has no chat template, or lm.chat is false")
-        plain: list[int] = tokenizer(prompt)["input_ids"]
+        remedy = "choose a model with a chat template and lm.chat=true, or a prompt of one text"
+        plain: list[int] = tokenizer(one_text(prompt, remedy))["input_ids"]
         return plain
 
     def _fits(self, config: Any, ids: list[list[int]]) -> None:

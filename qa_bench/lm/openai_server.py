@@ -19,6 +19,7 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.lm.cache import kept_or_asked
+from qa_bench.lm.messages import messages_of, one_text
 from qa_bench.net.address import Address
 from qa_bench.net.connection import Connection
 from qa_bench.net.failures import GiveUp, TryAgain, UnknownHost, may_pass
@@ -26,7 +27,7 @@ from qa_bench.net.pace import Pace
 from qa_bench.net.patience import Patience, retry_after
 from qa_bench.parts import Part
 from qa_bench.settings import number, one_of, strings, whole_number
-from qa_bench.types import Reply, Request, Runtime
+from qa_bench.types import Prompt, Reply, Request, Runtime
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class OpenAIServer(Part):
         self._backoff = number("lm.backoff_s", backoff_s, 0)
         self._cache = Path(cache) if cache else None
 
-    def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
+    def generate(self, prompts: Sequence[Prompt], runtime: Runtime) -> list[Reply]:
         """See ``LanguageModel``.
 
         Raises:
@@ -171,12 +172,10 @@ class OpenAIServer(Part):
         if self._seed is not None:
             body["seed"] = self._seed + request.draw
         if self._api == "chat":
-            messages = [{"role": "user", "content": request.prompt}]
-            if self._system is not None:
-                messages.insert(0, {"role": "system", "content": self._system})
-            body["messages"] = messages
+            body["messages"] = messages_of(request.prompt, self._system)
         else:
-            body["prompt"] = request.prompt
+            remedy = "set lm.api=chat, or a prompt of one text"
+            body["prompt"] = one_text(request.prompt, remedy)
         return json.dumps(body).encode()
 
 

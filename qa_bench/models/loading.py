@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from qa_bench.engine.digests import file_digest
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import checkpoint, torch_dtype
+from qa_bench.models.positions import check_length, limit_length, positions
 from qa_bench.models.source import Source, model_folder
+from qa_bench.models.tokenizers import check_tokenizer, pad_with_any
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -26,7 +28,8 @@ def cross_encoder(source: Source) -> Any:
     """The model as sentence-transformers' CrossEncoder.
 
     Raises:
-        UserError: there is no such model, it needs code of its own, or it has no head for pairs.
+        UserError: there is no such model, it needs code of its own, it has no head for pairs, or
+            fewer positions than ``max_length``.
     """
     from sentence_transformers import CrossEncoder
 
@@ -40,6 +43,9 @@ def cross_encoder(source: Source) -> Any:
             model_kwargs={"dtype": torch_dtype(source)},
         )
         _need_head(source, getattr(model, "config", None), _SCORING, "a cross-encoder")
+        limit_length(model, source)
+        check_tokenizer(source, model.tokenizer, model)
+        pad_with_any(model.tokenizer)
         return model.eval().to(torch_dtype(source))
 
 
@@ -52,7 +58,8 @@ def language_model(source: Source, group: str | None = None, fast: bool = False)
         fast: the tokenizer must be one of the tokenizers library.
 
     Raises:
-        UserError: there is no such model, it needs code of its own, or it generates no text.
+        UserError: there is no such model, it needs code of its own, it generates no text, or it
+            has fewer positions than ``max_length``.
     """
     import transformers
 
@@ -71,6 +78,8 @@ def language_model(source: Source, group: str | None = None, fast: bool = False)
             else transformers.AutoModelForCausalLM
         )
         model = kind.from_pretrained(place.name, dtype=torch_dtype(source), **common)
+    check_length(source.length_setting, source.max_length, positions(model))
+    check_tokenizer(source, tokenizer, model)
     if fast and not tokenizer.is_fast:
         raise UserError(f"model {source.model}: its tokenizer is not a fast one: not supported")
     return tokenizer, model.eval()
@@ -110,16 +119,22 @@ def _points(model: Any) -> bool:
     return all(getattr(output, name, None) is not None for name in ("start_logits", "end_logits"))
 
 
-def tokenizer_of(source: Source) -> Any:
+def tokenizer_of(source: Source, model: Any = None) -> Any:
     """A model's tokenizer, as transformers makes it; no model's own code is run.
 
+    Args:
+        source: the model.
+        model: itself, where it is loaded.
+
     Raises:
-        UserError: there is no such model, or it has none.
+        UserError: there is no such model, it has none, or the two do not fit.
     """
     from transformers import AutoTokenizer
 
     with checkpoint(source, None) as place:
-        return AutoTokenizer.from_pretrained(place.name, revision=place.commit)
+        tokenizer = AutoTokenizer.from_pretrained(place.name, revision=place.commit)
+    check_tokenizer(source, tokenizer, model)
+    return tokenizer
 
 
 def decoder_start(model: Any) -> int:

@@ -116,8 +116,8 @@ class Framed:
             passages: tokens of the passages.
             question_rows: each pair's question; (pairs,).
             which: each pair's passage; (pairs,).
-            overlap: split what is too long into pieces with so many tokens in common (two sevenths
-                of a piece at most, as BCEmbedding does); None cuts it.
+            overlap: split what is too long into pieces with so many tokens in common (a quarter of
+                a piece at most: ``BCEmbedding/models/utils.py``); None cuts it.
 
         Raises:
             UserError: a question leaves no room for a passage.
@@ -194,7 +194,7 @@ def _split(
     rooms: np.ndarray, tails: np.ndarray, overlap: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pieces of passages: each one's pair, first token and number of tokens."""
-    steps = np.maximum(rooms - np.minimum(overlap, rooms * 2 // 7), 1)
+    steps = np.maximum(rooms - np.minimum(overlap, rooms // 4), 1)
     counts = 1 + np.maximum(0, -(-(tails - rooms) // steps))
     rows = np.repeat(np.arange(len(tails)), counts)
     nth = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)

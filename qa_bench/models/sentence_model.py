@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import checkpoint, torch_dtype
+from qa_bench.models.positions import check_length, limit_length, positions
 from qa_bench.models.source import Place, Source, Text
+from qa_bench.models.tokenizers import check_tokenizer, pad_with_any
+from qa_bench.net.hub import cached_file
+
+log = logging.getLogger(__name__)
 
 
 def sentence_model(source: Source) -> Any:
     """The model on the CPU, in evaluation mode.
 
     Raises:
-        UserError: there is no such model, it needs code of its own, or it lacks weights.
+        UserError: there is no such model, it needs code of its own, it lacks weights, or it has
+            fewer positions than ``max_length``.
     """
     make = _of_class if source.architecture else _of_sentence_transformers
     # What sentence-transformers pools are tokens; BERT's own pooler is often not in the checkpoint.
@@ -40,8 +48,23 @@ def _of_sentence_transformers(source: Source, place: Place) -> Any:
         _end(model.tokenizer)
     if source.max_length is not None:
         model.max_seq_length = source.max_length
+    limit_length(model, source)
+    _suit(source, model.tokenizer, model)
+    if source.pooling is None and not _has_modules(place):
+        log.warning(
+            "WARNING: model %s does not say how its tokens' vectors are pooled: the mean is taken; "
+            "retriever.pooling says otherwise",
+            source.model,
+        )
     _pool(model, source)
     return model.to(torch_dtype(source))
+
+
+def _has_modules(place: Place) -> bool:
+    """Whether sentence-transformers finds its own files, or makes do with transformers'."""
+    if place.commit is None:
+        return (Path(place.name) / "modules.json").is_file()
+    return cached_file(place.name, "modules.json", place.commit, "model") is not None
 
 
 def _pool(model: Any, source: Source) -> None:
@@ -58,6 +81,13 @@ def _pool(model: Any, source: Source) -> None:
         with_prompt = own.include_prompt if source.pool_prompt is None else source.pool_prompt
         mode = source.pooling or own.pooling_mode
         model[place] = Pooling(own.embedding_dimension, mode, include_prompt=with_prompt)
+
+
+def _suit(source: Source, tokenizer: Any, model: Any) -> None:
+    """Check the tokenizer; those of static embeddings are none of transformers."""
+    if hasattr(tokenizer, "all_special_tokens"):
+        check_tokenizer(source, tokenizer, model)
+        pad_with_any(tokenizer)
 
 
 def _end(tokenizer: Any) -> None:
@@ -82,7 +112,10 @@ def _of_class(source: Source, place: Place) -> Any:
     common = {"revision": place.commit, "trust_remote_code": source.trust_remote_code}
     tokenizer = transformers.AutoTokenizer.from_pretrained(place.name, **common)
     inner = kind.from_pretrained(place.name, dtype=torch_dtype(source), **common)
-    limit = source.max_length or min(tokenizer.model_max_length, 512)
+    _suit(source, tokenizer, inner)
+    most = positions(inner)
+    check_length(source.length_setting, source.max_length, most)
+    limit = source.max_length or min(tokenizer.model_max_length, 512, most or 512)
 
     class Model(torch.nn.Module):
         """``preprocess`` and ``forward`` as sentence-transformers has them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +58,7 @@ class Source:
         end_token: let every text end in exactly one end token.
         bidirectional: let a decoder's tokens see those after them.
         sha256: file of the model to the hash it must have.
+        length_setting: what says ``max_length``, for messages.
     """
 
     model: str
@@ -71,6 +72,7 @@ class Source:
     end_token: bool = False
     bidirectional: bool = False
     sha256: tuple[tuple[str, str], ...] = ()
+    length_setting: str = field(default="max_length", compare=False)
 
     def identity(self) -> str:
         """What tells this model's content from another's: its commit, or a hash of its files.

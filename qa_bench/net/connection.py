@@ -192,9 +192,7 @@ class Response:
             TryAgain: the connection broke, or nothing came in time.
         """
         try:
-            # At the end of a body http.client closes the socket, since Python 3.13 at once.
-            if not self._response.isclosed():
-                self._owner.deadline.set(timeout_s)
+            self._owner.deadline.set(timeout_s)
             data: bytes = self._response.read1(limit)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise of_reading(error) from None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.models.positions import check_announced
 from qa_bench.parts import Part
 from qa_bench.reranker.hits import (
     check_depths,
@@ -32,6 +33,7 @@ class CrossEncoder(Part):
     Wang et al. 2019 (Multi-passage BERT: 100 hits in, 30 out).
     """
 
+    version = 2
     labels = frozenset({"sha256"})
 
     def __init__(
@@ -88,7 +90,13 @@ class CrossEncoder(Part):
         self._interpolate = number("reranker.interpolate", interpolate)
 
     def sources(self) -> dict[str, str]:
-        """Identity of the model's content."""
+        """Identity of the model's content.
+
+        Raises:
+            UserError: there is no such model, or it has fewer positions than ``max_length``.
+        """
+        source = self._source
+        check_announced(source, source.length_setting, source.max_length)
         return {"reranker_model": self._source.identity()}
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:

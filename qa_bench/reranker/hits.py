@@ -107,4 +107,5 @@ def source_of(
         precision=precision,
         trust_remote_code=trust_remote_code,
         sha256=tuple(sorted(dict(sha256 or {}).items())),
+        length_setting="reranker.max_length",
     )

@@ -1,26 +1,29 @@
 """A language model that orders passages: windows from the end of the list to its beginning.
 
 Source: Sun et al. 2023, Is ChatGPT good at search? (RankGPT; EMNLP) and their code,
-github.com/sunnweiwei/RankGPT: the prompt, 300 words a passage, windows of 20 every 10, and how a
+github.com/sunnweiwei/RankGPT: the dialogue, 300 words a passage, windows of 20 every 10, and how a
 reply is repaired.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.parts import Part
-from qa_bench.prompts import PassageTemplate, asking_step, filled
+from qa_bench.prompts import asking_step, filled
 from qa_bench.protocols import LanguageModel
 from qa_bench.reranker.hits import check_depths
 from qa_bench.runtime.estimates import prompt_tokens
 from qa_bench.settings import whole_number
 from qa_bench.store.ranked import Ranked
-from qa_bench.types import Reply, Runtime, Step
+from qa_bench.types import Message, Prompt, Reply, Runtime, Step
+
+_ROLES = ("user", "assistant")
 
 
 class ListwiseReranker(Part):
@@ -33,11 +36,13 @@ class ListwiseReranker(Part):
     than a window is left as it is. Here the last window begins at the first hit.
     """
 
+    version = 2
+
     def __init__(
         self,
         lm: LanguageModel,
-        prompt: str,
-        passage: str = "[{rank}] Title: {title} Content: {text}",
+        prompt: str | Sequence[Mapping[str, str]],
+        passage: str = "Title: {title} Content: {text}",
         between: str = "\n\n",
         depth: int = 100,
         keep: int | None = None,
@@ -49,14 +54,18 @@ class ListwiseReranker(Part):
 
         Args:
             lm: the language model.
-            prompt: template with {question}, {passages} and {number}, of passages.
-            passage: template of one passage: {rank} (in the window, from 1), {title} and {text}.
-            between: what stands between two passages.
+            prompt: a dialogue: messages such as ``{"user": template}``, with {question} and
+                {number}, of passages; those with {rank} (in the window, from 1) and {passage}
+                stand there once a passage. Or one template with {question}, {passages} and
+                {number}.
+            passage: template of one passage: {title} and {text}. Where there is no title,
+                "Title: Content: " is left out.
+            between: what stands between two passages in {passages}, each with its [rank] before it.
             depth: hits a question it orders.
             keep: how many of them stay in the run; None: as many as the run shall have.
             window: passages in one prompt.
             step: by how many the next window is nearer to the first hit.
-            words: of a passage that the model is given; None for all.
+            words: of a passage as it stands in the prompt; None for all.
 
         Raises:
             UserError: a setting is out of range.
@@ -66,12 +75,15 @@ class ListwiseReranker(Part):
         check_depths(depth, keep)
         whole_number("reranker.window", window, 2)
         whole_number("reranker.step", step, 1, window)
-        if "{question}" not in prompt or "{passages}" not in prompt:
-            raise UserError("reranker.prompt needs {question} and {passages} in it")
+        self._prompt = _checked_prompt(prompt)
+        if "{text}" not in passage or "{rank}" in passage:
+            raise UserError(
+                "reranker.passage needs {text} in it, and no {rank}: that is put before it"
+            )
         self.depth, self.keep = depth, keep
-        self._passages = PassageTemplate(passage, between, words)
-        self._passages.check("reranker")
-        self._lm, self._prompt, self._window, self._step = lm, prompt, window, step
+        self._passage, self._between = passage, between
+        self._words = whole_number("reranker.words", words, optional=True)
+        self._lm, self._window, self._step = lm, window, step
 
     def sources(self) -> dict[str, str]:
         """Identity of the language model, where it can be told."""
@@ -79,7 +91,8 @@ class ListwiseReranker(Part):
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """A prompt a window."""
-        tokens = prompt_tokens(self._prompt, min(hits, self._window), self._passages.words)
+        texts = [self._prompt] if isinstance(self._prompt, str) else [m.text for m in self._prompt]
+        tokens = prompt_tokens(" ".join(texts), min(hits, self._window), self._words)
         prompts = questions * len(list(self._windows(hits)))
         return asking_step("rerank", self._lm, prompts, tokens, runtime)
 
@@ -122,7 +135,7 @@ class ListwiseReranker(Part):
             scores[order] = np.arange(len(order))[::-1]
         return scores
 
-    def _replies(self, prompts: list[str], runtime: Runtime) -> list[Reply]:
+    def _replies(self, prompts: list[Prompt], runtime: Runtime) -> list[Reply]:
         return self._lm.generate(prompts, runtime) if prompts else []
 
     def _windows(self, count: int) -> Iterator[slice]:
@@ -137,13 +150,69 @@ class ListwiseReranker(Part):
                 return
             end -= self._step
 
-    def _filled(self, ranked: Ranked, place: int, hits: list[int]) -> str:
-        return filled(
-            self._prompt,
-            question=ranked.questions.questions[place].text,
-            passages=self._passages.of(ranked, hits),
-            number=str(len(hits)),
+    def _filled(self, ranked: Ranked, place: int, hits: list[int]) -> Prompt:
+        values = {"question": ranked.questions.questions[place].text, "number": str(len(hits))}
+        passages = [self._passage_of(ranked, hit) for hit in hits]
+        if isinstance(self._prompt, str):
+            numbered = (f"[{rank}] {text}" for rank, text in enumerate(passages, 1))
+            return filled(self._prompt, passages=self._between.join(numbered), **values)
+        said: list[Message] = []
+        for repeated, some in groupby(self._prompt, _repeated):
+            messages = list(some)
+            each = enumerate(passages, 1) if repeated else [(0, "")]
+            said += [
+                Message(role, filled(text, rank=str(rank), passage=passage, **values))
+                for rank, passage in each
+                for role, text in messages
+            ]
+        return tuple(said)
+
+    def _passage_of(self, ranked: Ranked, hit: int) -> str:
+        """A passage as it stands in the prompt: its spaces, and then its words, as the authors'."""
+        title = ranked.titles[hit]
+        words = filled(self._passage, title=title, text=ranked.texts[hit]).split()
+        if not title and words[:2] == ["Title:", "Content:"]:
+            words = words[2:]
+        return " ".join(words[: self._words])
+
+
+def _repeated(message: Message) -> bool:
+    return "{rank}" in message.text
+
+
+def _checked_prompt(prompt: object) -> Prompt:
+    """A template, or the templates of a dialogue.
+
+    Raises:
+        UserError: it is neither, or lacks a place for what is asked.
+    """
+    if isinstance(prompt, str):
+        if "{question}" not in prompt or "{passages}" not in prompt:
+            raise UserError("reranker.prompt needs {question} and {passages} in it")
+        return prompt
+    messages = []
+    for one in prompt if isinstance(prompt, Sequence) else [prompt]:
+        if not isinstance(one, Mapping) or len(one) != 1 or next(iter(one)) not in _ROLES:
+            raise UserError(
+                f"reranker.prompt: a text, or messages such as {{user: …}} and {{assistant: …}}, "
+                f"got '{one}'"
+            )
+        [(role, text)] = one.items()
+        messages.append(Message(role, str(text)))
+    alone = [message for message in messages if not _repeated(message)]
+    if (
+        not any("{question}" in message.text for message in messages)
+        or not any("{passage}" in message.text for message in messages if _repeated(message))
+        or any("{passage}" in message.text for message in alone)
+    ):
+        raise UserError(
+            "reranker.prompt needs a message with {question}, and one with {rank} and {passage}"
         )
+    if messages[-1].role != "user":
+        raise UserError(
+            "reranker.prompt: the last message is the user's, to which the model replies"
+        )
+    return tuple(messages)
 
 
 def permutation(reply: str, count: int) -> list[int]:

@@ -12,6 +12,7 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.models.loading import cross_encoder, decoder_start, language_model
 from qa_bench.models.pairs import Frame, Framed, Whole, frame_of, tokenised
+from qa_bench.models.positions import positions
 from qa_bench.models.rows import scored
 from qa_bench.models.source import Source
 from qa_bench.runtime.replicas import Replicas
@@ -71,7 +72,7 @@ class Scorer:
             self._tokenizer, model = language_model(source, "reranker", fast=True)
             self._frame = _template_frame(self._tokenizer, template, model)
             self._question, self._passage = template.question, template.passage
-            self._limit = source.max_length
+            self._limit = source.max_length or positions(model)
             module = _answer_scores(model, self._tokenizer, template)
         self._replicas = Replicas(module, source.model, runtime)
 
@@ -205,13 +206,20 @@ def _ids(tokenizer: Any, pieces: Sequence[str]) -> list[int]:
     return [int(token) for ids in tokenised(tokenizer, pieces) for token in ids]
 
 
+def _first_token(tokenizer: Any, setting: str, text: str) -> int:
+    ids = _ids(tokenizer, [text])
+    if not ids:
+        raise UserError(f"reranker.template.{setting}: '{text}' has no token in this model")
+    return ids[0]
+
+
 def _answer_scores(model: Any, tokenizer: Any, template: Template) -> Any:
     import inspect
 
     import torch
 
-    answer = _ids(tokenizer, [template.answer])[0]
-    against = _ids(tokenizer, [template.against])[0] if template.against else None
+    answer = _first_token(tokenizer, "answer", template.answer)
+    against = _first_token(tokenizer, "against", template.against) if template.against else None
     takes = inspect.signature(model.forward).parameters
     arguments: dict[str, Any] = dict(template.arguments)
     for name in arguments:

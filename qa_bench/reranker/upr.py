@@ -11,6 +11,7 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.models.loading import decoder_start, language_model
 from qa_bench.models.pairs import tokenised
+from qa_bench.models.positions import check_announced
 from qa_bench.models.rows import scored
 from qa_bench.models.source import Source
 from qa_bench.parts import Part
@@ -29,14 +30,17 @@ from qa_bench.types import Runtime, Step
 
 
 class UPR(Part):
-    """The mean of log P(question token | prompt with the passage, question tokens before it).
+    """The mean of log P(token of ``question`` | prompt with the passage, the tokens before it).
 
     A decoder reads prompt and question in one row; of an encoder-decoder (T0, T5) the encoder
     reads the prompt, the decoder the question. Needs no training and no head but the model's own.
 
-    Source: Sachan et al. 2022, Improving Passage Retrieval with Zero-Shot Question Generation.
+    Source: Sachan et al. 2022, Improving Passage Retrieval with Zero-Shot Question Generation, and
+    their code, github.com/DevSinghSachan/unsupervised-passage-reranking: the prompt, and
+    "Question: " before the question (``openqa_dataset.py``).
     """
 
+    version = 2
     labels = frozenset({"sha256"})
 
     def __init__(
@@ -49,6 +53,7 @@ class UPR(Part):
         title: str = " ",
         before: str = "Passage: ",
         after: str = ". Please write a question based on this passage.",
+        question: str = "Question: {}?",
         end_token: bool = False,
         interpolate: float = 0.0,
         depth: int = 100,
@@ -67,6 +72,8 @@ class UPR(Part):
             title: what stands between a passage's title and text; "none" leaves the title out.
             before: the prompt's part before the passage.
             after: the prompt's part after it.
+            question: what is scored; ``{}`` stands for the question. A "?" at its end is left out
+                where the question ends in one.
             end_token: count the end of the question as one of its tokens.
             interpolate: weight with which the retriever's score is added.
             depth: how many hits of a question are looked at.
@@ -82,15 +89,25 @@ class UPR(Part):
         self._source = source_of(model, revision, max_length, precision, trust_remote_code, sha256)
         self._title = "none" if title is None else str(title)
         self._before, self._after = before or "", after or ""
+        if not isinstance(question, str) or question.count("{}") != 1:
+            raise UserError(f"reranker.question: one {{}} for the question, got '{question}'")
+        self._question = question
         self._end_token = flag("reranker.end_token", end_token)
 
     def sources(self) -> dict[str, str]:
-        """Identity of the model's content."""
+        """Identity of the model's content.
+
+        Raises:
+            UserError: there is no such model, or it has fewer positions than ``max_length``.
+        """
+        source = self._source
+        check_announced(source, source.length_setting, source.max_length)
         return {"reranker_model": self._source.identity()}
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """From ``about.parameters``, as if all read all; the two halves of a T5 take less."""
-        row = PASSAGE_TOKENS + QUESTION_TOKENS + text_tokens(self._before, self._after)
+        row = PASSAGE_TOKENS + QUESTION_TOKENS
+        row += text_tokens(self._before, self._after, self._question)
         tokens = questions * hits * min(row, self._source.max_length or row)
         return model_step("rerank", self.about, self._source.precision, tokens, runtime)
 
@@ -134,15 +151,27 @@ class UPR(Part):
         return prompts, len(followed) - len(alone) + two_parts
 
     def _questions(self, tokenizer: Any, texts: Sequence[str]) -> list[np.ndarray]:
-        """Tokens of questions as of words within a text: with a space before the first."""
+        """Tokens of what is scored, as of words within a text: with a space before the first."""
         if any(not text.strip() for text in texts):
             raise UserError("a question has no text: its probability says nothing")
         [first, *_] = tokenizer.tokenize("a")
         space = "" if first.startswith("▁") else " "
-        rows = tokenised(tokenizer, [space + text.strip() for text in texts])
+        rows = tokenised(tokenizer, [space + wording(self._question, text) for text in texts])
         if self._end_token:
+            if tokenizer.eos_token_id is None:
+                raise UserError(
+                    f"model {self._source.model} has no end token: set reranker.end_token=false"
+                )
             return [np.append(ids, tokenizer.eos_token_id) for ids in rows]
         return rows
+
+
+def wording(template: str, question: str) -> str:
+    """A question as it is scored: in the template, with one question mark at most."""
+    question = question.strip()
+    if template.endswith("?") and question.endswith("?"):
+        template = template[:-1]
+    return template.replace("{}", question)
 
 
 class _Rows:

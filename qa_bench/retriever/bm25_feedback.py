@@ -24,7 +24,7 @@ from qa_bench.store.passages import Passages
 from qa_bench.types import QuestionSet, Run, Runtime
 
 _MOST_TERMS = 1000
-"""Lucene takes 1,024 terms in one query, the question's own included."""
+"""Beyond all use: a query of so many terms finds nearly everything."""
 _RM3_DOCS = 50
 """Anserini's RM3 has no more first hits to look at, whatever it is told."""
 

@@ -35,6 +35,8 @@ class Faiss(Part):
 
     search_only = frozenset({"search", "rescore"})
     approximate = True
+    averages = True
+    """The vectors of questions are its base's."""
     depends = ("faiss-cpu",)
 
     def __init__(

@@ -28,11 +28,20 @@ class Wording:
         questions: the set.
         expansion: the stage that words it otherwise; None where none does.
         search: which of its searches.
+        averages: whether it may put passages beside the questions.
     """
 
     questions: QuestionSet
     expansion: Stage | None = None
     search: str = ""
+    averages: bool = False
+
+    def suited(self, averages: bool) -> Wording:
+        """The same for a retriever that can search with passages beside a question.
+
+        For one that cannot, the questions alone where there may be any.
+        """
+        return self if averages or not self.averages else Wording(self.questions)
 
     @property
     def config(self) -> dict[str, str]:

@@ -41,6 +41,7 @@ class PartRun:
     index: Stage
     retriever: Any
     parts: Parts
+    wording: Wording
 
 
 def complete(
@@ -55,7 +56,6 @@ def complete(
     questions = wording.questions
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
-        worded = wording.open(inputs)
         clock = time.perf_counter()
         collection = open_passages(inputs["passages"].path)
         runs = {label: inputs[f"run.{label}"] for label in part_runs}
@@ -70,7 +70,7 @@ def complete(
             scores[missing] = scorer.score(
                 inputs[f"index.{label}"].path,
                 collection,
-                worded,
+                part.wording.open(inputs),
                 hits.question_rows[missing],
                 hits.rows[missing],
                 context.runtime,

@@ -61,6 +61,7 @@ E5 = recipe("query: {}", "passage: {title} {text}")
 T5 = recipe(max_length=256)
 BF16 = {"precision": "bf16"}
 ARCTIC = BGE
+NV_EMBED = "Instruct: Given a question, retrieve passages that answer the question\nQuery:"
 NOMIC = recipe("search_query: {}", "search_document: {title} {text}", max_length=8192)
 RECIPES = {
     "dpr_single": DPR,
@@ -88,11 +89,11 @@ RECIPES = {
     "arctic_embed_256": {**ARCTIC, "dimensions": 256},
     "bce": recipe(pooling="cls"),
     "nv_embed": recipe(
-        INSTRUCT + "{}</s>",
+        f"{NV_EMBED} {{}}</s>",
         "{title} {text}</s>",
         max_length=4096,
         remote_code=True,
-        question_unpooled=INSTRUCT.rstrip(),
+        question_unpooled=NV_EMBED,
         **BF16,
     ),
     "llm2vec": recipe(
@@ -124,7 +125,7 @@ RECIPES = {
         end=True,
         **BF16,
     ),
-    "piccolo2": recipe(),
+    "bge_large_zh": recipe("为这个句子生成表示以用于检索相关文章：{}", pooling="cls"),
     "nomic": {**NOMIC, "layer_norm": True},
     "nomic_256": {**NOMIC, "layer_norm": True, "dimensions": 256},
     "mxbai": BGE,

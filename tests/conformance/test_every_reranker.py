@@ -41,12 +41,12 @@ def bge_llm(prompt: str, **more: Any) -> dict[str, Any]:
 
 LAYER = {"layer": 28, "remote_code": True}
 RECIPES: dict[str, dict[str, Any]] = {
-    "msmarco_minilm": pair(512, title=". "),
-    "multi_passage_bert": pair(512, title=". ", keep=30),
+    "msmarco_minilm": pair(512),
+    "multi_passage_bert": pair(512, keep=30),
     "monot5": {
         "way": "asked",
         "class": "AutoModelForSeq2SeqLM",
-        "title": ". ",
+        "title": " ",
         "said": ["Query: {q}", "Document: {p}", "Relevant:"],
         "words": ["true", "false"],
     },

@@ -12,7 +12,7 @@ SMALL: dict[str, Any] = {
     "num_attention_heads": 4,
     "intermediate_size": 48,
     "initializer_range": 0.5,
-    "max_position_embeddings": 128,
+    "max_position_embeddings": 512,
     "hidden_dropout_prob": 0.1,
 }
 WORDS = ["the", "who", "is", "was", "of", "king", "queen", "france", "england", "anna", "louis",

@@ -120,7 +120,7 @@ LAYERS: dict[str, Any] = {
         512,
     ),
     "stella": (qwen(), ["mean", "dense+bias"], 512),
-    "piccolo2": (bert(), ["mean", "dense+bias"], 512),
+    "bge_large_zh": (bert(), ["cls", "normalize"], 512),
     "gte_qwen2": (qwen(), ["lasttoken", "normalize"], 8192),
     "nomic": (
         other("NomicBertModel", bert_tokenizer, hidden_size=288, max_position_embeddings=8192),

@@ -219,7 +219,7 @@ def _pair(model: Any, tokenizer: Any, recipe: dict[str, Any], question: str, tex
             tokenizer.encode(text, add_special_tokens=False),
         )
         room, start, rows = limit - len(head) - 2, 0, []
-        shared = min(overlap, room * 2 // 7)
+        shared = min(overlap, room // 4)
         while start < len(tail):
             end = start + room
             piece = [*head, tokenizer.sep_token_id, *tail[start:end], tokenizer.sep_token_id]
@@ -258,7 +258,7 @@ def _likelihood(
 ) -> float:
 
     prompt = tokenizer(recipe["said"].format(p=text), return_tensors="pt")
-    labels = tokenizer(question, return_tensors="pt")["input_ids"]
+    labels = tokenizer(f"Question: {question}", return_tensors="pt")["input_ids"]
     return -float(model(input_ids=prompt["input_ids"], labels=labels).loss)
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.models.positions import check_length
 from qa_bench.settings import one_of, whole_number
 
 
@@ -23,7 +24,7 @@ class Shape:
     Attributes:
         title: segment (``[CLS] question [SEP] title [SEP] text``, as DPR's reader has it) or none
             (``[CLS] question [SEP] text [SEP]``).
-        max_length: tokens of a sequence; fewer where the model takes fewer.
+        max_length: tokens of a sequence.
         stride: tokens from the start of a window to the start of the next.
         question_tokens: tokens a question is cut to.
     """
@@ -114,8 +115,10 @@ class Layout:
             types: whether the model takes segment numbers.
 
         Raises:
-            UserError: the tokenizer cannot tell where in a text its tokens lie.
+            UserError: the tokenizer cannot tell where in a text its tokens lie, or the model takes
+                fewer tokens.
         """
+        check_length("reader.max_length", shape.max_length, limit)
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if backend is None:
             raise UserError(
@@ -138,11 +141,7 @@ class Layout:
         self._ids, self._kinds = ids, kinds
         self._first_kind, self._second_kind = kinds[first[0]], kinds[second[0]]
         self._specials = len(ids) - len(first) - len(second)
-        self.length = min(shape.max_length, limit)
-        if self.length < 2 * shape.question_tokens:
-            raise UserError(
-                f"the model takes {limit} tokens: set reader.question_tokens to at most half of it"
-            )
+        self.length = shape.max_length
         self.cut_questions = 0
 
     def encodings(self, texts: Sequence[str]) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qa_bench.models.loading import question_answering, tokenizer_of
+from qa_bench.models.positions import positions
 from qa_bench.models.source import Source
 from qa_bench.reader.extractive.layout import Padding, Window
 from qa_bench.runtime.replicas import Replicas
@@ -35,16 +36,7 @@ class Logits(NamedTuple):
 
 def most_tokens(model: Any) -> int:
     """How many tokens a sequence for the model may have."""
-    import torch
-
-    limit = int(getattr(model.config, "max_position_embeddings", -1))
-    for name, layer in model.named_modules():
-        # RoBERTa's kind counts positions from behind the padding's.
-        if name.endswith("position_embeddings") and isinstance(layer, torch.nn.Embedding):
-            limit = layer.num_embeddings - (
-                0 if layer.padding_idx is None else layer.padding_idx + 1
-            )
-    return limit if limit > 0 else 1 << 20
+    return positions(model) or 1 << 20
 
 
 def takes_types(model: Any) -> bool:
@@ -64,7 +56,7 @@ class ReaderModel:
             UserError: see ``question_answering``.
         """
         model = question_answering(source)
-        self.tokenizer = tokenizer_of(source)
+        self.tokenizer = tokenizer_of(source, model)
         self.limit, self.types = most_tokens(model), takes_types(model)
         self._padding = Padding(self.tokenizer.pad_token_id or 0, self.limit)
         self._replicas = Replicas(model, source.model, runtime)

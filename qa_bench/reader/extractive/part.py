@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.models.positions import check_announced
 from qa_bench.models.source import Source
 from qa_bench.parts import Part
 from qa_bench.reader.extractive.aggregation import AGGREGATIONS
@@ -141,7 +142,12 @@ class Extractive(Part):
         self._draft = replace(self._source, precision=draft) if draft else None
 
     def sources(self) -> dict[str, str]:
-        """Identity of the model's content."""
+        """Identity of the model's content.
+
+        Raises:
+            UserError: there is no such model, or it has fewer positions than ``max_length``.
+        """
+        check_announced(self._source, "reader.max_length", self._shape.max_length)
         return {"reader_model": self._source.identity()}
 
     def train(

@@ -23,6 +23,8 @@ from qa_bench.types import Runtime
 
 log = logging.getLogger(__name__)
 
+_MOST_CLAUSES = 2**31 - 1
+"""Terms that a query may have: as many as Java can count."""
 REQUIRED = 21
 """Anserini 1.x's class files need this Java or a newer one."""
 
@@ -165,4 +167,6 @@ def start_jvm(heap: str) -> Any:
         raise UserError(f"the JVM did not start ({error}); set runtime.java_heap lower?") from error
     autoclass("java.util.logging.LogManager").getLogManager().reset()
     silence(autoclass)
+    # Of itself Lucene refuses a query of more than 1,024 terms, and with it a whole batch.
+    autoclass("org.apache.lucene.search.IndexSearcher").setMaxClauseCount(_MOST_CLAUSES)
     return autoclass

@@ -13,6 +13,7 @@ import numpy as np
 from qa_bench.engine.shards import Shards
 from qa_bench.errors import UserError
 from qa_bench.models.encoder import loaded_encoder
+from qa_bench.models.positions import check_announced
 from qa_bench.models.source import Source, Text
 from qa_bench.parts import Part
 from qa_bench.retriever.dense.unfinished import Unfinished
@@ -131,10 +132,12 @@ class Dense(Part):
 
     def sources(self) -> dict[str, str]:
         """Identity of the passage model's content: what the index depends on beside passages."""
+        _check_announced(self._passage)
         return {"passage_model": self._passage.identity()}
 
     def search_sources(self) -> dict[str, str]:
         """Identity of the question model's content."""
+        _check_announced(self._question)
         return {"question_model": self._question.identity()}
 
     def encode_questions(self, texts: Sequence[str], runtime: Runtime) -> np.ndarray:
@@ -176,7 +179,10 @@ class Dense(Part):
         notes = shards.finished()
         first_row = sum(note["passages"] for note in notes)
         unfinished = Unfinished(folder, len(notes))
-        if self._question.model != self._passage.model:  # told now, not when all is encoded
+        # What is wrong with a side is told now, not when all is encoded.
+        if self._truncate_dim is not None:
+            self.encode_passages(["?"], ["?"], runtime)
+        if self._question.model != self._passage.model:
             dimension = self.encode_questions(["?"], runtime).shape[1]
             self._check_pair(dimension, self.encode_passages(["?"], ["?"], runtime).shape[1])
         encoder = loaded_encoder(self._passage, runtime)
@@ -345,6 +351,10 @@ class Dense(Part):
         return vectors
 
 
+def _check_announced(source: Source) -> None:
+    check_announced(source, source.length_setting, source.max_length)
+
+
 def _side(
     name: str, shared: dict[str, Any], own: Mapping[str, Any]
 ) -> tuple[Source, dict[str, str]]:
@@ -352,7 +362,7 @@ def _side(
     if not isinstance(own, Mapping):
         raise UserError(f"retriever.{name}: settings such as prompt, got '{own}'")
     texts = {"prompt": "", "suffix": "", "title": ". "}
-    names = {field.name for field in fields(Source)} | set(texts)
+    names = ({field.name for field in fields(Source)} | set(texts)) - {"length_setting"}
     for setting in own:
         if setting not in names:
             raise UserError(
@@ -380,4 +390,5 @@ def _side(
     if settings["architecture"] and (settings["pooling"] or settings["pool_prompt"] is not None):
         raise UserError("retriever.architecture makes the vector itself: leave the pooling out")
     settings["sha256"] = tuple(sorted(dict(settings["sha256"]).items()))
+    settings["length_setting"] = place("max_length")
     return Source(**settings), texts

@@ -43,6 +43,21 @@ def test_a_vector_of_zeros_is_far_from_all() -> None:
     assert breaks(vectors, 0) == [2, 3]
 
 
+def test_a_model_that_gives_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing would be cut, and nobody told."""
+
+    class Broken:
+        def encode(self, windows: Any) -> Any:
+            for window in windows:
+                vectors = np.ones((len(window), 2), dtype=np.float32)
+                vectors[-1] = np.nan
+                yield vectors
+
+    monkeypatch.setattr("qa_bench.models.encoder.loaded_encoder", lambda *_: Broken())
+    with pytest.raises(UserError, match=r"a sentence of the article 'Cats' is not finite"):
+        list(Semantic(MODEL).chunk([Article("1", "Cats", CATS)]))
+
+
 @given(st.lists(st.floats(0, 360), min_size=2, max_size=30), st.floats(0, 100))
 def test_the_lengths_of_vectors_do_not_matter(degrees: list[float], percentile: float) -> None:
     vectors = at_angles(*degrees)

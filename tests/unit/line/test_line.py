@@ -158,6 +158,20 @@ def test_an_expander_that_averages_wants_a_bi_encoder(sample: Callable[..., Line
     assert titles(sample("expander=hyde", LM, "retriever=minilm").stages()) == [
         "chunk", "index minilm", "expand hyde", "search minilm (hyde)", "score",
     ]  # fmt: skip
+    words = ("retriever=hybrid_rrf", "retriever@retriever.parts.dense=bm25_rm3")
+    with pytest.raises(UserError, match="choose a bi-encoder"):
+        sample("expander=hyde", LM, *words).stages()
+
+
+def test_only_the_parts_that_average_search_with_passages(sample: Callable[..., Line]) -> None:
+    words = ("expander=hyde", LM, "retriever=hybrid_linear")
+    stages = {stage.title or stage.name: stage for stage in sample(*words).stages()}
+    assert list(stages) == [
+        "chunk", "expand hyde", "index bm25", "search bm25", "index minilm", "search minilm (hyde)",
+        "complete hybrid_linear (hyde)", "fuse hybrid_linear (hyde)", "score",
+    ]  # fmt: skip
+    plain = {stage.title: stage for stage in sample("retriever=hybrid_linear").stages()}
+    assert stages["search bm25"].key == plain["search bm25"].key, "its run is the same without"
 
 
 def test_without_an_expander_questions_are_searched_as_they_are(

@@ -84,7 +84,7 @@ def test_pieces_hold_every_token(passage: int, question: int, overlap: int, limi
     assert rows.owners.tolist() == [0] * len(pieces)
     assert set().union(*pieces) == set(tokens.tolist())
     assert all(1 <= len(piece) <= room for piece in pieces)
-    shared = min(overlap, room * 2 // 7)
+    shared = min(overlap, room // 4)
     for one, other in itertools.pairwise(pieces):
         assert len(one) == room
         assert one[len(one) - shared :] == other[:shared]

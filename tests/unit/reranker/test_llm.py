@@ -16,7 +16,7 @@ from qa_bench.errors import UserError
 from qa_bench.parts import Part
 from qa_bench.reranker.llm import ListwiseReranker, permutation
 from qa_bench.store.ranked import Ranked
-from qa_bench.types import Reply, Runtime
+from qa_bench.types import Prompt, Reply, Runtime
 
 QUIET = Runtime(progress=False)
 PROMPT = "{number} for {question}\n{passages}"
@@ -27,13 +27,15 @@ class Sorter(Part):
 
     def __init__(self, failing: str = "none") -> None:
         self.failing = failing
-        self.calls: list[list[str]] = []
+        self.calls: list[list[Prompt]] = []
 
-    def generate(self, prompts: Sequence[str], runtime: Runtime) -> list[Reply]:
+    def generate(self, prompts: Sequence[Prompt], runtime: Runtime) -> list[Reply]:
         self.calls.append(list(prompts))
         return [self._one(prompt) for prompt in prompts]
 
-    def _one(self, prompt: str) -> Reply:
+    def _one(self, prompt: Prompt) -> Reply:
+        if not isinstance(prompt, str):
+            return Reply("")
         if self.failing in prompt:
             return Reply("", error="status 500")
         found = re.findall(r"\[(\d+)\] Title: \w+ Content: (\d+)", prompt)
@@ -93,6 +95,51 @@ def test_questions_go_together() -> None:
     assert scores.tolist() == [0, 1, 0, *[2, 5, 1, 0, 4, 3]]
 
 
+DIALOGUE = [
+    {"user": "{number} for {question}. \n"},
+    {"assistant": "Please."},
+    {"user": "[{rank}] {passage}"},
+    {"assistant": "Received [{rank}]."},
+    {"user": "Rank the {number} for {question}."},
+]
+
+
+def test_a_dialogue_has_a_message_a_passage() -> None:
+    lm = Sorter()
+    hits = [[("Faust", "a {rank}  play\nby Goethe"), ("", "no title"), ("A b", "c d e f")]]
+    ListwiseReranker(lm, DIALOGUE, words=5).rerank(ranked(["who?"], hits), QUIET)
+    [[asked]] = lm.calls
+    assert asked == (
+        ("user", "3 for who?. \n"),
+        ("assistant", "Please."),
+        ("user", "[1] Title: Faust Content: a {rank}"),
+        ("assistant", "Received [1]."),
+        ("user", "[2] no title"),
+        ("assistant", "Received [2]."),
+        ("user", "[3] Title: A b Content: c"),
+        ("assistant", "Received [3]."),
+        ("user", "Rank the 3 for who?."),
+    )
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ([{"user": "{question}"}], r"one with \{rank\} and \{passage\}"),
+        ([{"user": "{rank} {passage}"}], r"a message with \{question\}"),
+        ([{"user": "{question} {passage} {rank}"}, {"assistant": "well"}], "the last message"),
+        ([{"system": "{question}"}], r"messages such as .*, got '\{'system'"),
+        ([{"user": "a", "assistant": "b"}], "messages such as"),
+        (["{question}"], "messages such as"),
+        ([], "needs a message"),
+        (7, "a text, or messages"),
+    ],
+)
+def test_dialogues_that_are_none(prompt: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        ListwiseReranker(Sorter(), prompt)
+
+
 def test_depth() -> None:
     scores = ListwiseReranker(Sorter(), PROMPT, depth=2).rerank(ranked_of([1, 2, 3]), QUIET)
     assert scores.tolist() == [0, 1, -np.inf]
@@ -132,7 +179,7 @@ def test_always_a_permutation(reply: str, count: int) -> None:
     "settings",
     [{"depth": 0}, {"keep": 0}, {"keep": 101}, {"window": 1}, {"window": True}, {"step": 21},
      {"words": 0}, {"lm": None},
-     {"prompt": "{question}"}, {"passage": "{title}"}],
+     {"prompt": "{question}"}, {"passage": "{title}"}, {"passage": "[{rank}] {text}"}],
 )  # fmt: skip
 def test_settings(settings: dict[str, Any]) -> None:
     [name] = settings

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reranker_models import RUNTIME, MakeRanked, save_cross_encoder
+from reranker_models import RUNTIME, MakeRanked, byte_tokenizer, save_cross_encoder
 
 from qa_bench.errors import UserError
-from qa_bench.reranker.upr import UPR
+from qa_bench.reranker.upr import UPR, wording
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime
 
@@ -43,6 +43,7 @@ def loop(folder: str, ranked: Ranked, end_token: bool) -> list[float]:
         text = text.strip()
         prompt = f"Passage: {title} {text}{AFTER}" if title else f"Passage: {text}{AFTER}"
         question = ranked.questions.questions[asked].text
+        question = f"Question: {question}" + "?" * (not question.endswith("?"))
         tokens = tokenizer(question if two_parts else f" {question}", add_special_tokens=False)
         targets = tokens["input_ids"] + [tokenizer.eos_token_id] * end_token
         read = tokenizer(prompt)["input_ids"]
@@ -94,7 +95,7 @@ def test_questions_of_all_lengths_in_one_batch(
 def test_long_passages_are_cut_and_the_prompt_is_not(decoder: str, make_ranked: MakeRanked) -> None:
     """A byte is a token here: what the limit leaves can be counted."""
     question = "who wrote faust?"
-    room = 128 - len("Passage: ") - len(AFTER) - len(question) - 1
+    room = 128 - len("Passage: ") - len(AFTER) - len(f"Question: {question}") - 1
     whole, cut = "x" * 300, "x" * room
     long, short = (
         UPR(model=decoder, max_length=128).rerank(make_ranked({question: [0]}, [("", t)]), RUNTIME)
@@ -117,6 +118,27 @@ def test_prompt_and_title(decoder: str, ranked: Ranked, make_ranked: MakeRanked)
     assert not np.allclose(found, other)
 
 
+@pytest.mark.parametrize(
+    ("template", "question", "said"),
+    [
+        ("Question: {}?", "who wrote faust", "Question: who wrote faust?"),
+        ("Question: {}?", " who wrote faust? ", "Question: who wrote faust?"),
+        ("Question: {}", "who wrote faust", "Question: who wrote faust"),
+        ("{}", "who?", "who?"),
+    ],
+)
+def test_what_is_scored(template: str, question: str, said: str) -> None:
+    assert wording(template, question) == said
+
+
+def test_the_template_of_the_question_is_scored(decoder: str, ranked: Ranked) -> None:
+    usual, bare = (
+        UPR(model=decoder, question=template).rerank(ranked, RUNTIME)
+        for template in ("Question: {}?", "{}")
+    )
+    assert not np.allclose(usual, bare)
+
+
 def test_interpolation(decoder: str, ranked: Ranked) -> None:
     alone = UPR(model=decoder).rerank(ranked, RUNTIME)
     found = UPR(model=decoder, interpolate=2).rerank(ranked, RUNTIME)
@@ -135,6 +157,8 @@ def test_settings_out_of_range() -> None:
         UPR()
     with pytest.raises(UserError, match=r"reranker\.depth"):
         UPR(model="organisation/model", depth=-1)
+    with pytest.raises(UserError, match=r"reranker\.question: one \{\} for the question"):
+        UPR(model="organisation/model", question="Question:")
 
 
 def test_a_model_that_says_nothing(tmp_path: Path, ranked: Ranked) -> None:
@@ -143,9 +167,24 @@ def test_a_model_that_says_nothing(tmp_path: Path, ranked: Ranked) -> None:
         UPR(model=str(tmp_path)).rerank(ranked, RUNTIME)
 
 
+def test_no_more_tokens_than_the_model_has_positions(tmp_path: Path, ranked: Ranked) -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    tokenizer = byte_tokenizer()
+    sizes = {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 200}
+    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    told = r"^reranker\.max_length=512, but the model has 200 positions$"
+    with pytest.raises(UserError, match=told):
+        UPR(model=str(tmp_path)).sources()
+    with pytest.raises(UserError, match=told):
+        UPR(model=str(tmp_path)).rerank(ranked, RUNTIME)
+    assert np.isfinite(UPR(model=str(tmp_path), max_length=200).rerank(ranked, RUNTIME)).all()
+
+
 def test_a_question_that_fills_the_model(decoder: str, make_ranked: MakeRanked) -> None:
     ranked = make_ranked({"who" * 40: [0]}, PASSAGES)
-    with pytest.raises(UserError, match=r"question of 121 tokens .* reranker\.max_length=128"):
+    with pytest.raises(UserError, match=r"question of 132 tokens .* reranker\.max_length=128"):
         UPR(model=decoder, max_length=128).rerank(ranked, RUNTIME)
 
 

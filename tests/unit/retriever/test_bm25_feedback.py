@@ -198,3 +198,17 @@ def test_an_index_without_terms_is_refused(built: Built, tmp_path: Path):
     Bm25().index(built.passages, tmp_path, RUNTIME)
     with pytest.raises(UserError, match=r"^Lucene: "):
         Bm25Feedback(Rm3()).search(tmp_path, built.passages, ask(QUESTIONS), 10, RUNTIME)
+
+
+@pytest.mark.java
+@pytest.mark.parametrize("feedback", [Rm3(), Rocchio()], ids=["rm3", "rocchio"])
+def test_questions_of_thousands_of_terms(built: Built, feedback: Any):
+    """More than Lucene takes of itself (1,024), in the search and in pairs."""
+    made = Bm25Feedback(feedback)
+    texts = ["w17 " + " ".join(f"x{number}" for number in range(3_000)), "w17"]
+    questions = ask(texts)
+    run = made.search(built.folder, built.passages, questions, 5, RUNTIME).table.to_pylist()
+    assert {hit["qid"] for hit in run} == {"q0", "q1"}
+    pairs = np.array([(int(hit["qid"][1:]), hit["row"]) for hit in run])
+    scores = made.score(built.folder, built.passages, questions, *pairs.T, RUNTIME)
+    np.testing.assert_allclose(scores, [hit["score"] for hit in run], atol=2e-4)

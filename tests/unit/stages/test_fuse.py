@@ -101,7 +101,8 @@ class World:
         index = self.file(f"index-of-{label}", label)
         part = identified(copy(self.scorers[label]), **{"part": label, **settings})
         base = {"base": (identified(Scorer("base")), self.below)}
-        return PartRun(self.part_run(label, FOUND[label], of), index, part, base)
+        run = self.part_run(label, FOUND[label], of)
+        return PartRun(run, index, part, base, Wording(self.questions))
 
     def complete(self, wording: Wording | None = None, **changed: PartRun) -> Stage:
         parts = {label: self.part(label) for label in TRUE} | changed

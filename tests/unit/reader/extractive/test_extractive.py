@@ -144,7 +144,7 @@ def test_models_without_segments(tmp_path: Path) -> None:
         for a in places
         for b in range(a, min(a + 10, places[-1] + 1))
     )
-    one = reader(tmp_path, full_words=False, max_length=512)
+    one = reader(tmp_path, full_words=False, max_length=510)
     assert one.read(ranked([question], [[("x", text)]]), RUNTIME) == [
         text[offsets[start][0] : offsets[end][1]].strip()
     ]
@@ -250,6 +250,15 @@ def test_long_passages_are_read_to_their_end(models: dict[str, Path]) -> None:
     window = windows[best[1]]
     said = model.tokenizer.decode(window.ids[window.at + best[2] : window.at + best[3] + 1])
     assert said.split()[0] in answer.lower()
+
+
+def test_no_more_tokens_than_the_model_has_positions(models: dict[str, Path]) -> None:
+    long = reader(models["pointer"], max_length=600)
+    told = r"^reader\.max_length=600, but the model has 512 positions$"
+    with pytest.raises(UserError, match=told):
+        long.sources()
+    with pytest.raises(UserError, match=told):
+        long.read(ranked(QUESTIONS, [[("x", "anna ruled")]]), RUNTIME)
 
 
 def test_empty_passages_are_left_out_and_told(

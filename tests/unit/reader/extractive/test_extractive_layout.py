@@ -17,7 +17,7 @@ TOKENIZER = tokenizer()
 
 
 def made(shape: Shape, question: str, title: str, text: str) -> tuple[Layout, list[Any], Any]:
-    layout = Layout(TOKENIZER, shape, 128, types=True)
+    layout = Layout(TOKENIZER, shape, 512, types=True)
     [asked] = layout.questions([question])
     named, encoding = layout.encodings([title, text])
     windows = layout.windows(asked, np.array(named.ids), np.array(encoding.ids))
@@ -57,7 +57,7 @@ def test_windows_cover_the_text(
     length: int, stride: int, most: int, title: int, segment: bool
 ) -> None:
     shape = Shape("segment" if segment else "none", most, stride, question_tokens=6)
-    layout = Layout(TOKENIZER, shape, 128, types=True)
+    layout = Layout(TOKENIZER, shape, 512, types=True)
     text = np.arange(1000, 1000 + length, dtype=np.int32)
     windows = layout.windows(np.arange(6), np.arange(100, 100 + title), text)
     seen = np.zeros(length, dtype=bool)
@@ -103,7 +103,7 @@ def test_full_words() -> None:
 
 
 def test_long_questions_are_cut_and_counted() -> None:
-    layout = Layout(TOKENIZER, Shape(question_tokens=3), 128, types=True)
+    layout = Layout(TOKENIZER, Shape(question_tokens=3), 512, types=True)
     short, long = layout.questions(["who is", "who is the king of france"])
     assert (len(short), len(long), layout.cut_questions) == (2, 3, 1)
 
@@ -123,7 +123,8 @@ def test_settings_out_of_range(settings: dict[str, Any], told: str) -> None:
 
 
 def test_models_that_take_too_few_tokens() -> None:
-    with pytest.raises(UserError, match="question_tokens"):
+    told = r"reader\.max_length=384, but the model has 100 positions"
+    with pytest.raises(UserError, match=told):
         Layout(TOKENIZER, Shape(), 100, types=True)
 
 

@@ -41,7 +41,7 @@ def test_dprs_loss_is_its_formula(tmp_path: Path) -> None:
     import torch
 
     random = np.random.default_rng(0)
-    window = Layout(_tokenizer(tmp_path), SHAPE, 128, types=False).windows
+    window = Layout(_tokenizer(tmp_path), SHAPE, 512, types=False).windows
     ids = [window(np.arange(3), np.zeros(0, int), np.arange(5, 5 + n))[0] for n in (9, 4, 7)]
     spans = [np.array([[6, 7], [9, 9]]), np.array([[5, 5]])]
     items = [Item(ids, spans[0]), Item(ids, spans[1])]
@@ -75,7 +75,7 @@ def test_spans_loss_is_transformers_own(tmp_path: Path) -> None:
 
     folder = pointer(tmp_path / "pointer")
     model = AutoModelForQuestionAnswering.from_pretrained(folder).eval()
-    layout = Layout(_tokenizer(tmp_path), SHAPE, 128, types=True)
+    layout = Layout(_tokenizer(tmp_path), SHAPE, 512, types=True)
     items = SpanObjective().items(layout, LESSONS[:1], 0)
     batch = batch_of(items, Padding(0, len(items[0].windows[0].ids)), torch.device("cpu"))
     with torch.inference_mode():
@@ -91,7 +91,7 @@ def test_spans_loss_is_transformers_own(tmp_path: Path) -> None:
 def test_windows_without_the_answer_point_at_the_first_token(tmp_path: Path) -> None:
     text = " ".join(["louis was the king of france"] * 20 + ["anna ruled"])
     long = lesson(text, "anna", "who ruled")
-    layout = Layout(_tokenizer(tmp_path), SHAPE, 128, types=True)
+    layout = Layout(_tokenizer(tmp_path), SHAPE, 512, types=True)
     items = SpanObjective().items(layout, [long], 0)
     assert len(items) > 2
     assert [len(item.spans) for item in items[:-1]] == [0] * (len(items) - 1)

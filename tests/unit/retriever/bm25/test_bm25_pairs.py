@@ -14,6 +14,7 @@ import pytest
 
 from qa_bench.errors import UserError
 from qa_bench.protocols import PairScorer
+from qa_bench.retriever.bm25.java import start_jvm
 from qa_bench.retriever.bm25.part import Bm25
 from qa_bench.store.passages import Passages, describe_passages, write_passages
 from qa_bench.types import Passage, Question, QuestionSet, Runtime
@@ -294,6 +295,27 @@ def test_no_index(corpus: Built, tmp_path: Path):
 
 
 def test_what_java_throws_in_a_thread_is_told(corpus: Built):
-    too_many = " ".join(f"word{number}" for number in range(1100))
-    with pytest.raises(UserError, match=r"Lucene: .*maxClauseCount"):
-        corpus.score([too_many], [(0, 0)])
+    searchers = start_jvm("1g")("org.apache.lucene.search.IndexSearcher")
+    most = searchers.getMaxClauseCount()
+    searchers.setMaxClauseCount(2)
+    try:
+        with pytest.raises(UserError, match=r"Lucene: .*maxClauseCount"):
+            corpus.score(["red green blue grey"], [(0, 0)])
+    finally:
+        searchers.setMaxClauseCount(most)
+
+
+def test_questions_of_thousands_of_terms(build: Build) -> None:
+    """More than Lucene takes of itself (1,024), in the search and in pairs."""
+    built = build(made_up(30, 3), **PLAIN)
+    many = " ".join(f"w{number}" for number in range(5_000))
+    texts = [f"{many} heron keeper", "heron keeper", " ".join(f"w{n}" for n in range(1_025))]
+    found = built.searched(texts)
+    assert {row: score for (question, row), score in found.items() if question == 0} == {
+        row: score for (question, row), score in found.items() if question == 1
+    }, "what no passage holds adds nothing"
+    assert {question for question, _ in found} == {0, 1}
+    scores = built.score(texts, all_pairs(3, 30)).reshape(3, 30)
+    np.testing.assert_array_equal(scores[0], scores[1])
+    assert (scores[1] > 0).any()
+    assert not scores[2].any()

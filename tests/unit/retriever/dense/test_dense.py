@@ -124,6 +124,29 @@ def test_a_folder_that_holds_no_model_is_told_in_one_line(tmp_path: Path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("settings", "setting", "architecture"),
+    [
+        ({"max_length": 513}, "max_length=513", None),
+        ({"question": {"max_length": 1000}}, "question.max_length=1000", None),
+        ({"passage": {"max_length": 1000}}, "passage.max_length=1000", "BertModel"),
+    ],
+)
+def test_no_more_tokens_than_the_model_has_positions(
+    settings: dict[str, Any], setting: str, architecture: str | None
+):
+    """Told when keys are made, before anything runs; and by loading, which knows every model."""
+    made = Dense(model=MINILM, architecture=architecture, **settings)
+    message = f"retriever.{setting}, but the model has 512 positions"
+    with pytest.raises(UserError) as caught:
+        {**made.sources(), **made.search_sources()}
+    assert str(caught.value) == message
+    with pytest.raises(UserError) as caught:
+        [made.encode_passages(["a"], ["b"], RUNTIME), made.encode_questions(["a"], RUNTIME)]
+    assert str(caught.value) == message
+    assert Dense(model=MINILM, max_length=512).encode_questions(["who " * 600], RUNTIME).any()
+
+
 def test_an_unknown_class_is_told():
     with pytest.raises(UserError, match="transformers has no class 'NopeModel'"):
         Dense(model=MINILM, architecture="NopeModel").encode_questions(["a"], RUNTIME)
@@ -302,6 +325,14 @@ def test_no_more_dimensions_than_there_are(pretending: type[Pretending]):
     assert str(caught.value) == (
         "retriever.truncate_dim=9, but the model's vectors have 8 dimensions"
     )
+
+
+def test_too_many_dimensions_are_told_before_anything_is_encoded(
+    pretending: type[Pretending], folder: Path, make_passages: MakePassages
+):
+    with pytest.raises(UserError, match="truncate_dim=9, but"):
+        Dense(model="m", truncate_dim=9).index(make_passages(ROWS), folder, RUNTIME)
+    assert [texts for _, _, texts in pretending.seen] == [["?. ?"]]
 
 
 @pytest.mark.parametrize(
