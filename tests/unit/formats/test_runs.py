@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_bench.errors import DataError
-from qa_bench.formats.runs import read_run_file, write_dpr_json, write_trec
+from qa_bench.formats.run_writers import write_dpr_json, write_pyserini_json, write_trec
+from qa_bench.formats.runs import read_run_file
 from qa_bench.metric.matching import answer_test
 from qa_bench.types import Passage, Question, QuestionSet, Run
 

@@ -16,7 +16,7 @@ from identified import identified
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
-from qa_bench.formats.qa import read_predictions
+from qa_bench.formats.predictions import read_predictions
 from qa_bench.parts import Part
 from qa_bench.stages.read import PREDICTIONS_FILE, read
 from qa_bench.store.ranked import Ranked
