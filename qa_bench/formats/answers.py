@@ -36,7 +36,7 @@ DECODER = json.JSONDecoder(parse_float=Written)
 
 _ADJACENT = re.compile(r"""['"]\s*[bBrRuUfF]{0,2}['"]""")
 _PATTERN = re.compile(
-    r"\\[sdwbSDWB.?()\[\]*+-]|\.[*+?]|\(\?|\w\?|\)[?*+]|\([^()]*\|[^()]*\)|\[[^\]]+\]|\w\|\w"
+    r"\\[sdwbSDWB.?()\[\]*+-]|\.[*+?]|\(\?|\w\?\w|\)[?*+]|\([^()]*\|[^()]*\)|\[[^\]]+\]|\w\|\w"
 )
 """What only patterns have: 64 to 70 % of CuratedTREC's questions, no more than 1 in 1,000 of the
 four sets of strings."""

@@ -35,11 +35,12 @@ class JsonEntries:
         """
         self._path, self._line, self._pieces = path, 1, _pieces(path)
         self._buffer = ""
+        self.kind: Literal["list", "object", ""] = ""
         self._need()
         opening = self._buffer[0]
         if opening not in "[{":
             raise DataError("expected a JSON list or object", path, self._line)
-        self.kind: Literal["list", "object"] = "list" if opening == "[" else "object"
+        self.kind = "list" if opening == "[" else "object"
         self._close = "]" if opening == "[" else "}"
         self._take(1)
 
@@ -91,7 +92,10 @@ class JsonEntries:
                 return
             self._buffer = next(self._pieces, "")
             if not self._buffer:
-                raise DataError("not JSON (empty, or cut off)", self._path, self._line)
+                raise DataError(self._cut_off(), self._path, self._line)
+
+    def _cut_off(self) -> str:
+        return f"cut off: the {self.kind} does not end" if self.kind else "empty"
 
     def _value(self) -> Any:
         while True:

@@ -13,7 +13,7 @@ from qa_bench.formats.faults import Faults
 from qa_bench.formats.json_entries import JsonEntries
 from qa_bench.formats.lines import json_object, read_lines
 from qa_bench.formats.qa import suffix_of
-from qa_bench.formats.question_ids import Asked, qids_of, qids_of_texts
+from qa_bench.formats.question_ids import EntryText, qids_of, qids_of_texts
 from qa_bench.types import QuestionSet
 
 log = logging.getLogger(__name__)
@@ -100,8 +100,8 @@ def _qids(rows: list[Prediction], path: Path, questions: QuestionSet) -> list[st
     if not by_text:
         lacking = next(row for row in rows if row.question is None)
         raise DataError("neither an id nor a question's text", path, lacking.line)
-    asked = [Asked(str(row.question), row.golds, row.line) for row in rows]
-    return qids_of_texts(asked, path, questions)
+    texts = [EntryText(str(row.question), row.golds, row.line) for row in rows]
+    return qids_of_texts(texts, path, questions)
 
 
 def _of_object(name: str, value: Any, path: Path, line: int | None) -> Prediction:

@@ -61,7 +61,7 @@ def _is_place(name: str, size: int) -> bool:
     )
 
 
-class Asked(NamedTuple):
+class EntryText(NamedTuple):
     """A question as an entry of a file has it: text, gold answers if any, line if any."""
 
     text: str
@@ -69,7 +69,7 @@ class Asked(NamedTuple):
     line: int | None
 
 
-def qids_of_texts(entries: Sequence[Asked], path: Path, questions: QuestionSet) -> list[str]:
+def qids_of_texts(entries: Sequence[EntryText], path: Path, questions: QuestionSet) -> list[str]:
     """The qid of each entry of a file that tells questions by their texts.
 
     Where a text stands in the set more than once, the entry's answers decide, then its place in
@@ -123,7 +123,7 @@ def _places_of(questions: QuestionSet, form: Callable[[str], str]) -> dict[str, 
     return places
 
 
-def _agree(entry: Asked, questions: QuestionSet, at: int) -> bool:
+def _agree(entry: EntryText, questions: QuestionSet, at: int) -> bool:
     return entry.answers is not None and set(entry.answers) == set(questions.questions[at].answers)
 
 

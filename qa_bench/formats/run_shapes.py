@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from qa_bench.formats.answers import answer_list, kind_of
 from qa_bench.types import Passage
 
-FLOAT32_MAX = 3.4028234663852886e38
+FLOAT32_LIMIT = 3.4028235677973366e38
+"""From here on a number is infinite in single precision."""
 _PIDS = ("id", "docid", "passage_id", "psg_id", "pid")
 
 
@@ -125,7 +126,7 @@ def score_of(value: Any, pid: str) -> float:
         score = float(value)
     except (ValueError, OverflowError):
         score = math.inf if isinstance(value, int) else math.nan
-    if not abs(score) <= FLOAT32_MAX:
+    if not abs(score) < FLOAT32_LIMIT:
         raise ValueError(
             f"score of passage '{pid}' is {str(value)[:40]}, no number of single precision"
             if not isinstance(value, int)
@@ -136,8 +137,8 @@ def score_of(value: Any, pid: str) -> float:
 
 def _list(value: Any, name: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        found = "something else in it" if isinstance(value, list) else kind_of(value)
-        raise ValueError(f"field '{name}' must be a list of objects, found {found}")
+        kind = "something else in it" if isinstance(value, list) else kind_of(value)
+        raise ValueError(f"field '{name}' must be a list of objects, found {kind}")
     return value
 
 
@@ -146,8 +147,8 @@ def _pid(context: dict[str, Any], names: Sequence[str]) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) or not value:
-        found = "an empty one" if value == "" else kind_of(value)
-        raise ValueError(f"field '{names[0]}' must be an id, found {found}")
+        kind = "an empty one" if value == "" else kind_of(value)
+        raise ValueError(f"field '{names[0]}' must be an id, found {kind}")
     return value
 
 

@@ -49,11 +49,11 @@ def write_dpr_json(
     contexts = _contexts(run, passages, tests)
     file.write("[")
     for number, (qid, text, answers) in enumerate(questions):
-        found = [
+        hits = [
             {"id": pid, "title": title, "text": body, "score": score, "has_answer": has_answer}
             for pid, title, body, score, has_answer in contexts(qid, answers)
         ]
-        entry = {"question": text, "answers": list(answers), "ctxs": found}
+        entry = {"question": text, "answers": list(answers), "ctxs": hits}
         file.write(("," if number else "") + "\n" + json.dumps(entry, ensure_ascii=False, indent=1))
     file.write("\n]\n")
     return len(questions)
@@ -66,7 +66,7 @@ def write_pyserini_json(
     contexts = _contexts(run, passages, tests)
     file.write("{")
     for number, (qid, text, answers) in enumerate(questions):
-        found = [
+        hits = [
             {
                 "docid": pid,
                 "score": score,
@@ -75,7 +75,7 @@ def write_pyserini_json(
             }
             for pid, title, body, score, has_answer in contexts(qid, answers)
         ]
-        entry = {"question": text, "answers": list(answers), "contexts": found}
+        entry = {"question": text, "answers": list(answers), "contexts": hits}
         file.write(("," if number else "") + f"\n{json.dumps(qid, ensure_ascii=False)}: ")
         file.write(json.dumps(entry, ensure_ascii=False, indent=1))
     file.write("\n}\n")
@@ -92,8 +92,8 @@ def _contexts(
 
     def contexts(qid: str, answers: tuple[str, ...]) -> Iterator[tuple[str, str, str, str, bool]]:
         test = tests(answers)
-        hits = slices.get(qid, slice(0, 0))
-        for row, score in zip(rows[hits].tolist(), scores[hits], strict=True):
+        place = slices.get(qid, slice(0, 0))
+        for row, score in zip(rows[place].tolist(), scores[place], strict=True):
             pid, title, text = passages[row]
             yield pid, title, text, score, test(text, title)
 

@@ -12,7 +12,7 @@ from qa_bench.formats.faults import Faults
 from qa_bench.formats.json_entries import JsonEntries
 from qa_bench.formats.lines import read_json_lines, read_lines
 from qa_bench.formats.qa import suffix_of
-from qa_bench.formats.question_ids import Asked, qids_of, qids_of_texts
+from qa_bench.formats.question_ids import EntryText, qids_of, qids_of_texts
 from qa_bench.formats.run_shapes import Ranked, of_beir, of_dpr, of_kilt, of_pyserini, score_of
 from qa_bench.types import Passage, QuestionSet, Run
 
@@ -94,9 +94,11 @@ def _scores(row: Ranked) -> list[float]:
 def _qids(rows: list[Ranked], path: Path, questions: QuestionSet) -> list[str]:
     """Which question each row is about."""
     own = {question.qid for question in questions}
-    asked = [Asked(row.question, row.answers, row.line) for row in rows if row.question is not None]
+    texts = [
+        EntryText(row.question, row.answers, row.line) for row in rows if row.question is not None
+    ]
     with_ids = all(row.qid is not None for row in rows)
-    by_text = len(asked) == len(rows)
+    by_text = len(texts) == len(rows)
     if with_ids and not (by_text and any(row.qid not in own for row in rows)):
         lines: dict[str, int | None] = {}
         for row in rows:
@@ -105,7 +107,7 @@ def _qids(rows: list[Ranked], path: Path, questions: QuestionSet) -> list[str]:
         return [qid_of[str(row.qid)] for row in rows]
     if not by_text:
         raise DataError("some entries have an id, others the question's text only", path)
-    return qids_of_texts(asked, path, questions)
+    return qids_of_texts(texts, path, questions)
 
 
 def _trec_rows(path: Path) -> Iterator[Ranked]:

@@ -22,22 +22,22 @@ def doubts(line: Line, rows: Mapping[str, Any]) -> list[str]:
         return []
     if line.config.run is None:
         return _beyond(line, line.ranked_depth, "left out: the run goes to depth")
-    told = []
+    sentences = []
     counts, file = line.context.run(line.run).manifest["counts"], line.config.run
     if missing := counts["without_hits"]:
-        told.append(
+        sentences.append(
             f"{file}: {missing} of {len(line.questions)} questions have no hit, as "
             f"'{counts['first_without_hits']}'; they count as not found"
         )
     if "first_rank" in rows and not any(rows["first_rank"]):
-        told.append(
+        sentences.append(
             f"WARNING: {file}: no hit holds an answer of its question: another corpus?"
         )
     if line.ranked_depth is None:
-        told += _beyond(line, counts["deepest"], f"beyond {file}, which ends at rank")
+        sentences += _beyond(line, counts["deepest"], f"beyond {file}, which ends at rank")
     else:
-        told += _beyond(line, line.ranked_depth, "left out: the run goes to depth")
-    return told
+        sentences += _beyond(line, line.ranked_depth, "left out: the run goes to depth")
+    return sentences
 
 
 def _beyond(line: Line, depth: int | None, how: str) -> list[str]:
@@ -47,8 +47,8 @@ def _beyond(line: Line, depth: int | None, how: str) -> list[str]:
     for metric in line.metrics.values():
         identity = metric.identity
         cuts |= {int(k) for k in identity.get("k", []) if not judged}
-        found = (_CUT.search(str(text)) for text in identity.get("measures", []) if judged)
-        cuts |= {int(match[1]) for match in found if match}
+        matches = (_CUT.search(str(text)) for text in identity.get("measures", []) if judged)
+        cuts |= {int(match[1]) for match in matches if match}
     deeper = sorted(cut for cut in cuts if depth is not None and cut > depth)
     if not deeper:
         return []
