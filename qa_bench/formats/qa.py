@@ -78,8 +78,8 @@ def _header(line: str, columns: Columns) -> tuple[list[str] | None, str]:
 
 
 def _no_header(line: str, columns: Columns) -> str:
-    wanted = [columns.id, columns.question or QUESTION[0], columns.answers or ANSWERS[0]]
-    names = ", ".join(name for name in wanted if name)
+    place_names = [columns.id, columns.question or QUESTION[0], columns.answers or ANSWERS[0]]
+    names = ", ".join(name for name in place_names if name)
     return f"dataset.columns needs a first line that names {names}, found: {line[:80]}"
 
 

@@ -17,6 +17,10 @@ from qa_bench.formats.run_shapes import Ranked, of_beir, of_dpr, of_kilt, of_pys
 from qa_bench.types import Passage, QuestionSet, Run
 
 
+_OF_A_LINE = ("id", "question", "input", "answers", "ctxs")
+"""Fields of an entry, by which JSON Lines in a ``.json`` file are recognised."""
+
+
 @dataclass(frozen=True)
 class ForeignRun:
     """A run as read from a file.
@@ -154,6 +158,8 @@ def _json_rows(path: Path) -> Iterator[Ranked]:
     """DPR's and FiD's list, pyserini's or BEIR's object, KILT's lines as a list."""
     with Faults() as faults:
         for name, value, line in JsonEntries(path):
+            if name in _OF_A_LINE and not isinstance(value, dict):
+                raise DataError("one entry alone, not a run: JSON Lines end in .jsonl", path, line)
             with faults.row:
                 try:
                     yield _of_item(value, line) if name is None else _of_named(name, value, line)
@@ -182,8 +188,7 @@ def _of_item(value: Any, line: int) -> Ranked:
 
 def _of_named(name: str, value: Any, line: int) -> Ranked:
     if not isinstance(value, dict):
-        hint = "; JSON Lines end in .jsonl" if name in ("id", "question", "answers") else ""
-        raise ValueError(f"'{name[:40]}' must have an object, with contexts or of scores{hint}")
+        raise ValueError(f"'{name[:40]}' must have an object, with contexts or of scores")
     if "contexts" in value:
         return of_pyserini(name, value, line)
     return of_beir(name, value, line)

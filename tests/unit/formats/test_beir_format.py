@@ -35,12 +35,12 @@ def test_judgements(folder: Path) -> None:
         (
             f"{HEADER}q1\td1\t1.5\n",
             2,
-            "score must be a whole number from -1000000 to 1000000, found '1.5'",
+            "a whole number from .* to .*, found '1.5'",
         ),
         (
             f"{HEADER}q1\td1\t\n",
             2,
-            "score must be a whole number from -1000000 to 1000000, found ''",
+            "a whole number from .* to .*, found ''",
         ),
         (f"{HEADER}q1\td1\t1\nq1\td1\t2\n", 3, "document 'd1' has two grades for query 'q1'"),
         (HEADER, None, "holds no judgement"),

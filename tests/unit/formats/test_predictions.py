@@ -120,7 +120,7 @@ def test_kilts(tmp_path: Path):
         ("a.jsonl", '{"question": "who", "predictions": [{}]}', "no prediction of a known form"),
         (
             "a.jsonl",
-            '{"doc": {"id": "1"}, "resps": [[-1.5, true], [-2, false]]}',
+            '{"doc": {"id": "1"}, "resps": [[-1, true], [-2, false]]}',
             "multiple choice",
         ),
         ("a.jsonl", '{"doc": {}, "resps": [["x"]]}', "neither question nor id"),

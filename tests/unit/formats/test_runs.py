@@ -233,7 +233,7 @@ class TestPyseriniJson:
             ({"0": {"contexts": []}}, "holds no hit"),
             (
                 {"0": {"ctxs": []}},
-                "no run of a known form: score of passage 'ctxs' must be a number",
+                "score of passage 'ctxs' must be a number",
             ),
             ({"0": {"contexts": {}}}, "field 'contexts' must be a list of objects, found dict"),
             ({"0": []}, "'0' must have an object"),
