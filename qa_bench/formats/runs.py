@@ -16,7 +16,6 @@ from qa_bench.formats.question_ids import EntryText, qids_of, qids_of_texts
 from qa_bench.formats.run_shapes import Ranked, of_beir, of_dpr, of_kilt, of_pyserini, score_of
 from qa_bench.types import Passage, QuestionSet, Run
 
-
 _OF_A_LINE = ("id", "question", "input", "answers", "ctxs")
 """Fields of an entry, by which JSON Lines in a ``.json`` file are recognised."""
 
