@@ -9,7 +9,7 @@ from typing import IO, Any
 from qa_bench.engine.files import whole_text
 from qa_bench.errors import UserError
 from qa_bench.formats.psgs_tsv import write_passages
-from qa_bench.formats.runs import write_dpr_json, write_trec
+from qa_bench.formats.run_writers import write_dpr_json, write_pyserini_json, write_trec
 from qa_bench.line.line import Line
 from qa_bench.metric.matching import answer_test
 from qa_bench.store.passages import open_passages
@@ -24,21 +24,25 @@ def _trec(line: Line, config: Any, file: IO[str]) -> int:
     return write_trec(file, read_run(line.context.run(line.ranked).path / RUN_FILE), line.system)
 
 
-def _dpr(line: Line, config: Any, file: IO[str]) -> int:
-    questions = line.questions
-    return write_dpr_json(
-        file,
-        read_run(line.context.run(line.ranked).path / RUN_FILE),
-        questions,
-        open_passages(line.context.run(line.run_passages).path),
-        lambda answers, qid: answer_test(answers, questions.match, config.mode, qid),
-    )
+def _json(write: Callable[..., int]) -> Callable[[Line, Any, IO[str]], int]:
+    def whole(line: Line, config: Any, file: IO[str]) -> int:
+        questions = line.questions
+        return write(
+            file,
+            read_run(line.context.run(line.ranked).path / RUN_FILE),
+            questions,
+            open_passages(line.context.run(line.run_passages).path),
+            lambda answers, qid: answer_test(answers, questions.match, config.mode, qid),
+        )
+
+    return whole
 
 
 WRITERS: dict[tuple[str, str], tuple[Callable[[Line, Any, IO[str]], int], str]] = {
     ("passages", "psgs_w100"): (_psgs_w100, "passages"),
     ("run", "trec"): (_trec, "hits"),
-    ("run", "dpr"): (_dpr, "questions"),
+    ("run", "dpr"): (_json(write_dpr_json), "questions"),
+    ("run", "pyserini"): (_json(write_pyserini_json), "questions"),
 }
 """What is written, and what its count counts, by (export.what, export.format)."""
 

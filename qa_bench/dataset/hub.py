@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from qa_bench.dataset.question_file import QuestionFile
-from qa_bench.errors import DataError, UserError
+from qa_bench.errors import UserError
 from qa_bench.fetch.hub import HubSplit
 from qa_bench.fetch.sources import Requirement
+from qa_bench.formats.faults import Faults
 from qa_bench.types import Match
-
-_ANSWERS = ("answers", "answer")
-"""Where answers are looked for when no column is named."""
 
 
 class HubQuestions(QuestionFile):
@@ -52,14 +49,15 @@ class HubQuestions(QuestionFile):
             UserError: an unknown match or column, or a limit below 1.
         """
         super().__init__(
-            name, match, split, path=path, dpr_apostrophes=dpr_apostrophes, limit=limit
+            name,
+            match,
+            split,
+            path=path,
+            dpr_apostrophes=dpr_apostrophes,
+            limit=limit,
+            columns=columns,
         )
         self._config, self._revision, self._notes = config, revision, Path(folder)
-        self._columns = {"id": None, "question": "question", "answers": None, **(columns or {})}
-        if unknown := set(self._columns) - {"id", "question", "answers"}:
-            raise UserError(
-                f"dataset.columns.{unknown.pop()} is unknown: use id, question and answers"
-            )
 
     def _source(self) -> HubSplit:
         if self._path is None:
@@ -81,39 +79,15 @@ class HubQuestions(QuestionFile):
     def _where(self) -> str:
         return str(self._source())
 
-    def _rows(self) -> Iterator[tuple[str | None, str, list[str], Path, int]]:
-        source = self._source()
+    def _rows(self, faults: Faults) -> Iterator[tuple[str | None, str, list[str], Path, int]]:
+        source, columns = self._source(), self._columns
         source.fetch()
         for row, path, number in source.rows():
-            text = _at(row, self._columns["question"], path, number)
-            if not isinstance(text, str):
-                raise DataError("the question is not text", path, number)
-            place = self._columns["answers"] or next((n for n in _ANSWERS if n in row), _ANSWERS[0])
-            answers = _at(row, place, path, number)
-            answers = [answers] if isinstance(answers, str) else answers
-            if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers):
-                raise DataError(
-                    f"column '{place}' holds no list of strings; dataset.columns.answers names "
-                    "another, as answers.text",
+            with faults.row:
+                yield (
+                    columns.qid(row, path, number) if columns.id else None,
+                    columns.text(row, path, number),
+                    columns.golds(row, path, number),
                     path,
                     number,
                 )
-            qid = self._columns["id"]
-            yield (
-                None if qid is None else str(_at(row, qid, path, number)),
-                text,
-                list(answers),
-                path,
-                number,
-            )
-
-
-def _at(row: Any, place: str | None, path: Path, number: int) -> Any:
-    """A column, or a field inside of one."""
-    value = row
-    for name in str(place).split("."):
-        if not isinstance(value, dict) or name not in value:
-            names = ", ".join(map(str, row))
-            raise DataError(f"no column '{place}': there are {names}", path, number)
-        value = value[name]
-    return value

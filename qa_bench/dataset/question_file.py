@@ -15,6 +15,9 @@ from typing import Any
 from qa_bench.dataset.limit import limited
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.sources import Requirement, get_or_explain, requirement, source
+from qa_bench.formats.answers import look_like_patterns
+from qa_bench.formats.columns import Columns
+from qa_bench.formats.faults import Faults
 from qa_bench.formats.qa import READERS, read_questions
 from qa_bench.parts import Part
 from qa_bench.settings import flag, one_of, whole_number
@@ -32,6 +35,28 @@ def content_digest(questions: tuple[Question, ...]) -> str:
     return state.hexdigest()
 
 
+def _check(qid: str, text: str, answers: list[str], path: Path, line: int) -> None:
+    """Whether a question can be asked and scored.
+
+    Raises:
+        DataError: no text, no answers, or half a surrogate pair.
+    """
+    if not qid.strip():
+        raise DataError("a question has an empty id", path, line)
+    if not text.strip():
+        raise DataError(f"question '{qid}' has no text", path, line)
+    if not answers:
+        raise DataError(
+            f"question '{qid}' has no answers: a set without gold answers cannot be scored",
+            path,
+            line,
+        )
+    try:
+        "".join((qid, text, *answers)).encode()
+    except UnicodeEncodeError:
+        raise DataError(f"question '{qid}' holds half a surrogate pair", path, line) from None
+
+
 class QuestionFile(Part):
     """Reads one split of a question set and compares it with what was published."""
 
@@ -45,6 +70,7 @@ class QuestionFile(Part):
         splits: Mapping[str, Mapping[str, Any]] | None = None,
         dpr_apostrophes: bool = False,
         limit: int | None = None,
+        columns: Mapping[str, str | None] | None = None,
     ) -> None:
         """Keep the settings; nothing is read yet.
 
@@ -59,9 +85,11 @@ class QuestionFile(Part):
                 from, or ``url``, where people find it; a split may have its own ``folder``.
             dpr_apostrophes: replace curly apostrophes in questions, as DPR does.
             limit: at most so many questions, spread evenly over the set.
+            columns: where ``id``, ``question`` and ``answers`` are, where it is not in columns of
+                these names; ``answers.text`` is a field inside of a column.
 
         Raises:
-            UserError: an unknown match, or a limit below 1.
+            UserError: an unknown match or column, or a limit below 1.
         """
         self.name, self._split = name, split
         self._match = one_of("dataset.match", match, ("string", "regex"))
@@ -69,6 +97,7 @@ class QuestionFile(Part):
         self._splits = splits or {}
         self._dpr_apostrophes = flag("dataset.dpr_apostrophes", dpr_apostrophes)
         self._limit = whole_number("dataset.limit", limit, optional=True)
+        self._columns = Columns.of(columns)
 
     def _published(self) -> Mapping[str, Any]:
         if self._path is None and self._splits and self._split not in self._splits:
@@ -139,36 +168,28 @@ class QuestionFile(Part):
         """Read the split, downloaded first if its official file is missing.
 
         Raises:
-            UserError: the file is missing and cannot be downloaded.
+            UserError: the file is missing and cannot be downloaded, an official set of patterns
+                is to be compared as strings, or several faults in the file.
             DataError: anything wrong in the file: a question without text or answers, an id twice.
         """
         published = self._published()
         questions: list[Question] = []
         qids: set[str] = set()
-        for qid, text, answers, path, line in self._rows():
-            qid = qid if qid is not None else f"{self.name}-{self._split}-{len(questions)}"
-            if qid in qids:
-                raise DataError(f"question id '{qid}' is there twice", path, line)
-            if not text.strip():
-                raise DataError(f"question '{qid}' has no text", path, line)
-            if not answers:
-                raise DataError(
-                    f"question '{qid}' has no answers: a set without gold answers cannot be scored",
-                    path,
-                    line,
-                )
-            try:
-                "".join((qid, text, *answers)).encode()
-            except UnicodeEncodeError:
-                raise DataError(
-                    f"question '{qid}' holds half a surrogate pair", path, line
-                ) from None
-            qids.add(qid)
-            questions.append(Question(qid, text, tuple(answers)))
+        with Faults() as faults:
+            for qid, text, answers, path, line in self._rows(faults):
+                with faults.row:
+                    qid = qid if qid is not None else f"{self.name}-{self._split}-{len(questions)}"
+                    _check(qid, text, answers, path, line)
+                    if qid in qids:
+                        raise DataError(f"question id '{qid}' is there twice", path, line)
+                    qids.add(qid)
+                    questions.append(Question(qid, text, tuple(answers)))
         if not questions:
             raise DataError("holds no question", self._where())
         whole = tuple(questions)
         official, remark = self._compare(published, whole)
+        if doubt := self._doubt(whole):
+            remark = f"{remark}; {doubt}" if remark else doubt
         whole, cut = limited(whole, self._limit)
         if cut:
             remark, official = f"{remark}; {cut}" if remark else cut, False
@@ -180,13 +201,30 @@ class QuestionFile(Part):
             whole = tuple(q._replace(text=straight_apostrophes(q.text)) for q in whole)
         return QuestionSet(self.name, self._split, self._match, whole, digest, official, remark)
 
-    def _rows(self) -> Iterator[tuple[str | None, str, list[str], Path, int]]:
-        """(qid if any, question, answers, file, line), in order."""
+    def _doubt(self, questions: tuple[Question, ...]) -> str:
+        """What is doubtful of ``match``, if anything.
+
+        Raises:
+            UserError: the set is one of the official ones, whose patterns cannot be strings.
+        """
+        if self._match != "string" or not look_like_patterns([q.answers for q in questions]):
+            return ""
+        if self._splits and self._path is None:
+            raise UserError(
+                f"dataset.match=string: {self.name} has patterns as answers: dataset.match=regex"
+            )
+        return (
+            "its answers look like patterns, and as strings (dataset.match=string) hardly any of "
+            "them is ever found: are they for dataset.match=regex?"
+        )
+
+    def _rows(self, faults: Faults) -> Iterator[tuple[str | None, str, list[str], Path, int]]:
+        """(qid if any, question, answers, file, line), in order; wrong rows go to ``faults``."""
         for thing in self.requirements():
             if thing.present is None:
                 get_or_explain(thing, self._missing())
         path = self.file()
-        for qid, text, answers, line in read_questions(path):
+        for qid, text, answers, line in read_questions(path, self._columns, faults):
             yield qid, text, answers, path, line
 
     def _where(self) -> Path | str:

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from qa_bench.errors import DataError, UserError
+from qa_bench.formats.faults import Faults
 from qa_bench.formats.lines import read_json_lines, read_lines, text_field
 
 CORPUS_FILE = "corpus.jsonl"
 QRELS_HEADER = ["query-id", "corpus-id", "score"]
+GRADE_LIMIT = 1_000_000
+"""trec_eval keeps a counter a grade."""
 _PACKED = ("", ".gz", ".bz2", ".xz")
 
 
@@ -76,32 +79,42 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
             number, one pair with two grades, or no line.
     """
     qrels: dict[str, dict[str, int]] = {}
-    for number, line in read_lines(path):
-        cells = line.rstrip("\r\n").split("\t")
-        if number == 1:
-            if cells != QRELS_HEADER:
-                raise DataError(
-                    f"the first line must be {QRELS_HEADER}, tab-separated, found {cells}", path, 1
-                )
-            continue
-        if cells == [""]:
-            continue
-        if len(cells) != len(QRELS_HEADER):
-            raise DataError(
-                "expected 3 tab-separated columns (query-id, corpus-id, score), found "
-                f"{len(cells)}",
-                path,
-                number,
-            )
-        qid, pid, score = cells
-        try:
-            grade = int(score)
-        except ValueError:
-            raise DataError(
-                f"score must be a whole number, found '{score}'", path, number
-            ) from None
-        if qrels.setdefault(qid, {}).setdefault(pid, grade) != grade:
-            raise DataError(f"document '{pid}' has two grades for query '{qid}'", path, number)
+    with Faults() as faults:
+        for number, line in read_lines(path):
+            cells = line.rstrip("\r\n").split("\t")
+            if number == 1:
+                if cells != QRELS_HEADER:
+                    raise DataError(
+                        f"the first line must be {QRELS_HEADER}, tab-separated, found "
+                        f"{str(cells)[:200]}",
+                        path,
+                        1,
+                    )
+            elif cells != [""]:
+                with faults.row:
+                    qid, pid, grade = _judgement(cells, path, number)
+                    if qrels.setdefault(qid, {}).setdefault(pid, grade) != grade:
+                        raise DataError(
+                            f"document '{pid}' has two grades for query '{qid}'", path, number
+                        )
     if not qrels:
         raise DataError("holds no judgement", path)
     return qrels
+
+
+def _judgement(cells: list[str], path: Path, number: int) -> tuple[str, str, int]:
+    if len(cells) != len(QRELS_HEADER):
+        raise DataError(
+            f"expected 3 tab-separated columns (query-id, corpus-id, score), found {len(cells)}",
+            path,
+            number,
+        )
+    qid, pid, score = cells
+    try:
+        grade = int(score)
+    except ValueError:
+        grade = None
+    if grade is None or abs(grade) > GRADE_LIMIT:
+        allowed = f"a whole number from {-GRADE_LIMIT} to {GRADE_LIMIT}"
+        raise DataError(f"score must be {allowed}, found '{score[:40]}'", path, number)
+    return qid, pid, grade

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
 import json
-import lzma
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from qa_bench.errors import DataError
-from qa_bench.formats.lines import open_bytes
+from qa_bench.formats.json_entries import JsonEntries
 from qa_bench.types import Match, Passage
 
 GOLD_SCORE = 1000
 """What DPR writes as the score of a gold passage, with a ``title_score`` of 1."""
-_PIECE = 1 << 20
-_LARGEST = 1 << 26
-"""Characters that one example may have; DPR's have some 130,000."""
-_SPACE = " \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -101,7 +93,10 @@ def read_examples(path: Path) -> Iterator[Example]:
     Raises:
         DataError: not a JSON list of such examples, a truncated file, bytes that are not UTF-8.
     """
-    for number, row in enumerate(_entries(path), 1):
+    entries = JsonEntries(path)
+    if entries.kind != "list":
+        raise DataError("expected a JSON list of examples", path)
+    for number, (_, row, line) in enumerate(entries, 1):
         try:
             lists = {ours: [_read(c) for c in row[theirs]] for ours, theirs in _LISTS.items()}
             label, text, answers = row.get("dataset", ""), row["question"], row["answers"]
@@ -112,9 +107,11 @@ def read_examples(path: Path) -> Iterator[Example]:
             if match not in ("string", "regex"):
                 raise ValueError("match must be string or regex")
             yield Example(label, text, list(answers), **lists, match=match)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise DataError(
-                f"example {number} is not one of DPR's ({type(error).__name__}: {error})", path
+                f"example {number} is not one of DPR's ({type(error).__name__}: {error})",
+                path,
+                line,
             ) from None
 
 
@@ -126,67 +123,3 @@ def _read(context: dict[str, Any]) -> TrainingPassage:
     f"{pid}{title}{text}".encode()  # raises where there is half a surrogate pair
     score, title_score = context.get("score", 0), context.get("title_score", 0)
     return TrainingPassage(Passage(str(pid), title, text), float(score), float(title_score))
-
-
-def _entries(path: Path) -> Iterator[Any]:
-    """The entries of a JSON list, decoded as the file is read."""
-    pieces = _pieces(path)
-    decoder = json.JSONDecoder()
-    buffer = _more("", pieces, path)
-    if not buffer.startswith("["):
-        raise DataError("expected a JSON list of examples", path)
-    buffer, first = buffer[1:], True
-    while True:
-        buffer = buffer.lstrip(_SPACE) or _more("", pieces, path)
-        if buffer.startswith("]"):
-            if buffer[1:].strip(_SPACE) or any(piece.strip(_SPACE) for piece in pieces):
-                raise DataError("something follows the end of the list", path)
-            return
-        if not first:
-            if not buffer.startswith(","):
-                raise DataError(f"not JSON (expected a comma before {buffer[:40]!r})", path)
-            buffer = buffer[1:].lstrip(_SPACE) or _more("", pieces, path)
-        while True:
-            try:
-                entry, end = decoder.raw_decode(buffer)
-                break
-            except RecursionError:
-                raise DataError("JSON nested too deeply", path) from None
-            except ValueError as error:
-                more = list(islice(pieces, 1 + len(buffer) // _PIECE))
-                if not more or len(buffer) > _LARGEST:
-                    raise DataError(f"not JSON, or cut off ({error})", path) from None
-                buffer += "".join(more)
-        yield entry
-        buffer, first = buffer[end:], False
-
-
-def _more(buffer: str, pieces: Iterator[str], path: Path) -> str:
-    """The next text that is not white space.
-
-    Raises:
-        DataError: the file ends before.
-    """
-    while not buffer:
-        piece = next(pieces, "")
-        if not piece:
-            raise DataError("cut off: the list does not end", path)
-        buffer = piece.lstrip(_SPACE)
-    return buffer
-
-
-def _pieces(path: Path) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with open_bytes(path) as file:
-        while True:
-            try:
-                block = file.read(_PIECE)
-                text = decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                raise DataError(f"not UTF-8 ({error.reason})", path) from None
-            except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-                raise DataError(f"corrupt or truncated file ({error})", path) from None
-            if text:
-                yield text
-            if not block:
-                return

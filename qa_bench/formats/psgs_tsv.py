@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -21,25 +20,32 @@ def read_passages(path: Path) -> Iterator[tuple[Passage, int]]:
     Raises:
         DataError: another header, a row without exactly three columns or without text, bad UTF-8.
     """
-    csv.field_size_limit(sys.maxsize)
+    last = 0  # line of the rows before: a quote that swallows lines is told where it opens
     reader = csv.reader((line for _, line in read_lines(path)), delimiter="\t", strict=True)
     try:
         header = next(reader, None)
         if header != HEADER:
-            raise DataError(f"the first line must be {HEADER}, found {header}", path, 1)
+            raise DataError(f"the first line must be {HEADER}, found {_short(header)}", path, 1)
+        last = reader.line_num
         for cells in reader:
             if len(cells) != len(HEADER):
                 raise DataError(
                     f"expected 3 tab-separated columns (id, text, title), found {len(cells)}",
                     path,
-                    reader.line_num,
+                    last + 1,
                 )
             pid, text, title = cells
             if not text.strip():
                 raise DataError(f"passage '{pid}' has no text", path, reader.line_num)
-            yield Passage(pid, title, text), reader.line_num
+            last = reader.line_num
+            yield Passage(pid, title, text), last
     except csv.Error as error:
-        raise DataError(f"not CSV ({error})", path, reader.line_num) from None
+        ends = "" if reader.line_num <= last + 1 else f", noticed on line {reader.line_num}"
+        raise DataError(f"not CSV ({error}{ends})", path, last + 1) from None
+
+
+def _short(header: object) -> str:
+    return str(header)[:200]
 
 
 def write_passages(file: IO[str], passages: Iterable[Passage]) -> int:

@@ -1,96 +1,205 @@
-"""Question files: DPR's TSV/CSV, NQ-open and {"id", "question", "answers"} JSONL, SQuAD JSON."""
+"""Question files: DPR's TSV/CSV, tables with a header, JSON Lines, SQuAD's JSON."""
 
 from __future__ import annotations
 
-import ast
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from qa_bench.errors import DataError
-from qa_bench.formats.lines import (
-    parse_json,
-    read_json_lines,
-    read_lines,
-    read_whole,
-    text_field,
-)
+from qa_bench.formats.answers import DECODER, answer_list, cell_answers, text_answers
+from qa_bench.formats.columns import ANSWERS, QUESTION, Columns
+from qa_bench.formats.faults import Faults
+from qa_bench.formats.lines import json_object, parse_json, read_lines, read_whole
 
 Row = tuple[str | None, str, list[str], int]
 """(qid or None, question, answers, line number)"""
 
 _COMPRESSED = {".gz", ".bz2", ".xz"}
+_DEFAULT = Columns()
+_DELIMITERS = "\t,;"
 
 
-def read_dpr_csv(path: Path) -> Iterator[Row]:
-    """DPR's ``*.qa.csv``: tab-separated question and Python list literal of answers, CSV-quoted.
+def read_dpr_csv(
+    path: Path, columns: Columns = _DEFAULT, faults: Faults | None = None
+) -> Iterator[Row]:
+    """DPR's ``*.qa.csv``, or a table whose first line names its columns.
+
+    DPR's has no header: a question and a Python list literal of answers, tab-separated. A header
+    names a column ``question`` and one of ``ANSWERS``, or those of ``columns``; tabs, commas or
+    semicolons part them; a cell of answers holds a list, Python's or JSON's, or one answer.
+
+    A row is one line. Quotes are CSV's: a cell that begins with one ends with one, and ``""``
+    stands for one inside. A tab-separated cell in which they are not, such as ``"Hello" by Adele``,
+    stands for itself.
 
     Raises:
-        DataError: not two columns, or an answer cell that is not a list of strings.
+        DataError: other columns, answers that are no list of strings, a quote that does not close.
     """
-    reader = csv.reader((line for _, line in read_lines(path)), delimiter="\t")
-    try:
-        for cells in reader:
-            number = reader.line_num
-            if not cells:
+    header: list[str] | None = None
+    delimiter, begun = "\t", False
+    noted = faults or Faults()
+    with noted:
+        for number, line in read_lines(path):
+            line = line.rstrip("\r\n")
+            if not line.strip():
                 continue
-            if len(cells) != 2:
-                raise DataError(
-                    f"expected 2 tab-separated columns (question, answers), found {len(cells)}",
-                    path,
-                    number,
+            if not begun:
+                begun = True
+                header, delimiter = _header(line, columns)
+                if header is not None:
+                    continue
+                if columns.named:
+                    raise DataError(_no_header(line, columns), path, number)
+            with noted.row:
+                cells = _cells(line, delimiter, path, number)
+                yield (
+                    _named(cells, header, columns, path, number)
+                    if header
+                    else _pair(cells, path, number)
                 )
-            yield None, cells[0], _answer_list(cells[1], path, number), number
-    except csv.Error as error:
-        raise DataError(f"not CSV ({error})", path, reader.line_num) from None
 
 
-def _answer_list(cell: str, path: Path, number: int) -> list[str]:
+def _header(line: str, columns: Columns) -> tuple[list[str] | None, str]:
+    """The names of the columns and what parts them; None where the first line is a question."""
+    question = {columns.question} if columns.question else set(QUESTION)
+    answers = {columns.answers} if columns.answers else set(ANSWERS)
+    for delimiter in _DELIMITERS:
+        try:
+            cells = next(csv.reader([line], delimiter=delimiter), [])
+        except csv.Error:
+            continue
+        names = [cell.strip() for cell in cells]
+        for form in (names, [name.casefold() for name in names]):
+            if question & set(form) and answers & set(form):
+                return form, delimiter
+    return None, "\t"
+
+
+def _no_header(line: str, columns: Columns) -> str:
+    place_names = [columns.id, columns.question or QUESTION[0], columns.answers or ANSWERS[0]]
+    names = ", ".join(name for name in place_names if name)
+    return f"dataset.columns needs a first line that names {names}, found: {line[:80]}"
+
+
+def _cells(line: str, delimiter: str, path: Path, number: int) -> list[str]:
+    """The cells of a line.
+
+    Raises:
+        DataError: a quote that is not closed, or a carriage return in the middle.
+    """
+    if "\r" in line:
+        raise DataError("a carriage return inside of a line", path, number)
+    if '"' not in line:
+        return line.split(delimiter)
     try:
-        value = ast.literal_eval(cell.strip())
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise DataError(f"answers are not a list literal: {cell[:60]}", path, number) from None
-    if not isinstance(value, list) or not all(isinstance(answer, str) for answer in value):
-        raise DataError(f"answers are not a list of strings: {cell[:60]}", path, number)
-    return value
+        return next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        cells = line.split(delimiter)
+        opened = next((c for c in cells if c.startswith('"') and c.count('"') % 2), None)
+        if opened is not None:
+            raise DataError(
+                f"the quote before {opened[1:40]!r} is not closed in its cell; one of the "
+                'text itself is doubled, and its cell quoted ("""Hello"" by Adele")',
+                path,
+                number,
+            ) from None
+        if delimiter != "\t":
+            raise DataError(f"not CSV ({error})", path, number) from None
+        return cells
 
 
-def read_jsonl(path: Path) -> Iterator[Row]:
+def _pair(cells: list[str], path: Path, number: int) -> Row:
+    if len(cells) != 2:
+        hint = "; a table with commas needs a header: question,answers" if len(cells) == 1 else ""
+        raise DataError(
+            f"expected 2 tab-separated columns (question, answers), found {len(cells)}{hint}",
+            path,
+            number,
+        )
+    try:
+        return None, cells[0], cell_answers(cells[1]), number
+    except ValueError as error:
+        raise DataError(f"answers {error}", path, number) from None
+
+
+def _named(cells: list[str], header: list[str], columns: Columns, path: Path, number: int) -> Row:
+    if len(cells) != len(header):
+        raise DataError(
+            f"expected {len(header)} columns ({', '.join(header)}), found {len(cells)}",
+            path,
+            number,
+        )
+    row = dict(zip(header, cells, strict=True))
+    place = columns.answers or next(name for name in ANSWERS if name in row)
+    try:
+        answers = text_answers(row[place])
+    except ValueError as error:
+        raise DataError(f"column '{place}' {error}", path, number) from None
+    return columns.qid(row, path, number), columns.text(row, path, number), answers, number
+
+
+def read_jsonl(
+    path: Path, columns: Columns = _DEFAULT, faults: Faults | None = None
+) -> Iterator[Row]:
     """JSON Lines with ``question`` and ``answers`` (or ``answer``, as NQ-open), ``id`` if any.
 
     Raises:
         DataError: a field is missing or of the wrong type.
     """
-    for number, row in read_json_lines(path):
-        qid = text_field(row, "id", path, number) if "id" in row else None
-        answers = row.get("answers", row.get("answer"))
-        if isinstance(answers, str):
-            answers = [answers]
-        if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers):
-            raise DataError("field 'answers' must be a list of strings", path, number)
-        yield qid, text_field(row, "question", path, number), answers, number
+    noted = faults or Faults()
+    with noted:
+        for number, line in read_lines(path):
+            if not line.strip():
+                continue
+            with noted.row:
+                row = json_object(line, path, number, DECODER)
+                yield (
+                    columns.qid(row, path, number),
+                    columns.text(row, path, number),
+                    columns.golds(row, path, number),
+                    number,
+                )
 
 
-def read_squad(path: Path) -> Iterator[Row]:
+def read_squad(
+    path: Path, columns: Columns = _DEFAULT, faults: Faults | None = None
+) -> Iterator[Row]:
     """SQuAD 1.1's JSON: data → paragraphs → qas, with the ids of the file.
 
     Raises:
         DataError: not that structure.
     """
+    if columns.named:
+        raise DataError("dataset.columns is for .jsonl, .csv and .tsv; this is SQuAD's JSON", path)
     whole = parse_json(read_whole(path), path)
+    noted = faults or Faults()
+    with noted:
+        try:
+            for article in whole["data"]:
+                for paragraph in article["paragraphs"]:
+                    for qa in paragraph["qas"]:
+                        with noted.row:
+                            yield _of_squad(qa, path)
+        except (KeyError, TypeError) as error:
+            raise DataError(f"not SQuAD JSON ({type(error).__name__}: {error})", path) from None
+
+
+def _of_squad(qa: Any, path: Path) -> Row:
+    qid, question = qa["id"], qa["question"]
+    answers = [answer["text"] for answer in qa["answers"]]
+    if not isinstance(question, str) or not isinstance(qid, str | int):
+        raise DataError(f"not SQuAD JSON (id or question of '{qid}' is not text)", path)
     try:
-        for article in whole["data"]:
-            for paragraph in article["paragraphs"]:
-                for qa in paragraph["qas"]:
-                    answers = [answer["text"] for answer in qa["answers"]]
-                    if not all(isinstance(text, str) for text in (qa["question"], *answers)):
-                        raise TypeError(f"question or answer of '{qa['id']}' is not text")
-                    yield str(qa["id"]), qa["question"], answers, 1
-    except (KeyError, TypeError) as error:
-        raise DataError(f"not SQuAD JSON ({type(error).__name__}: {error})", path) from None
+        return str(qid), question, answer_list(answers), 1
+    except ValueError as error:
+        raise DataError(f"answers of '{qid}' {error}", path) from None
 
 
-READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+Reader = Callable[[Path, Columns, Faults | None], Iterator[Row]]
+
+READERS: dict[str, Reader] = {
     ".csv": read_dpr_csv,
     ".tsv": read_dpr_csv,
     ".jsonl": read_jsonl,
@@ -104,48 +213,20 @@ def suffix_of(path: Path) -> str:
     return (path.with_suffix("") if path.suffix in _COMPRESSED else path).suffix
 
 
-def read_questions(path: Path) -> Iterator[Row]:
+def read_questions(
+    path: Path, columns: Columns = _DEFAULT, faults: Faults | None = None
+) -> Iterator[Row]:
     """The rows of a question file, by its suffix.
 
+    Args:
+        path: the file.
+        columns: where things are.
+        faults: where wrong rows are noted; it raises them together, in the end.
+
     Raises:
-        DataError: an unknown suffix, or whatever is wrong inside.
+        UserError: an unknown suffix, or whatever is wrong inside.
     """
     reader = READERS.get(suffix_of(path))
     if reader is None:
         raise DataError(f"unknown question format: use one of {', '.join(READERS)}", path)
-    return reader(path)
-
-
-def read_predictions(path: Path, qids: set[str]) -> dict[str, str]:
-    """Predictions as JSON Lines ``{"id", "prediction"}``, or one JSON object id → prediction.
-
-    Args:
-        path: the file.
-        qids: the ids a prediction may have.
-
-    Raises:
-        DataError: neither, an id given twice, or one that is not known.
-    """
-    predictions: dict[str, str] = {}
-
-    def add(qid: str, prediction: str, line: int | None) -> None:
-        if qid in predictions:
-            raise DataError(f"id '{qid}' has a prediction already", path, line)
-        if qid not in qids:
-            raise DataError(f"'{qid}' is not a question of the set", path, line)
-        predictions[qid] = prediction
-
-    if suffix_of(path) == ".json":
-        pairs = parse_json(read_whole(path), path, object_pairs_hook=list)
-        if not isinstance(pairs, list) or not all(
-            isinstance(pair, tuple) and isinstance(pair[1], str) for pair in pairs
-        ):
-            raise DataError("expected one JSON object that maps ids to predictions", path)
-        for qid, prediction in pairs:
-            add(qid, prediction, None)
-        return predictions
-    for number, row in read_json_lines(path):
-        add(
-            text_field(row, "id", path, number), text_field(row, "prediction", path, number), number
-        )
-    return predictions
+    return reader(path, columns, faults)

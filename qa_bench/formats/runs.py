@@ -1,23 +1,23 @@
-"""Runs from and for elsewhere: TREC files, DPR's retrieval JSON, pyserini's JSON."""
+"""Runs from elsewhere: TREC, and the JSON of DPR, FiD, pyserini, BEIR and KILT."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-
-import pyarrow as pa
+from typing import Any
 
 from qa_bench.errors import DataError
-from qa_bench.formats.lines import parse_json, read_lines, read_whole
+from qa_bench.formats.faults import Faults
+from qa_bench.formats.json_entries import JsonEntries
+from qa_bench.formats.lines import read_json_lines, read_lines
 from qa_bench.formats.qa import suffix_of
-from qa_bench.store.passages import Passages
-from qa_bench.store.runs import rows_of
-from qa_bench.text import straight_apostrophes
+from qa_bench.formats.question_ids import EntryText, qids_of, qids_of_texts
+from qa_bench.formats.run_shapes import Ranked, of_beir, of_dpr, of_kilt, of_pyserini, score_of
 from qa_bench.types import Passage, QuestionSet, Run
+
+_OF_A_LINE = ("id", "question", "input", "answers", "ctxs")
+"""Fields of an entry, by which JSON Lines in a ``.json`` file are recognised."""
 
 
 @dataclass(frozen=True)
@@ -28,215 +28,166 @@ class ForeignRun:
         run: its hits, questions in the set's order.
         passages: the passages that came inside the file, in order of first appearance; empty where
             the file names pids only.
+        deepest: the most hits that a question has.
+        without_hits: the questions of the set that have none.
     """
 
     run: Run
     passages: list[Passage]
-
-
-@dataclass
-class _Hits:
-    """Ranked pids and scores by question while a file is read."""
-
-    path: Path
-    by_qid: dict[str, tuple[list[str], list[float]]]
-    passages: dict[str, Passage]
-
-    def add(self, qid: str, pid: str, score: float) -> None:
-        if not math.isfinite(score):
-            raise ValueError(f"score of passage '{pid}' for question '{qid}' is {score}")
-        pids, scores = self.by_qid.setdefault(qid, ([], []))
-        pids.append(pid)
-        scores.append(score)
-
-    def add_passage(self, passage: Passage) -> None:
-        earlier = self.passages.setdefault(passage.pid, passage)
-        if earlier != passage:
-            raise DataError(f"passage '{passage.pid}' has two different texts", self.path)
-
-    def result(self, questions: QuestionSet) -> ForeignRun:
-        for qid, (pids, _) in self.by_qid.items():
-            if len(set(pids)) != len(pids):
-                raise DataError(f"question '{qid}' names a passage twice", self.path)
-        pairs = [self.by_qid.get(question.qid, ([], [])) for question in questions]
-        if not any(pids for pids, _ in pairs):
-            raise DataError("holds no hit", self.path)
-        qids = [question.qid for question in questions]
-        run = Run.of(qids, [pids for pids, _ in pairs], [scores for _, scores in pairs])
-        named = {pid for pids, _ in pairs for pid in pids}
-        if self.passages and (without := named - self.passages.keys()):
-            raise DataError(f"some passages have a text, '{min(without)}' has none", self.path)
-        return ForeignRun(run, list(self.passages.values()))
+    deepest: int
+    without_hits: list[str]
 
 
 def read_run_file(path: Path, questions: QuestionSet) -> ForeignRun:
-    """Read a run: JSON by its suffix (DPR's list or pyserini's object), otherwise TREC.
+    """Read a run: JSON or JSON Lines by the suffix, otherwise TREC.
 
     Raises:
-        DataError: another structure, a question the set lacks, a passage twice, no hits.
+        UserError: another structure, a question the set lacks, a passage twice, no hits.
     """
-    read = _read_json if suffix_of(path) == ".json" else _read_trec
-    return read(path, questions)
+    suffix = suffix_of(path)
+    if suffix == ".json":
+        rows = _json_rows(path)
+    elif suffix == ".jsonl":
+        rows = _json_lines(path)
+    else:
+        rows = _trec_rows(path)
+    return _run_of(list(rows), path, questions)
 
 
-def _read_trec(path: Path, questions: QuestionSet) -> ForeignRun:
-    """``qid Q0 pid rank score tag``, ordered by score (as trec_eval does), then by rank."""
-    find = _qid_finder(path, questions)
-    rows: dict[str, list[tuple[float, int, str]]] = {}
-    for number, line in read_lines(path):
-        cells = line.split()
-        if not cells:
-            continue
-        if len(cells) != 6:
-            raise DataError(
-                f"expected 6 columns (qid Q0 pid rank score tag), found {len(cells)}", path, number
-            )
-        try:
-            score, rank = float(cells[4]), int(cells[3])
-        except ValueError:
-            score, rank = math.nan, 0
-        if not math.isfinite(score):
-            raise DataError("rank or score is not a number", path, number)
-        rows.setdefault(find(cells[0], number), []).append((-score, rank, cells[2]))
-    hits = _Hits(path, {}, {})
-    for qid, ranked in rows.items():
-        for negative, _, pid in sorted(ranked, key=lambda row: row[:2]):
-            hits.add(qid, pid, -negative)
-    return hits.result(questions)
-
-
-def _qid_finder(path: Path, questions: QuestionSet) -> Callable[[str, int | None], str]:
-    """Foreign ids are the set's own, or the questions' places in it counted from 0 (pyserini's)."""
-    own = {question.qid for question in questions}
+def _run_of(rows: list[Ranked], path: Path, questions: QuestionSet) -> ForeignRun:
+    """Put the questions of a file in the set's order."""
+    by_qid: dict[str, Ranked] = {}
+    passages: dict[str, Passage] = {}
+    qids = _qids(rows, path, questions)
+    for qid, row in zip(qids, rows, strict=True):
+        if qid in by_qid:
+            raise DataError(f"question '{qid}' is there twice", path, row.line)
+        by_qid[qid] = row
+        if len(set(row.pids)) != len(row.pids):
+            raise DataError(f"question '{qid}' names a passage twice", path, row.line)
+        for passage in row.passages:
+            if passages.setdefault(passage.pid, passage) != passage:
+                raise DataError(f"passage '{passage.pid}' has two different texts", path, row.line)
+    if not any(row.pids for row in rows):
+        raise DataError("holds no hit", path)
+    _check_scores(rows, path)
+    if passages and (bare := {pid for row in rows for pid in row.pids} - passages.keys()):
+        raise DataError(f"some passages have a text, '{min(bare)}' has none", path)
     order = [question.qid for question in questions]
+    pids = [by_qid[qid].pids if qid in by_qid else [] for qid in order]
+    scores = [_scores(by_qid[qid]) if qid in by_qid else [] for qid in order]
+    lacking = [qid for qid, ranked in zip(order, pids, strict=True) if not ranked]
+    run = Run.of(order, pids, scores)
+    return ForeignRun(run, list(passages.values()), max(map(len, pids)), lacking)
 
-    def find(foreign: str, line: int | None) -> str:
-        if foreign in own:
-            return foreign
-        if foreign.isdecimal() and int(foreign) < len(order):
-            return order[int(foreign)]
+
+def _check_scores(rows: list[Ranked], path: Path) -> None:
+    """All hits have scores, or none has."""
+    scored = [row for row in rows if row.pids and row.scores is not None]
+    bare = [row for row in rows if row.pids and row.scores is None]
+    if scored and bare:
+        raise DataError("some hits have a score, those of this entry have none", path, bare[0].line)
+
+
+def _scores(row: Ranked) -> list[float]:
+    """The file's scores; where it has none, those that keep its order."""
+    return [1 / rank for rank in range(1, len(row.pids) + 1)] if row.scores is None else row.scores
+
+
+def _qids(rows: list[Ranked], path: Path, questions: QuestionSet) -> list[str]:
+    """Which question each row is about."""
+    own = {question.qid for question in questions}
+    texts = [
+        EntryText(row.question, row.answers, row.line) for row in rows if row.question is not None
+    ]
+    with_ids = all(row.qid is not None for row in rows)
+    by_text = len(texts) == len(rows)
+    if with_ids and not (by_text and any(row.qid not in own for row in rows)):
+        lines: dict[str, int | None] = {}
+        for row in rows:
+            lines.setdefault(str(row.qid), row.line)
+        qid_of = qids_of(lines, path, questions)
+        return [qid_of[str(row.qid)] for row in rows]
+    if not by_text:
+        raise DataError("some entries have an id, others the question's text only", path)
+    return qids_of_texts(texts, path, questions)
+
+
+def _trec_rows(path: Path) -> Iterator[Ranked]:
+    """``qid Q0 pid rank score tag``, ordered by score (as trec_eval does), then by rank."""
+    ranked: dict[str, list[tuple[float, int, str]]] = {}
+    first: dict[str, int] = {}
+    with Faults() as faults:
+        for number, line in read_lines(path):
+            if not line.strip():
+                continue
+            with faults.row:
+                qid, hit = _trec_hit(line, path, number)
+                first.setdefault(qid, number)
+                ranked.setdefault(qid, []).append(hit)
+    for qid, hits in ranked.items():
+        hits.sort(key=lambda hit: hit[:2])
+        scores = [-negative for negative, _, _ in hits]
+        yield Ranked(qid, None, None, [pid for *_, pid in hits], scores, [], first[qid])
+
+
+def _trec_hit(line: str, path: Path, number: int) -> tuple[str, tuple[float, int, str]]:
+    """Qid and (negative score, rank, pid)."""
+    cells = line.split()
+    if len(cells) != 6:
+        hint = "; JSON runs end in .json or .jsonl" if line.lstrip()[0] in "[{" else ""
         raise DataError(
-            f"question '{foreign}' is not in {questions.name} {questions.split}", path, line
+            f"expected 6 columns (qid Q0 pid rank score tag), found {len(cells)}{hint}",
+            path,
+            number,
         )
-
-    return find
-
-
-def _read_json(path: Path, questions: QuestionSet) -> ForeignRun:
-    value = parse_json(read_whole(path), path)
-    hits = _Hits(path, {}, {})
     try:
-        if isinstance(value, list):
-            _read_dpr(value, hits, questions)
-        elif isinstance(value, dict):
-            _read_pyserini(value, hits, questions)
-        else:
-            raise DataError("expected DPR's list or pyserini's object of questions", path)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"neither DPR's nor pyserini's retrieval JSON ({type(error).__name__}: {error})", path
-        ) from None
-    return hits.result(questions)
+        score, rank = float(cells[4]), int(cells[3])
+    except ValueError:
+        raise DataError("rank or score is not a number", path, number) from None
+    if score != score:
+        raise DataError("rank or score is not a number", path, number)
+    try:
+        return cells[0], (-score_of(score, cells[2]), rank, cells[2])
+    except ValueError as error:
+        raise DataError(str(error), path, number) from None
 
 
-def _read_dpr(entries: list[Any], hits: _Hits, questions: QuestionSet) -> None:
-    """``[{"question", "ctxs": [{"id", "title", "text", "score"}]}]``.
-
-    Entries are matched by place where the question's text agrees, else by text.
-    """
-    by_text = {_plain(question.text): question.qid for question in questions}
-    for place, entry in enumerate(entries):
-        text = _plain(entry["question"])
-        if place < len(questions) and _plain(questions.questions[place].text) == text:
-            qid = questions.questions[place].qid
-        elif text in by_text:
-            qid = by_text[text]
-        else:
-            raise DataError(
-                f"question {place + 1} ('{text[:60]}') is not in {questions.name} "
-                f"{questions.split}",
-                hits.path,
-            )
-        if qid in hits.by_qid:
-            raise DataError(f"question {place + 1} ('{text[:60]}') is there twice", hits.path)
-        for context in entry["ctxs"]:
-            pid = str(context["id"])
-            hits.add(qid, pid, float(context["score"]))
-            if context.get("text"):
-                passage = Passage(pid, context.get("title") or "", context["text"])
-                hits.add_passage(passage)
+def _json_rows(path: Path) -> Iterator[Ranked]:
+    """DPR's and FiD's list, pyserini's or BEIR's object, KILT's lines as a list."""
+    with Faults() as faults:
+        for name, value, line in JsonEntries(path):
+            if name in _OF_A_LINE and not isinstance(value, dict):
+                raise DataError("one entry alone, not a run: JSON Lines end in .jsonl", path, line)
+            with faults.row:
+                try:
+                    yield _of_item(value, line) if name is None else _of_named(name, value, line)
+                except ValueError as error:
+                    raise DataError(f"no run of a known form: {error}", path, line) from None
 
 
-def _plain(text: str) -> str:
-    return straight_apostrophes(text).strip()
+def _json_lines(path: Path) -> Iterator[Ranked]:
+    """The same entries as in a list, one a line."""
+    with Faults() as faults:
+        for number, row in read_json_lines(path):
+            with faults.row:
+                try:
+                    yield _of_item(row, number)
+                except ValueError as error:
+                    raise DataError(f"no run of a known form: {error}", path, number) from None
 
 
-def _read_pyserini(entries: dict[str, Any], hits: _Hits, questions: QuestionSet) -> None:
-    r"""``{qid: {"question", "contexts": [{"docid", "score", "text"?}]}}``, text = title\ntext."""
-    find = _qid_finder(hits.path, questions)
-    for foreign, entry in entries.items():
-        qid = find(foreign, None)
-        for context in entry["contexts"]:
-            pid = str(context["docid"])
-            hits.add(qid, pid, float(context["score"]))
-            if "text" in context:
-                title, _, text = context["text"].partition("\n")
-                hits.add_passage(Passage(pid, title, text))
+def _of_item(value: Any, line: int) -> Ranked:
+    if not isinstance(value, dict):
+        raise ValueError("an entry must be an object with 'question' and 'ctxs', or KILT's")
+    return (
+        of_kilt(value, line) if "output" in value and "ctxs" not in value else of_dpr(value, line)
+    )
 
 
-def write_trec(file: IO[str], run: Run, tag: str) -> int:
-    """``qid Q0 pid rank score tag``, the score with as many digits as it needs; return the count.
-
-    Raises:
-        DataError: an id holds white space, which the format cannot carry.
-    """
-    count, tag = 0, "-".join(tag.split())
-    for batch in run.table.to_batches():
-        qids, ranks, pids = (batch.column(i).to_pylist() for i in range(3))
-        for qid, rank, pid, score in zip(qids, ranks, pids, _digits(batch.column(3)), strict=True):
-            if len(qid.split()) != 1 or len(pid.split()) != 1:
-                raise DataError(
-                    f"TREC cannot carry ids with white space: '{qid}' '{pid}'", file.name
-                )
-            file.write(f"{qid} Q0 {pid} {rank} {score} {tag}\n")
-            count += 1
-    return count
-
-
-def _digits(scores: pa.Array) -> list[str]:
-    """Scores with as many digits as tell them from their neighbours, and no more."""
-    digits: list[str] = scores.to_numpy(zero_copy_only=False).astype(str).tolist()
-    return digits
-
-
-def write_dpr_json(
-    file: IO[str],
-    run: Run,
-    questions: QuestionSet,
-    passages: Passages,
-    tests: Callable[[tuple[str, ...], str], Callable[..., bool]],
-) -> int:
-    """DPR's retrieval JSON, ``has_answer`` on every context; return how many questions."""
-    rows = rows_of(run, passages)
-    scores = _digits(run.table.column("score").combine_chunks())
-    slices = run.slices()
-
-    def contexts(qid: str, answers: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        test = tests(answers, qid)
-        hits = slices.get(qid, slice(0, 0))
-        for row, score in zip(rows[hits].tolist(), scores[hits], strict=True):
-            pid, title, text = passages[row]
-            yield {
-                "id": pid,
-                "title": title,
-                "text": text,
-                "score": score,
-                "has_answer": test(text, title),
-            }
-
-    file.write("[")
-    for number, (qid, text, answers) in enumerate(questions):
-        entry = {"question": text, "answers": list(answers), "ctxs": [*contexts(qid, answers)]}
-        file.write(("," if number else "") + "\n" + json.dumps(entry, ensure_ascii=False, indent=1))
-    file.write("\n]\n")
-    return len(questions)
+def _of_named(name: str, value: Any, line: int) -> Ranked:
+    if not isinstance(value, dict):
+        raise ValueError(f"'{name[:40]}' must have an object, with contexts or of scores")
+    if "contexts" in value:
+        return of_pyserini(name, value, line)
+    return of_beir(name, value, line)

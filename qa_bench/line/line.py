@@ -17,7 +17,7 @@ from typing import Any
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage, graph
 from qa_bench.errors import UserError
-from qa_bench.formats.qa import read_predictions
+from qa_bench.formats.predictions import read_predictions
 from qa_bench.line.retrieval import Retrieval
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import make
@@ -207,7 +207,7 @@ class Line:
         if self.reader is None:
             return None
         common = (self.ranked, self.run_passages, self.questions, self.reader)
-        return read(*common, self.slug, self._ranked_depth or self.depth, self.context)
+        return read(*common, self.slug, self.ranked_depth or self.depth, self.context)
 
     @property
     def slug(self) -> str:
@@ -215,7 +215,7 @@ class Line:
         return self.system.partition("[")[0]
 
     @property
-    def _ranked_depth(self) -> int | None:
+    def ranked_depth(self) -> int | None:
         """How deep ``ranked`` goes; None for a foreign run, of which nobody knows."""
         if self.reranker is not None:
             deepest: int = self.reranker.keep or self.reranker.depth
@@ -227,15 +227,14 @@ class Line:
         """Run, answers or predictions → per-question values."""
         common = (self.questions, self.metrics, self.config.mode, self.slug, self.context)
         if self.config.predictions is not None:
-            qids = {question.qid for question in self.questions}
-            predictions = read_predictions(Path(self.config.predictions), qids)
+            predictions = read_predictions(Path(self.config.predictions), self.questions)
             return score(*common, predictions=predictions)
         return score(
             *common,
             run=self.ranked,
             passages=self.run_passages,
             answers=self.answers,
-            depth=self._ranked_depth,
+            depth=self.ranked_depth,
             source="run" if self.config.run is None else str(self.config.run),
             read=self.reader.depth if self.reader else None,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import qa_bench
+from qa_bench.line.doubts import doubts
 from qa_bench.line.line import Line
 from qa_bench.report.record import Record, save
 from qa_bench.stages.ceiling import CEILING_FILE
@@ -34,6 +35,10 @@ def record(line: Line) -> Record:
     ours = retrieved and config.run is None
     used_corpus = retrieved and line.run_passages is not line.run
     ceiling = run(line.ceiling) if line.ceiling else None
+    rows = read_columns(scores.path / SCORES_FILE)
+    cautions = doubts(line, rows)
+    for caution in cautions:
+        log.info("%s", caution)
     result = Record(
         system=line.system,
         dataset=questions.name,
@@ -52,12 +57,11 @@ def record(line: Line) -> Record:
             **({"ceiling": Heading("ceiling")} if ceiling else {}),
         },
         costs=_costs(line) if ours else {},
-        notes=_notes(line, counts, used_corpus),
+        notes=[*_notes(line, counts, used_corpus), *cautions],
         published_as=_published_as(line) if ours else [],
         version=qa_bench.__version__,
         scores=scores.path.name,
     )
-    rows = read_columns(scores.path / SCORES_FILE)
     if ceiling:
         rows |= read_columns(ceiling.path / CEILING_FILE)
     rows = {"qid": rows.pop("qid"), "question": [q.text for q in questions], **rows}

@@ -15,7 +15,7 @@ from qa_bench.store.passages import describe_passages, write_passages
 from qa_bench.store.runs import RUN_FILE, write_run
 from qa_bench.types import Folder, QuestionSet, Step
 
-VERSION = 1
+VERSION = 2
 
 
 class ForeignFile:
@@ -51,6 +51,9 @@ class ForeignFile:
 def import_run(file: ForeignFile, name: str, context: Context) -> Stage:
     """The run as ours; the manifest's ``counts.passages`` is 0 where the file names pids only.
 
+    ``counts.deepest`` is the most hits that a question has; ``counts.without_hits`` how many
+    questions have none, and ``first_without_hits`` is the first of them.
+
     Its build raises ``UserError`` where the file is wrong.
     """
     questions = file.questions
@@ -62,7 +65,13 @@ def import_run(file: ForeignFile, name: str, context: Context) -> Stage:
             passages = folder / "passages-00000.arrow"
             write_passages(passages, foreign.passages)
             describe_passages(folder, [passages])
-        return {"hits": len(foreign.run), "passages": len(foreign.passages)}
+        return {
+            "hits": len(foreign.run),
+            "passages": len(foreign.passages),
+            "deepest": foreign.deepest,
+            "without_hits": len(foreign.without_hits),
+            "first_without_hits": next(iter(foreign.without_hits), None),
+        }
 
     return Stage(
         "import",

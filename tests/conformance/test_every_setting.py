@@ -138,6 +138,7 @@ DIFFERENT: dict[tuple[str, str], set[str]] = {
     ("retriever", "hybrid"): {"parts_depth"},
     # The default, spelt out for those who change a piece of it.
     ("dataset", "hub"): {"columns"},
+    ("dataset", "file"): {"columns"},
     ("corpus", "hub"): {"columns"},
     ("retriever", "dense"): {"question", "passage"},
 }

@@ -193,7 +193,7 @@ def test_questions_by_their_columns(hub: Hub, tmp_path: Path) -> None:
     assert told[1] == [["hub-validation-0", "q0", ["a", "b0"]], False]
     assert told[2] == [["x1", "who?", ["Bo"]], None]
     file = "data/test-00000-of-00001.parquet:1"
-    assert told[3].startswith(f"{file}: column 'gold' holds no list of strings")
+    assert told[3].startswith(f"{file}: field 'gold' must be a list of strings, found dict")
     assert told[4] == f"{file}: no column 'gold.none': there are key, asked, gold"
     assert told[5] == "dataset.columns.query is unknown: use id, question and answers"
     assert told[6] == "hub set org/nested (default, dev): no such split: use one of test"

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.dpr_training import read_examples
 from qa_bench.formats.lines import (
+    BOM,
     open_bytes,
     parse_json,
     read_json_lines,
@@ -100,7 +101,7 @@ def _begins_a_list(path: Path) -> bool:
     """Whether a JSON file holds a list, as DPR's do, and no object, as SQuAD's."""
     with open_bytes(path) as file:
         try:
-            return file.read(1024).lstrip().startswith(b"[")
+            return file.read(1024).removeprefix(BOM.encode()).lstrip().startswith(b"[")
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise DataError(f"corrupt or truncated file ({error})", path) from error
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import qa_bench.formats.dpr_training as module
 from qa_bench.errors import DataError
+from qa_bench.formats import json_entries, lines
 from qa_bench.formats.dpr_training import Example, TrainingPassage, read_examples, write_examples
 from qa_bench.types import Passage
 
@@ -33,7 +34,7 @@ def text_of(examples: list[Example]) -> str:
 @pytest.fixture(params=[1, 7, 1 << 20])
 def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read files byte by byte, in small pieces, at once."""
-    monkeypatch.setattr(module, "_PIECE", request.param)
+    monkeypatch.setattr(lines, "BLOCK", request.param)
 
 
 def read(path: Path, text: str | bytes) -> list[Example]:
@@ -93,7 +94,7 @@ def test_there_and_back_in_any_pieces(examples: list[Example], size: int) -> Non
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_PIECE", size)
+        patch.setattr(lines, "BLOCK", size)
         assert read(Path(folder) / "a.json", text_of(examples)) == examples
 
 
@@ -107,7 +108,7 @@ def test_older_names_of_the_passage(tmp_path: Path) -> None:
 
 
 def test_examples_come_before_the_end_is_seen(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(module, "_PIECE", 64)
+    monkeypatch.setattr(lines, "BLOCK", 64)
     path = tmp_path / "a.json"
     path.write_text(text_of(EXAMPLES)[:-20])
     examples = read_examples(path)
@@ -120,8 +121,8 @@ def test_examples_come_before_the_end_is_seen(tmp_path: Path, monkeypatch) -> No
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "cut off: the list does not end"),
-        ("  \n", "cut off: the list does not end"),
+        ("", "empty"),
+        ("  \n", "empty"),
         ('{"a": 1}', "expected a JSON list of examples"),
         ("[", "cut off"),
         ("[{}", "example 1 is not one of DPR's"),
@@ -133,7 +134,7 @@ def test_examples_come_before_the_end_is_seen(tmp_path: Path, monkeypatch) -> No
         (text_of(EXAMPLES).replace('"passage_id": "1"', '"id": "1"'), "example 2 .*psg_id"),
         (text_of(EXAMPLES).replace('["1887"]', '"1887"'), "example 2 .*answers must be a list"),
         (text_of(EXAMPLES).replace('["1887"]', "[1887]"), "example 2"),
-        (text_of(EXAMPLES).replace("Bridge", "\\ud800"), "example 1"),
+        (text_of(EXAMPLES).replace("Bridge", "\\ud800"), ":2: holds half a surrogate pair"),
         (b'[{"dataset": "\xff', "not UTF-8"),
     ],
 )
@@ -143,20 +144,21 @@ def test_wrong_files(tmp_path: Path, text: str | bytes, told: str) -> None:
 
 
 def test_a_file_that_goes_on_and_on_is_given_up(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(module, "_LARGEST", 1000)
-    monkeypatch.setattr(module, "_PIECE", 100)
-    asked: list[int] = []
-    real = module._pieces
+    monkeypatch.setattr(json_entries, "LINE_LIMIT", 1000)
+    monkeypatch.setattr(json_entries, "BLOCK", 100)
+    monkeypatch.setattr(lines, "BLOCK", 100)
+    sizes: list[int] = []
+    real = json_entries._pieces
 
     def counted(path: Path) -> Iterator[str]:
         for piece in real(path):
-            asked.append(len(piece))
+            sizes.append(len(piece))
             yield piece
 
-    monkeypatch.setattr(module, "_pieces", counted)
-    with pytest.raises(DataError, match="not JSON, or cut off"):
+    monkeypatch.setattr(json_entries, "_pieces", counted)
+    with pytest.raises(DataError, match="not JSON, or an entry of more"):
         read(tmp_path / "a.json", '[{"question": "' + "x" * 100_000)
-    assert sum(asked) < 5000
+    assert sum(sizes) < 5000
 
 
 def test_a_truncated_archive(tmp_path: Path) -> None:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from qa_bench.errors import DataError
+from qa_bench.errors import DataError, UserError
 from qa_bench.formats.qa import (
     read_dpr_csv,
     read_jsonl,
-    read_predictions,
     read_questions,
     read_squad,
     suffix_of,
@@ -67,10 +66,10 @@ def test_code_in_an_answer_cell_is_refused_and_not_run(tmp_path: Path, cell: str
         ("q\tParis", "answers are not a list literal: Paris"),
         ("q\t['a'", "answers are not a list literal"),
         ("q\t", "answers are not a list literal"),
-        ("q\t'Paris'", "answers are not a list of strings"),
-        ("q\t('a', 'b')", "answers are not a list of strings"),
-        ("q\t['a', 1]", "answers are not a list of strings"),
-        ("q\t[['a']]", "answers are not a list of strings"),
+        ("q\t'Paris'", "answers are not a list literal"),
+        ("q\t('a', 'b')", "answers are not a list literal"),
+        ("q\t['a', None]", "answers must be a list of strings, found nothing in it"),
+        ("q\t[['a']]", "answers must be a list of strings, found list in it"),
         ("q\t{[]: 1}", "answers are not a list"),
         ("q\t['a\x00']", "answers are not a list"),
         ("q\t" + "[" * 1000, "answers are not a list literal"),
@@ -111,7 +110,7 @@ def test_own_jsonl(tmp_path: Path):
         ({"answers": ["a"]}, "field 'question' must be text, found nothing"),
         ({"question": "q"}, "field 'answers' must be a list of strings"),
         ({"question": "q", "answers": None}, "field 'answers' must be a list of strings"),
-        ({"question": "q", "answers": ["a", 1]}, "field 'answers' must be a list of strings"),
+        ({"question": "q", "answers": ["a", None]}, "field 'answers' must be a list of strings"),
         ({"question": "q", "answers": {"a": 1}}, "field 'answers' must be a list of strings"),
         ({"id": None, "question": "q", "answers": ["a"]}, "field 'id' must be text"),
         ({"id": 1.5, "question": "q", "answers": ["a"]}, "field 'id' must be text, found float"),
@@ -153,9 +152,9 @@ def test_squad_json(tmp_path: Path):
 )
 def test_json_that_is_not_squads(tmp_path: Path, text: str):
     path = write(tmp_path / "bad.json", text)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(UserError) as caught:
         list(read_squad(path))
-    assert str(caught.value).startswith(str(path))
+    assert str(path) in str(caught.value)
 
 
 def test_the_suffix_tells_the_format(tmp_path: Path):
@@ -169,31 +168,3 @@ def test_the_suffix_tells_the_format(tmp_path: Path):
     assert [row[1:3] for row in read_questions(packed)] == [("q", ["a"])]
     with pytest.raises(DataError, match=r"use one of \.csv, \.tsv, \.jsonl, \.json"):
         read_questions(tmp_path / "a.txt")
-
-
-def test_predictions_as_json_lines_or_one_object(tmp_path: Path):
-    lines = write(
-        tmp_path / "a.jsonl", '{"id": "q1", "prediction": "Paris"}\n{"id": 2, "prediction": 1984}\n'
-    )
-    assert read_predictions(lines, {"q1", "2"}) == {"q1": "Paris", "2": "1984"}
-    whole = write(tmp_path / "a.json", '{"q1": "Paris",\n "q2": ""}')
-    assert read_predictions(whole, {"q1", "q2"}) == {"q1": "Paris", "q2": ""}
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("a.jsonl", '{"id": "1", "prediction": "x"}\n' * 2, ":2: id '1' has a prediction already"),
-        ("a.jsonl", '{"id": "1"}', ":1: field 'prediction' must be text"),
-        ("a.jsonl", '{"prediction": "x"}', ":1: field 'id' must be text"),
-        ("a.json", '{"1": "x", "1": "y"}', "'1' has a prediction already"),
-        ("a.jsonl", '{"id": "2", "prediction": "x"}', ":1: '2' is not a question of the set"),
-        ("a.json", '{"2": "x"}', "'2' is not a question of the set"),
-        ("a.json", '["x"]', "expected one JSON object"),
-        ("a.json", '{"1": 2}', "expected one JSON object"),
-        ("a.json", '{"1": ', "not JSON"),
-    ],
-)
-def test_predictions_that_are_wrong(tmp_path: Path, name: str, text: str, message: str):
-    with pytest.raises(DataError, match=message):
-        read_predictions(write(tmp_path / name, text), {"1"})

@@ -16,7 +16,7 @@ from identified import identified
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
-from qa_bench.formats.qa import read_predictions
+from qa_bench.formats.predictions import read_predictions
 from qa_bench.parts import Part
 from qa_bench.stages.read import PREDICTIONS_FILE, read
 from qa_bench.store.ranked import Ranked
@@ -75,7 +75,9 @@ def world(
     return made
 
 
-def test_answers_stand_in_the_order_of_the_questions(world: Callable[..., Folder]) -> None:
+def test_answers_stand_in_the_order_of_the_questions(
+    world: Callable[..., Folder], questions: QuestionSet
+) -> None:
     folder = world(Quoting())
     lines = (folder.path / PREDICTIONS_FILE).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == [
@@ -86,8 +88,7 @@ def test_answers_stand_in_the_order_of_the_questions(world: Callable[..., Folder
     counts = folder.manifest["counts"]
     assert (counts["questions"], counts["without_answer"]) == (3, 1)
     assert counts["seconds"] >= 0
-    known = {"q1", "q2", "q3"}
-    assert read_predictions(folder.path / PREDICTIONS_FILE, known)["q3"] == "c: three"
+    assert read_predictions(folder.path / PREDICTIONS_FILE, questions)["q3"] == "c: three"
 
 
 def test_an_empty_run(world: Callable[..., Folder]) -> None:

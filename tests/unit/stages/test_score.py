@@ -62,7 +62,13 @@ def test_an_imported_run_brings_its_passages(
     assert holds_passages(theirs, file, context), "by reading it"
     assert not context.cache.exists()
     folder = run(theirs)
-    assert folder.manifest["counts"] == {"hits": 4, "passages": 3}
+    assert folder.manifest["counts"] == {
+        "hits": 4,
+        "passages": 3,
+        "deepest": 2,
+        "without_hits": 1,
+        "first_without_hits": "q4",
+    }
     assert folder.path.name.startswith("set-test-theirs-")
     assert holds_passages(theirs, file, context)
     pids_only = tmp_path / "run.trec"
@@ -70,7 +76,8 @@ def test_an_imported_run_brings_its_passages(
     bare_file = ForeignFile(pids_only, questions)
     bare = import_run(bare_file, "theirs", context)
     assert not holds_passages(bare, bare_file, context)
-    assert run(bare).manifest["counts"] == {"hits": 1, "passages": 0}
+    counts = run(bare).manifest["counts"]
+    assert (counts["hits"], counts["passages"], counts["without_hits"]) == (1, 0, 3)
 
 
 def test_a_run_is_parsed_once(
