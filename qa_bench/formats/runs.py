@@ -220,17 +220,19 @@ def write_dpr_json(
     rows = rows_of(run, passages)
     scores = _digits(run.table.column("score").combine_chunks())
     slices = run.slices()
+    sources = passages.sources(rows) if passages.has_sources else None
 
     def contexts(qid: str, answers: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         test = tests(answers)
         hits = slices.get(qid, slice(0, 0))
-        for row, score in zip(rows[hits].tolist(), scores[hits], strict=True):
-            pid, title, text = passages[row]
+        for place in range(hits.start, hits.stop):
+            pid, title, text = passages[int(rows[place])]
             yield {
                 "id": pid,
                 "title": title,
                 "text": text,
-                "score": score,
+                **({"source": sources[place]} if sources is not None else {}),
+                "score": scores[place],
                 "has_answer": test(text, title),
             }
 
