@@ -25,11 +25,15 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 
 class Article(NamedTuple):
-    """A page before chunking: ``text`` holds the whole article."""
+    """A page before chunking: ``text`` holds the whole article.
+
+    Of a ready-made passage, ``source`` may be the id of the article that it was cut from.
+    """
 
     id: str
     title: str
     text: str
+    source: str = ""
 
 
 class Passage(NamedTuple):

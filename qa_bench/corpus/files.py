@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qa_bench.errors import UserError
@@ -15,20 +15,49 @@ Paths = str | Sequence[str] | None
 
 
 def input_files(paths: Paths) -> list[Path]:
-    """The files named, globs in sorted order.
+    """The files named; a name that exists is taken as it is, others are globs, in sorted order.
 
     Raises:
-        UserError: nothing is named, or a name matches no file.
+        UserError: nothing is named, a name matches no file, or names a folder.
     """
     if not paths:
         raise UserError("the corpus needs corpus.path=<file, glob or list of them>")
     files: list[Path] = []
-    for pattern in [paths] if isinstance(paths, str) else paths:
-        matches = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
-        files += [Path(match) for match in matches if Path(match).is_file()]
-        if not any(Path(match).is_file() for match in matches):
-            raise UserError(f"corpus.path: no such file: {pattern}")
+    for name in [paths] if isinstance(paths, str) else paths:
+        matches = matching(name)
+        if not any(_is(path.is_file) for path in matches):
+            if name and any(_is(path.is_dir) for path in matches):
+                raise UserError(
+                    f"corpus.path: {name} is a folder: name its files, or a glob as "
+                    f"{name.rstrip('/')}/*; corpus=folder reads folders of documents"
+                )
+            raise UserError(f"corpus.path: no such file: {name}")
+        files += [path for path in matches if _is(path.is_file)]
     return files
+
+
+def matching(name: str) -> list[Path]:
+    """The path of that name, if it exists; else what it matches as a glob, sorted.
+
+    What exists of its folders is taken as it is too: a glob may stand in a folder named "a[1]".
+    """
+    path = Path(name)
+    if not glob.has_magic(name) or _is(path.exists):
+        return [path]
+    there = Path(path.anchor)
+    parts = list(path.parts[1:] if path.anchor else path.parts)
+    while parts and _is((there / parts[0]).exists):
+        there /= parts.pop(0)
+    pattern = str(Path(glob.escape(str(there)), *parts))
+    return [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    """What a path answers; no for a name that is too long, or holds NUL."""
+    try:
+        return question()
+    except (OSError, ValueError):
+        return False
 
 
 class FileCorpus(Part):

@@ -24,5 +24,5 @@ class JsonlArticles(FileCorpus):
         """
         for path in self.files():
             for number, row in read_json_lines(path):
-                fields = (text_field(row, field, path, number) for field in Article._fields)
+                fields = (text_field(row, field, path, number) for field in ("id", "title", "text"))
                 yield Article(*fields), path, number

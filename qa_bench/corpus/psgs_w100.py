@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from qa_bench.corpus.files import FileCorpus
-from qa_bench.formats.psgs_tsv import read_passages
+from qa_bench.formats.psgs_tsv import read_sourced
 from qa_bench.types import Article
 
 
@@ -23,5 +23,5 @@ class PsgsW100(FileCorpus):
             DataError: wrong columns, an empty text, bad UTF-8, a truncated file.
         """
         for path in self.files():
-            for passage, number in read_passages(path):
-                yield Article(*passage), path, number
+            for passage, source, number in read_sourced(path):
+                yield Article(*passage, source), path, number

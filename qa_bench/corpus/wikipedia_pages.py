@@ -35,8 +35,10 @@ REASONS = (
 """Why a page is left out, as counts are named."""
 
 _REDIRECT = re.compile(r"\s*#REDIRECT", re.I)
+_ANY_REDIRECT = re.compile(r"\s*#\w+[^\S\n]*:?[^\S\n]*\[\[")
+"""In the wiki's own words; asked only where an old export has no ``<redirect>``, nor ``<ns>``."""
 _DISAMBIGUATION = re.compile(
-    r"\{\{\s*(?i:(?:[\w -]{1,40}[ _])?"
+    r"\{\{\s*+(?i:(?:[\w -]{1,40}[ _])?"
     r"(?:disambig|disambiguation|disamb|dab|hndis|geodis|numberdis|schooldis|roaddis|mathdab)"
     r"(?:[ _]page)?)\s*(?:\||\}\})"
 )
@@ -73,16 +75,29 @@ class Extractor:
         return [self._one(page) for page in pages]
 
     def _one(self, raw: RawPage | Bad) -> Entry | Left:
-        page = parse_page(raw) if isinstance(raw, RawPage) else raw
+        if isinstance(raw, Bad):
+            return Left(*raw)
+        page = parse_page(raw)
         if isinstance(page, Bad):
             return Left(*page)
-        if page.namespace not in ("0", ""):  # the oldest exports do not tell it
+        try:
+            return self._made(page, raw)
+        except Exception as error:  # whatever it is, it is this page's
+            what = (str(error).splitlines() or [""])[0][:200]
+            message = f"page '{page.title}' cannot be made text ({type(error).__name__}: {what})"
+            return Left("broken_pages", message, raw.line)
+
+    def _made(self, page: Page, raw: RawPage) -> Entry | Left:
+        namespace = page.namespace or str(raw.site.namespace(page.title))
+        if namespace != "0":
             return Left("other_namespaces", "", raw.line)
         if page.redirect or _REDIRECT.match(page.text):
             return Left("redirects", "", raw.line)
+        if not page.namespace and _ANY_REDIRECT.match(page.text):
+            return Left("redirects", "", raw.line)
         if _is_disambiguation(page):
             return Left("disambiguations", "", raw.line)
-        text = page.text if self._how is None else clean(page.text, self._how)
+        text = page.text if self._how is None else clean(page.text, self._how, raw.site)
         if not text.strip():
             return Left("empty_pages", "", raw.line)
         return Entry(page.id, page.title, page.revision, text, raw.line)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from qa_bench.formats.lines import open_bytes
+from qa_bench.formats.mediawiki_site import ENGLISH, Site
 from qa_bench.formats.mediawiki_xml_bz2 import in_pieces, read_bz2
 
 PAGE_LIMIT = 16 << 20
@@ -26,14 +27,18 @@ _END = re.compile(rb"\s*</mediawiki>\s*")
 
 
 class RawPage(NamedTuple):
-    """A page's XML, from ``<page>`` to ``</page>``, and the line on which it ends."""
+    """A page's XML, from ``<page>`` to ``</page>``, the line on which it ends, and its wiki."""
 
     xml: bytes
     line: int
+    site: Site = ENGLISH
 
 
 class Page(NamedTuple):
-    """What a page's XML says; of several revisions the last."""
+    """What a page's XML says; of several revisions the last.
+
+    ``namespace`` is empty in exports before version 0.6, which do not tell it.
+    """
 
     id: str
     title: str
@@ -71,6 +76,7 @@ def _pages(pieces: Iterator[bytes]) -> Iterator[RawPage | Bad]:
     line = 1  # on which the buffer begins
     head = True  # before the first page
     skipping = False  # inside of a page that is too large
+    site = ENGLISH
     while True:
         try:
             more = next(pieces, b"")
@@ -88,8 +94,10 @@ def _pages(pieces: Iterator[bytes]) -> Iterator[RawPage | Bad]:
             line += buffer.count(b"\n", at, end)
             if not skipping and (wrong := _between(before, head)):
                 yield Bad("broken_pages", wrong, line - buffer.count(b"\n", at + len(before), end))
+            if head:
+                site = Site.of(before)
             if start >= 0:
-                yield RawPage(buffer[start:end], line)
+                yield RawPage(buffer[start:end], line, site)
             at, head, skipping = end, False, False
         if not more:
             break
@@ -168,7 +176,10 @@ def parse_page(raw: RawPage) -> Page | Bad:
     except expat.ExpatError as error:
         first = raw.line - raw.xml.count(b"\n")
         what = expat.ErrorString(error.code)
-        return Bad("broken_pages", f"not XML ({what})", first + error.lineno - 1)
+        name = f"page '{fields['title']}': " if fields["title"] else ""
+        return Bad("broken_pages", f"{name}not XML ({what})", first + error.lineno - 1)
     if not fields["id"] or not fields["title"]:
-        return Bad("broken_pages", "a page without id or title", raw.line)
+        known = fields["title"] or fields["id"]
+        name = f", '{known}'" if known else ""
+        return Bad("broken_pages", f"a page without id or title{name}", raw.line)
     return Page(**fields, redirect=redirect)

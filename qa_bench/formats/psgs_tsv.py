@@ -12,10 +12,19 @@ from qa_bench.formats.lines import read_lines
 from qa_bench.types import Passage
 
 HEADER = ["id", "text", "title"]
+SOURCE = "source"
 
 
 def read_passages(path: Path) -> Iterator[tuple[Passage, int]]:
-    r"""(passage, line number) pairs. A doubled quote inside a quoted cell is one quote.
+    r"""(passage, line number) pairs; see ``read_sourced``."""
+    for passage, _, line in read_sourced(path):
+        yield passage, line
+
+
+def read_sourced(path: Path) -> Iterator[tuple[Passage, str, int]]:
+    r"""(passage, its article's id, line number). A doubled quote inside a quoted cell is one quote.
+
+    A fourth column, ``source``, may name the article; without it the id is empty.
 
     Raises:
         DataError: another header, a row without exactly three columns or without text, bad UTF-8.
@@ -24,21 +33,23 @@ def read_passages(path: Path) -> Iterator[tuple[Passage, int]]:
     reader = csv.reader((line for _, line in read_lines(path)), delimiter="\t", strict=True)
     try:
         header = next(reader, None)
-        if header != HEADER:
+        if header not in (HEADER, [*HEADER, SOURCE]):
             raise DataError(f"the first line must be {HEADER}, found {_short(header)}", path, 1)
         last = reader.line_num
         for cells in reader:
-            if len(cells) != len(HEADER):
+            if len(cells) != len(header):
                 raise DataError(
-                    f"expected 3 tab-separated columns (id, text, title), found {len(cells)}",
+                    f"expected {len(header)} tab-separated columns ({', '.join(header)}), found "
+                    f"{len(cells)}",
                     path,
                     last + 1,
                 )
-            pid, text, title = cells
+            pid, text, title, *source = cells
             if not text.strip():
                 raise DataError(f"passage '{pid}' has no text", path, reader.line_num)
             last = reader.line_num
-            yield Passage(pid, title, text), last
+            article = (source[0] or pid) if source else ""
+            yield Passage(pid, title, text), article, last
     except csv.Error as error:
         ends = "" if reader.line_num <= last + 1 else f", noticed on line {reader.line_num}"
         raise DataError(f"not CSV ({error}{ends})", path, last + 1) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, NamedTuple
 
 import pyarrow as pa
 
@@ -50,8 +50,15 @@ def write_dpr_json(
     file.write("[")
     for number, (qid, text, answers) in enumerate(questions):
         hits = [
-            {"id": pid, "title": title, "text": body, "score": score, "has_answer": has_answer}
-            for pid, title, body, score, has_answer in contexts(qid, answers)
+            {
+                "id": hit.pid,
+                "title": hit.title,
+                "text": hit.text,
+                **hit.source,
+                "score": hit.score,
+                "has_answer": hit.has_answer,
+            }
+            for hit in contexts(qid, answers)
         ]
         entry = {"question": text, "answers": list(answers), "ctxs": hits}
         file.write(("," if number else "") + "\n" + json.dumps(entry, ensure_ascii=False, indent=1))
@@ -68,12 +75,13 @@ def write_pyserini_json(
     for number, (qid, text, answers) in enumerate(questions):
         hits = [
             {
-                "docid": pid,
-                "score": score,
-                "text": f"{title}\n{body}" if title or "\n" in body else body,
-                "has_answer": has_answer,
+                "docid": hit.pid,
+                **hit.source,
+                "score": hit.score,
+                "text": f"{hit.title}\n{hit.text}" if hit.title or "\n" in hit.text else hit.text,
+                "has_answer": hit.has_answer,
             }
-            for pid, title, body, score, has_answer in contexts(qid, answers)
+            for hit in contexts(qid, answers)
         ]
         entry = {"question": text, "answers": list(answers), "contexts": hits}
         file.write(("," if number else "") + f"\n{json.dumps(qid, ensure_ascii=False)}: ")
@@ -82,19 +90,31 @@ def write_pyserini_json(
     return len(questions)
 
 
+class _Hit(NamedTuple):
+    pid: str
+    title: str
+    text: str
+    source: dict[str, str]
+    """The id of the passage's article under its name; empty where the passages have none."""
+    score: str
+    has_answer: bool
+
+
 def _contexts(
     run: Run, passages: Passages, tests: Tests
-) -> Callable[[str, tuple[str, ...]], Iterator[tuple[str, str, str, str, bool]]]:
-    """What makes (pid, title, text, score, has_answer) of a question's hits."""
+) -> Callable[[str, tuple[str, ...]], Iterator[_Hit]]:
+    """What makes the hits of a question, best first."""
     rows = rows_of(run, passages)
     scores = _digits(run.table.column("score").combine_chunks())
     slices = run.slices()
+    sources = passages.sources(rows) if passages.has_sources else None
 
-    def contexts(qid: str, answers: tuple[str, ...]) -> Iterator[tuple[str, str, str, str, bool]]:
+    def contexts(qid: str, answers: tuple[str, ...]) -> Iterator[_Hit]:
         test = tests(answers, qid)
-        place = slices.get(qid, slice(0, 0))
-        for row, score in zip(rows[place].tolist(), scores[place], strict=True):
-            pid, title, text = passages[row]
-            yield pid, title, text, score, test(text, title)
+        hits = slices.get(qid, slice(0, 0))
+        for place in range(hits.start, hits.stop):
+            pid, title, text = passages[int(rows[place])]
+            source = {} if sources is None else {"source": sources[place]}
+            yield _Hit(pid, title, text, source, scores[place], test(text, title))
 
     return contexts

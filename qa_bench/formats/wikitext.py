@@ -6,10 +6,14 @@ cut out whole; what is opened and never closed loses its brackets and keeps its 
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from qa_bench.formats.charrefs import unescape
+from qa_bench.formats.mediawiki_site import ENGLISH, Site
+from qa_bench.formats.wikitext_tables import rows
+from qa_bench.formats.wikitext_variants import one_variant
 
 _Region = tuple[int, int]
 
@@ -44,22 +48,28 @@ class Cleaning:
     tables: bool = False
 
 
-def clean(text: str, how: Cleaning = Cleaning()) -> str:
+def clean(text: str, how: Cleaning = Cleaning(), site: Site = ENGLISH) -> str:
     """The text that a reader of the page sees, paragraphs as lines.
 
     Templates are not expanded, they go. Lines that hold no letter or digit go too.
+
+    Args:
+        text: the wikitext.
+        how: what becomes of each kind of markup.
+        site: the wiki, for the names of files and categories and for language variants.
     """
     text, shielded = _without_opaque(text, how)
     text = _without_templates(text, how)
+    text = one_variant(text, site.language)
     if not how.tables:
         text = _cut(text, _balanced(_TABLE.finditer(text)))
     text = _without_elements(text, how)
     if not how.links:
-        text = _without_links(text, how)
+        text = _without_links(text, how, site)
     text = _insides(_WEB_LINK, text)
     text = _without_quotes(text, how)
     text = _lines(text, how)
-    text = html.unescape(text)
+    text = unescape(text)
     text = _polished(text, how)
     return _SHIELDED.sub(lambda sign: chr(ord(sign[0]) - _AWAY), text) if shielded else text
 
@@ -233,19 +243,21 @@ _WEB_LINK = re.compile(
     r"\[(?:(?:https?|ftps?|gopher|irc|mailto|news|tel):|//)[^\s\[\]<>\"]*+[^\S\n]*+([^\[\]\n]*+)\]",
     re.I,
 )
-_NOT_SHOWN = re.compile(r"\s*(?:file|image|media|category)\s*:", re.I)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z-]+)?:|simple:")
 
 
-def _without_links(text: str, how: Cleaning) -> str:
+def _without_links(text: str, how: Cleaning, site: Site) -> str:
     """Links as their text; files with their captions, and categories, go."""
+    not_shown = site.not_shown()
     text = _insides(_LINK, _insides(_LINK_WITH_TEXT, text))
     opened: list[tuple[int, int]] = []
     regions: list[_Region] = []
     for token in _LINK_PARTS.finditer(text):
         if token.lastindex:
             begin = token.end() if token[2] else token.start(1) + token[1].startswith(":")
-            opened.append((token.start(), begin if _has_text(token[1], token[2], how) else 0))
+            opened.append(
+                (token.start(), begin if _has_text(token[1], token[2], how, not_shown) else 0)
+            )
         elif opened:
             start, begin = opened.pop()
             if begin:
@@ -255,13 +267,13 @@ def _without_links(text: str, how: Cleaning) -> str:
     return _cut(text, regions).replace("[[", "").replace("]]", "")
 
 
-def _has_text(target: str, bar: str, how: Cleaning) -> bool:
+def _has_text(target: str, bar: str, how: Cleaning, not_shown: re.Pattern[str]) -> bool:
     """Whether a reader sees a link to ``target``."""
     if ":" not in target[1:]:
         return True
     if not how.colon_links:
         return False
-    return not _NOT_SHOWN.match(target) and bool(bar or not _LANGUAGE.match(target))
+    return not not_shown.match(target) and bool(bar or not _LANGUAGE.match(target))
 
 
 _BOLD_ITALICS = re.compile(r"'''''([^\n]*?)'''''")
@@ -296,7 +308,7 @@ def _lines(text: str, how: Cleaning) -> str:
     text = f"\n{text}\n"
     text = _HEADING.sub(_heading if how.sections else "\n", text)
     text = _BULLET.sub("\n", text) if how.lists else _ITEM.sub("", text)
-    text = _rows(text) if how.tables else _ROW.sub("", text)
+    text = rows(text) if how.tables else _ROW.sub("", text)
     return _SWITCH.sub("", text)
 
 
@@ -305,53 +317,6 @@ def _heading(match: re.Match[str]) -> str:
 
 
 _HEADING_SIGNS = "\n\t ="
-_TABLE_LINE = re.compile(r"[ \t:]*(\{\||\|\}|\|-|\|\+|[|!])(.*)")
-_CELL_END = re.compile(r"\|\||!!")
-_CELL_STYLE = re.compile(r"[^|\"=]*=[^|]*\|")
-
-
-def _without_style(cell: str) -> str:
-    style = _CELL_STYLE.match(cell)
-    return cell[style.end() :] if style else cell
-
-
-def _rows(text: str) -> str:
-    """Rows of tables and fields of infoboxes, a line each."""
-    lines: list[str] = []
-    row: list[str] = []
-
-    def end_row() -> None:
-        if cells := [cell for cell in row if cell]:
-            lines.append(" | ".join(cells))
-        row.clear()
-
-    inside = False
-    for line in text.split("\n"):
-        match = _TABLE_LINE.match(line)
-        if not match:
-            if inside and row and line.strip():
-                row[-1] = f"{row[-1]} {line.strip()}".strip()
-                continue
-            lines.append(line)
-            continue
-        sign, rest = match.groups()
-        if sign in ("{|", "|}", "|-"):
-            end_row()
-            inside = sign != "|}"
-        elif sign == "|+":
-            lines.append(rest.strip())
-        elif not inside:
-            name, _, value = (part.strip() for part in rest.partition("="))
-            if sign == "!":
-                lines.append(line)
-            elif name and value:
-                lines.append(f"{name}: {value}")
-        else:
-            row += [_without_style(cell).strip() for cell in _CELL_END.split(rest)]
-    end_row()
-    return "\n".join(lines)
-
-
 _EMPTY_BRACKETS = re.compile(r"[ \xa0]?(?:\([\s,;:/–-]*+(?:\b(?:or|and)\b[\s,;:]*+)*+\)|\[\s*+\])")
 _BRACKET_START = re.compile(r"\((?:[\s,;:]|\b(?:or|and)\b(?=\s*[,;:]))*[,;:]\s*+")
 _BEFORE_SIGN = re.compile(r"(?<![ \xa0])[ \xa0]++(?=[,;.)](?:\s|$))", re.M)

@@ -21,7 +21,8 @@ from qa_bench.formats.predictions import read_predictions
 from qa_bench.line.retrieval import Retrieval
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import make
-from qa_bench.settings import whole_number
+from qa_bench.settings import one_of, whole_number
+from qa_bench.stages.articles import articles
 from qa_bench.stages.ceiling import ceiling
 from qa_bench.stages.chunk import chunk
 from qa_bench.stages.expand import Wording, expand
@@ -51,6 +52,11 @@ class Line:
         self.depth: int = config.depth
         whole_number("depth", self.depth)
         get_mode(config.mode)
+        one_of("run_ids", config.run_ids, ("passages", "articles"))
+        if config.run_ids == "articles" and config.run is None:
+            raise UserError(
+                "run_ids=articles says what the ids of a run file are: it needs run=<file>"
+            )
         try:
             runtime = Runtime(**config.runtime)
         except TypeError as error:
@@ -186,11 +192,19 @@ class Line:
 
     @cached_property
     def run_passages(self) -> Stage:
-        """The passages the run's pids name: those inside a foreign run, else the corpus'."""
+        """What the run's pids name: passages inside a foreign run, else the corpus' passages.
+
+        Or whole articles of the corpus, where a foreign run names those.
+        """
         if self._foreign is None or self._imported is None:
             return self.passages
         inside = holds_passages(self._imported, self._foreign, self.context)
-        return self._imported if inside else self.passages
+        if self.config.run_ids == "passages":
+            return self._imported if inside else self.passages
+        source = str(self.config.run)
+        if inside:
+            raise UserError(f"run_ids=articles: {source} holds passages, which are scored as such")
+        return articles(self._imported, self.passages, self.slug, source, self.context)
 
     @cached_property
     def ranked(self) -> Stage:

@@ -14,6 +14,8 @@ from qa_bench.report.record import Record, save
 from qa_bench.stages.ceiling import CEILING_FILE
 from qa_bench.stages.score import SCORES_FILE
 from qa_bench.store.columns import read_columns
+from qa_bench.store.passages import open_passages
+from qa_bench.store.runs import RUN_FILE, ids_of_both, read_run
 from qa_bench.types import Heading
 
 log = logging.getLogger(__name__)
@@ -139,6 +141,8 @@ def _notes(line: Line, counts: dict[str, Any], used_corpus: bool) -> list[str]:
     notes = [questions.remark] if questions.remark else []
     if used_corpus and (note := line.corpus.about.note):
         notes.append(note)
+    if note := _ids_note(line, used_corpus):
+        notes.append(note)
     if bad := counts["degenerate_answers"]:
         notes.append(
             f"{questions.name}: {bad} gold answers are degenerate (nothing is left of "
@@ -152,3 +156,22 @@ def _notes(line: Line, counts: dict[str, Any], used_corpus: bool) -> list[str]:
     if missing := counts.get("without_prediction"):
         notes.append(f"{questions.name}: {missing} questions have no prediction and count as wrong")
     return notes
+
+
+def _ids_note(line: Line, used_corpus: bool) -> str:
+    """What the ids of a run file mean, where they are not those of passages, or may not be."""
+    if line.config.run_ids == "articles":
+        return (
+            f"{line.system}: the hits are articles; one holds an answer where one of its passages "
+            "does, so figures of passages are no match for these"
+        )
+    if line.config.run is None or not used_corpus:
+        return ""
+    folders = (line.context.run(stage).path for stage in (line.run, line.run_passages))
+    run, passages = next(folders) / RUN_FILE, open_passages(next(folders))
+    if not ids_of_both(read_run(run), passages):
+        return ""
+    return (
+        f"{line.system}: every id of the run is that of a passage and that of an article too; they "
+        "are taken for passages' (run_ids=articles takes them for articles')"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
@@ -21,7 +22,8 @@ from qa_bench.stages.chunk_processes import chunk_in_processes
 from qa_bench.store.passages import describe_passages, write_passages
 from qa_bench.types import Article, Folder, Load, Passage, Step
 
-VERSION = 1
+VERSIONS = {"article": 2, "passage": 1}
+"""By what a corpus holds: only passages that were cut here always know their article."""
 BYTES_PER_PASSAGE = 640
 _PASSAGES_PER_S = 60_000
 """Both from the manifests of benchmarks/whole_line.py, on two cores (408,191 passages)."""
@@ -55,10 +57,13 @@ def chunk(corpus: Corpus, chunker: Chunker, context: Context) -> Stage:
             groups = _as_they_are(articles) if whole else _cut(chunker, articles, context)
             while (first := next(groups, None)) is not None:
                 note: dict[str, int] = {}
+                sourced = first[0] != ""
                 with shards.write(len(notes), note) as path:
                     shard = chain([first], groups)
-                    numbered = _one_shard(shard, sum(n["passages"] for n in notes), note)
-                    write_passages(path, numbered)
+                    rows = _one_shard(shard, sum(n["passages"] for n in notes), note)
+                    write_passages(
+                        path, rows if sourced else (r[:3] for r in rows), sourced=sourced
+                    )
                 notes.append(note)
         unique.check(corpus)
         totals = {name: sum(note[name] for note in notes) for name in notes[0]} if notes else {}
@@ -77,7 +82,7 @@ def chunk(corpus: Corpus, chunker: Chunker, context: Context) -> Stage:
 
     return Stage(
         "chunk",
-        VERSION,
+        VERSIONS[corpus.unit],
         corpus.name,
         {"corpus": corpus.identity, "chunker": None if whole else chunker.identity},
         {},
@@ -87,33 +92,44 @@ def chunk(corpus: Corpus, chunker: Chunker, context: Context) -> Stage:
     )
 
 
-def _cut(
-    chunker: Chunker, articles: Iterator[Article], context: Context
-) -> Iterator[list[Passage]]:
+_Group = tuple[str, list[Passage]]
+"""An article's id and its passages; no id where ready-made passages do not tell it."""
+
+
+def _cut(chunker: Chunker, articles: Iterator[Article], context: Context) -> Iterator[_Group]:
     """The passages of each article, made in the way that suits the chunker."""
-    if (passages := chunker.chunk_on(articles, context.runtime)) is not None:
-        return passages
-    if chunker.costly:
-        return chunk_in_processes(chunker, articles, context.runtime.workers)
-    return iter(chunker.chunk(articles))
+    ids: deque[str] = deque()  # of articles on their way: a chunker may take several at once
+
+    def noted() -> Iterator[Article]:
+        for article in articles:
+            ids.append(article.id)
+            yield article
+
+    if (groups := chunker.chunk_on(noted(), context.runtime)) is None:
+        if chunker.costly:
+            groups = chunk_in_processes(chunker, noted(), context.runtime.workers)
+        else:
+            groups = chunker.chunk(noted())
+    for passages in groups:
+        yield ids.popleft(), passages
 
 
-def _as_they_are(articles: Iterator[Article]) -> Iterator[list[Passage]]:
-    for article in articles:
-        yield [Passage(*article)]
+def _as_they_are(articles: Iterator[Article]) -> Iterator[_Group]:
+    for pid, title, text, source in articles:
+        yield source, [Passage(pid, title, text)]
 
 
 def _one_shard(
-    groups: Iterator[list[Passage]], before: int, note: dict[str, int]
-) -> Iterator[Passage]:
-    """Passages of one shard, numbered from ``before`` + 1; fills ``note`` with its counts."""
+    groups: Iterator[_Group], before: int, note: dict[str, int]
+) -> Iterator[tuple[str, ...]]:
+    """Rows of one shard, numbered from ``before`` + 1; fills ``note`` with its counts."""
     note |= {"articles": 0, "articles_without_passages": 0, "passages": 0}
-    for passages in groups:
+    for source, passages in groups:
         note["articles"] += 1
         note["articles_without_passages"] += not passages
-        for passage in passages:
+        for pid, title, text in passages:
             note["passages"] += 1
-            yield passage if passage.pid else passage._replace(pid=str(before + note["passages"]))
+            yield pid or str(before + note["passages"]), title, text, source
         if note["passages"] >= SHARD_PASSAGES:
             return
 

@@ -10,6 +10,7 @@ import bisect
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,41 +23,40 @@ from qa_bench.errors import DataError
 from qa_bench.types import Passage
 
 PASSAGE_SCHEMA = pa.schema([("pid", pa.string()), ("title", pa.string()), ("text", pa.string())])
+SOURCED_SCHEMA = PASSAGE_SCHEMA.append(pa.field("source", pa.string()))
+"""With the id of each passage's article. Ready-made passages do without, unless they name one."""
 BATCH_SIZE = 4096
 """Passages a record batch: what is in memory at once while writing or streaming."""
 
 _LOOKUP_BATCHES = 256
 
 
-def write_passages(path: Path, passages: Iterable[Passage]) -> int:
-    """Write one Arrow file; return how many passages went in."""
+def write_passages(path: Path, rows: Iterable[tuple[str, ...]], *, sourced: bool = False) -> int:
+    """Write one Arrow file; return how many passages went in.
+
+    Args:
+        path: the file.
+        rows: passages; with their articles' ids behind their texts where they are ``sourced``.
+        sourced: whether they are.
+    """
     count = 0
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, PASSAGE_SCHEMA) as writer:
-        for columns in _columns(passages):
-            batch = pa.record_batch(columns, schema=PASSAGE_SCHEMA)
-            writer.write_batch(batch)
-            count += batch.num_rows
+    schema = SOURCED_SCHEMA if sourced else PASSAGE_SCHEMA
+    rows = iter(rows)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+        while block := list(islice(rows, BATCH_SIZE)):
+            columns = [pa.array(column, pa.string()) for column in zip(*block, strict=True)]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
+            count += len(block)
     return count
-
-
-def _columns(passages: Iterable[Passage]) -> Iterator[list[pa.Array]]:
-    pids: list[str] = []
-    titles: list[str] = []
-    texts: list[str] = []
-    for pid, title, text in passages:
-        pids.append(pid)
-        titles.append(title)
-        texts.append(text)
-        if len(pids) == BATCH_SIZE:
-            yield [pa.array(c, pa.string()) for c in (pids, titles, texts)]
-            pids, titles, texts = [], [], []
-    if pids:
-        yield [pa.array(c, pa.string()) for c in (pids, titles, texts)]
 
 
 def describe_passages(folder: Path, files: Sequence[Path]) -> None:
     """Write the two JSON files by which ``datasets.load_from_disk`` knows the folder."""
-    features = {name: {"dtype": "string", "_type": "Value"} for name in PASSAGE_SCHEMA.names}
+    names = PASSAGE_SCHEMA.names
+    for path in files[:1]:
+        with pa.OSFile(str(path)) as source:
+            names = pa.ipc.open_stream(source).schema.names
+    features = {name: {"dtype": "string", "_type": "Value"} for name in names}
     (folder / "dataset_info.json").write_text(json.dumps({"features": features}, indent=1))
     state: dict[str, Any] = {
         "_data_files": [{"filename": path.name} for path in files],
@@ -109,11 +109,12 @@ class Passages:
     def __iter__(self) -> Iterator[Passage]:
         """All passages in corpus order."""
         for columns in self._columns:
-            yield from map(Passage._make, zip(*(c.to_pylist() for c in columns), strict=True))
+            of_each = (column.to_pylist() for column in columns[:3])
+            yield from map(Passage._make, zip(*of_each, strict=True))
 
     def batches(self) -> Iterator[Batch]:
         """The record batches in corpus order, nothing copied."""
-        for start, (pids, titles, texts) in zip(self._starts, self._columns, strict=False):
+        for start, (pids, titles, texts, *_) in zip(self._starts, self._columns, strict=False):
             yield start, pids, titles, texts
 
     def _locate(self, row: int) -> tuple[list[pa.Array], int]:
@@ -129,7 +130,7 @@ class Passages:
         if not 0 <= row < len(self):
             raise IndexError(row)
         columns, offset = self._locate(row)
-        return Passage._make(column[offset].as_py() for column in columns)
+        return Passage._make(column[offset].as_py() for column in columns[:3])
 
     def texts(self, rows: np.ndarray) -> Sequence[str]:
         """The texts at ``rows``, each read when it is asked for.
@@ -142,6 +143,37 @@ class Passages:
     def titles(self, rows: np.ndarray) -> Sequence[str]:
         """The titles at ``rows``, as ``texts``."""
         return _Strings([columns[1] for columns in self._columns], self._starts, rows)
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether it is known of which article each passage is."""
+        return bool(self._columns) and all(len(columns) > 3 for columns in self._columns)
+
+    def sources(self, rows: np.ndarray) -> Sequence[str]:
+        """The ids of the articles at ``rows``, as ``texts``; pids where none are known."""
+        column = 3 if self.has_sources else 0
+        return _Strings([columns[column] for columns in self._columns], self._starts, rows)
+
+    def of_sources(self, sources: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+        """The passages of some articles.
+
+        Args:
+            sources: ids of articles, each once.
+
+        Returns:
+            Their rows, ascending, int64 (passages,), and of which article each is, a place in
+            ``sources``, int64 (passages,). An article may have none.
+        """
+        rows, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        column = 3 if self.has_sources else 0
+        for first in range(0, len(self._columns), _LOOKUP_BATCHES):
+            some = self._columns[first : first + _LOOKUP_BATCHES]
+            of_each = pa.chunked_array([columns[column] for columns in some])
+            place = pc.index_in(of_each, value_set=sources).combine_chunks()
+            at = pc.indices_nonzero(place.is_valid())
+            rows.append(at.to_numpy().astype(np.int64) + self._starts[first])
+            places.append(place.take(at).to_numpy().astype(np.int64))
+        return np.concatenate(rows), np.concatenate(places)
 
     def pids(self, rows: np.ndarray) -> pa.Array:
         """The pids at ``rows`` (any order, repeats allowed), as one string array."""

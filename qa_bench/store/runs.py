@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from qa_bench.errors import DataError, UserError
@@ -101,9 +102,23 @@ def rows_of(run: Run, passages: Passages, source: str = "run") -> np.ndarray:
     if len(rows) and (rows.min() < 0 or rows.max() >= len(passages)):
         missing = np.flatnonzero((rows < 0) | (rows >= len(passages)))
         first = run.table.slice(int(missing[0]), 1).to_pylist()[0]
+        name = first.get("pid", first.get("row"))
+        hint = "is it another corpus, or another chunker?"
+        if passages.has_sources and len(passages.of_sources(pa.array([str(name)]))[0]):
+            hint = "it is the id of an article: run_ids=articles scores a run of articles"
         raise UserError(
             f"{source}: {len(missing)} of {len(run)} hits name passages that the corpus lacks, "
-            f"first '{first.get('pid', first.get('row'))}': is it another corpus, or another "
-            "chunker?"
+            f"first '{name}': {hint}"
         )
     return rows
+
+
+def ids_of_both(run: Run, passages: Passages) -> bool:
+    """Whether every id of a run is that of a passage and, of another one, that of an article too."""
+    ids = pc.unique(run.table.column("pid").combine_chunks().cast(pa.string()))
+    if not passages.has_sources or not len(ids):
+        return False
+    rows = passages.rows(ids)
+    if rows.min() < 0 or list(passages.sources(rows)) == ids.to_pylist():
+        return False
+    return len(np.unique(passages.of_sources(ids)[1])) == len(ids)

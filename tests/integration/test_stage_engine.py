@@ -278,12 +278,12 @@ def test_disk_full_in_the_middle(place: Path, undisturbed: Path) -> None:
     import errno
     write, calls = stage.write_passages, []
 
-    def full(path, passages):
+    def full(path, passages, **how):
         calls.append(path)
         if len(calls) == 3:
             path.write_bytes(b"half")
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(path, passages)
+        return write(path, passages, **how)
 
     stage.write_passages = full
     """

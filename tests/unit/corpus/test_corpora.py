@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,11 +55,42 @@ def test_no_path_at_all(path: str | list[str] | None):
 
 
 def test_a_path_that_matches_no_file(files: list[Path], tmp_path: Path):
-    for missing in ("none.jsonl", "none*.jsonl", ""):
+    for missing in ("none.jsonl", "none*.jsonl", "n" * 300, "no\0ne"):
         wanted = str(tmp_path / missing)
         with pytest.raises(UserError) as caught:
             input_files([str(files[0]), wanted])
         assert str(caught.value) == f"corpus.path: no such file: {wanted}"
+
+
+def test_a_folder_where_files_are_wanted(tmp_path: Path):
+    with pytest.raises(UserError, match=r"is a folder: name its files, or a glob as .*/\*;"):
+        input_files(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["a[1].tsv", "what?.tsv", "*.tsv", "[a-c]", "a[!b]*?", "{x}.tsv"])
+@pytest.mark.parametrize("folder", ["", "dir[1]", "a*b", "x?/y[0-9]"])
+def test_a_name_that_exists_is_no_glob(name: str, folder: str, tmp_path: Path, monkeypatch: Any):
+    place = tmp_path / folder
+    place.mkdir(parents=True, exist_ok=True)
+    for other in (name, "a1.tsv", "other.tsv", "a"):
+        (place / other).write_text("x")
+    assert input_files(str(place / name)) == [place / name]
+    monkeypatch.chdir(tmp_path)
+    relative = Path(folder, name)
+    assert input_files([str(relative)]) == [relative]
+
+
+def test_a_glob_in_a_folder_whose_name_looks_like_one(tmp_path: Path):
+    (tmp_path / "dir[1]").mkdir()
+    (tmp_path / "dir1").mkdir()
+    for name in ("b.tsv", "a.tsv"):
+        (tmp_path / "dir[1]" / name).write_text("x")
+        (tmp_path / "dir1" / name).write_text("x")
+    wanted = [tmp_path / "dir[1]" / name for name in ("a.tsv", "b.tsv")]
+    assert input_files(str(tmp_path / "dir[1]" / "*.tsv")) == wanted
+    assert input_files(str(tmp_path / "d?r[0-9]" / "*.tsv")) == [
+        tmp_path / "dir1" / name for name in ("a.tsv", "b.tsv")
+    ]
 
 
 @pytest.mark.parametrize(

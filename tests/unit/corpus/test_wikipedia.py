@@ -209,7 +209,7 @@ def test_a_bad_page_stops_or_is_skipped(
     assert corpus.counts() == {**COUNTS, "pages": 13, "broken_pages": 2}
     warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert warned == [
-        f"{path}:{caught.value.line}: not XML (mismatched tag); skipped",
+        f"{path}:{caught.value.line}: page 'Bad': not XML (mismatched tag); skipped",
         f"{path}:{path.read_bytes().count(10)}: the file ends without </mediawiki>; is it "
         "truncated?; skipped",
     ]

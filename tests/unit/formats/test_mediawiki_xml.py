@@ -82,19 +82,19 @@ def broken(change: str) -> bytes:
     return dump(PAGES[0], page(8, "Bad", "x").replace(*change.split("→")), PAGES[1])
 
 
-NOT_XML = "not XML (not well-formed (invalid token))"
+NOT_XML = "page 'Bad': not XML (not well-formed (invalid token))"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("</text>→", "not XML (mismatched tag)"),
+        ("</text>→", "page 'Bad': not XML (mismatched tag)"),
         ("<text →<text <", NOT_XML),
         (">x<→>\x00<", NOT_XML),
-        (">x<→>&lol9;<", "not XML (undefined entity)"),
+        (">x<→>&lol9;<", "page 'Bad': not XML (undefined entity)"),
         (">x<→><!DOCTYPE a><", NOT_XML),
-        ("<id>8</id>→", "a page without id or title"),
-        ("<title>Bad</title>→", "a page without id or title"),
+        ("<id>8</id>→", "a page without id or title, 'Bad'"),
+        ("<title>Bad</title>→", "a page without id or title, '8'"),
     ],
 )
 def test_a_bad_page_spoils_no_other(change: str, message: str, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_the_line_of_what_is_not_xml(tmp_path: Path) -> None:
 def test_not_utf_8(tmp_path: Path) -> None:
     content = dump(*PAGES).replace("日".encode(), b"\xff\xfe")
     assert [text.partition(": ")[2] or text for text in told(written(tmp_path, content))] == [
-        *("A & B", "not XML (not well-formed (invalid token))", "C")
+        *("A & B", "page 'Ü': not XML (not well-formed (invalid token))", "C")
     ]
 
 
@@ -147,7 +147,7 @@ def test_what_else_can_be_wrong(content: bytes, expected: list[str], tmp_path: P
 def test_entities_that_multiply_are_never_read(tmp_path: Path) -> None:
     bomb = '<!DOCTYPE lolz [<!ENTITY a "lol"><!ENTITY b "' + "&a;" * 99 + '">]>\n'
     content = bomb.encode() + dump(page(1, "A", "x").replace(">x<", ">&b;<"), PAGES[1])
-    assert told(written(tmp_path, content)) == ["16: not XML (undefined entity)", "Ü"]
+    assert told(written(tmp_path, content)) == ["16: page 'A': not XML (undefined entity)", "Ü"]
 
 
 @pytest.mark.parametrize("packed", ["a.xml", "a.xml.bz2", "a.xml.gz", "a.xml.xz"])

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qa_bench.errors import DataError
-from qa_bench.formats.psgs_tsv import read_passages, write_passages
+from qa_bench.formats.psgs_tsv import read_passages, read_sourced, write_passages
 from qa_bench.types import Passage
 
 cells = st.text(st.sampled_from("aé東\"\t\n\r ,'\\\u2028\x85\u00a0"), max_size=8)
@@ -123,3 +123,15 @@ def test_bad_utf8_is_told_with_its_line(tmp_path: Path):
     with pytest.raises(DataError, match="not UTF-8") as caught:
         read(path)
     assert caught.value.line == 3
+
+
+def test_a_fourth_column_names_the_article(tmp_path: Path):
+    path = tmp_path / "psgs.tsv"
+    path.write_text("id\ttext\ttitle\tsource\n1\tx\tA\tm 7\n2\ty\tB\t\n")
+    assert list(read_sourced(path)) == [
+        (Passage("1", "A", "x"), "m 7", 2),
+        (Passage("2", "B", "y"), "2", 3),
+    ]
+    path.write_text("id\ttext\ttitle\tsource\n1\tx\tA\n")
+    with pytest.raises(DataError, match=r"expected 4 .*\(id, text, title, source\), found 3"):
+        list(read_sourced(path))
