@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +89,32 @@ def _official_files() -> Iterator[tuple[str, Callable[[], object]]]:
 def _files(lines: Sequence[Any], words: Sequence[str]) -> Iterator[tuple[str, Callable[[], Any]]]:
     """The same of what is chosen: dataset and corpus, where the words name them."""
     named = {word.lstrip("+").partition("=")[0].partition(".")[0] for word in words}
-    every = "experiment" in named
     for line in lines:
-        if every or "dataset" in named:
-            yield line.choice("dataset"), lambda line=line: line.dataset.file() or "no file"
-        if every or "corpus" in named:
-            yield line.choice("corpus"), lambda line=line: _shown(line.corpus.files())
+        for group in ("dataset", "corpus"):
+            if group in named or "experiment" in named:
+                yield line.choice(group), partial(_found, line, group)
 
 
-def _shown(files: Sequence[Path]) -> str:
+def _found(line: Any, group: str) -> str:
+    """Where a part's files lie.
+
+    Raises:
+        MissingError: it would be downloaded.
+        UserError: it would not, or the part cannot be made.
+    """
+    from qa_bench.fetch.sources import MissingError
+    from qa_bench.net.web import told_size
+
+    part = getattr(line, group)
+    things = part.requirements()
+    for thing in things:
+        if thing.present is None:
+            raise MissingError(f"{thing.what}: {thing.address} ({told_size(thing.size)})")
+    if things:
+        return ", ".join(str(thing.present) for thing in things)
+    if group == "dataset":
+        return str(part.file() or "no file")
+    files = part.files()
     return f"{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from qa_bench.line.messages import one_line
 from qa_bench.paths import CONF
 
+_NO_CHOICE = re.compile(r"(?:In '.*': )?Could not find '(?P<group>.+)/(?P<name>[^/]+)'$")
+_NO_SETTING = re.compile(r"Could not (?:override|append to config|delete) '(?P<key>.+?)'")
 _LISTED = 30
 """So many names are listed at most."""
 
@@ -26,13 +28,9 @@ def explain(error: Exception, words: Sequence[str]) -> str | None:
 
     if isinstance(error, HydraException):
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-        if match := re.match(
-            r"(?:In '.*': )?Could not find '(?P<group>.+)/(?P<name>[^/]+)'$", first
-        ):
+        if match := _NO_CHOICE.match(first):
             return _no_choice(match["group"], match["name"], str(error))
-        if match := re.match(
-            r"Could not (?:override|append to config|delete) '(?P<key>.+?)'", first
-        ):
+        if match := _NO_SETTING.match(first):
             return _no_setting(match["key"], words, error)
         if first.startswith("Ambiguous value for argument"):
             word = first.partition("'")[2].rpartition("'")[0]
@@ -62,7 +60,7 @@ def listed(names: Iterable[str]) -> str:
 
 def _no_choice(group: str, name: str, message: str) -> str:
     """Hydra lists what there is, that of the user's own folder too."""
-    head, _, tail = message.partition("Available options in")
+    tail = message.partition("Available options in")[2]
     every = tail.partition("Config search path")[0].split()[1:] if tail else []
     return f"Could not find '{group}/{name}': {group}= is one of {listed(every)}{near(name, every)}"
 
@@ -121,7 +119,7 @@ def _swept_by(experiment: Path, group: str) -> str:
 
 
 def _settings(group: str, *choices: str) -> set[str]:
-    """The settings of some of a group's YAMLs that ship with the package; of all, if none is named."""
+    """The settings of some of a group's YAMLs that ship with the package; of all by default."""
     import yaml
 
     names: set[str] = set()

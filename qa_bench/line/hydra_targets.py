@@ -91,7 +91,8 @@ def _below(place: str, node: Any) -> Iterator[tuple[str, str, Any]]:
         try:
             value = node[name]
         except OmegaConfBaseException as error:
-            raw = str(OmegaConf.to_container(node, resolve=False)[name])  # type: ignore[call-overload]
+            container: Any = OmegaConf.to_container(node, resolve=False)
+            raw = str(container[name])
             if raw.startswith("${") and raw.endswith("}") and raw.count("${") == 1:
                 raise UserError(f"hydra.{inner}: {raw} is not known yet ({error})") from None
             continue  # part of a text: no class

@@ -6,6 +6,7 @@ YAML's references let a few lines stand for billions, and its parser calls itsel
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from qa_bench.errors import DataError
 
@@ -33,10 +34,10 @@ def check_yaml(path: Path) -> None:
     total = 0
     try:
         for event in yaml.parse(text):
-            line = event.start_mark.line + 1
+            mark: Any = event.start_mark
             size = 0
             if isinstance(event, yaml.AliasEvent):
-                size = sizes.get(event.anchor, 1)
+                size = sizes.get(str(event.anchor), 1)
             elif isinstance(event, yaml.ScalarEvent):
                 size = 1
                 if event.anchor:
@@ -50,9 +51,9 @@ def check_yaml(path: Path) -> None:
                     sizes[str(anchor)] = total - int(before or 0)
             total += size
             if len(open_nodes) > MOST_LEVELS:
-                raise DataError(f"more than {MOST_LEVELS} levels deep", path, line)
+                raise DataError(f"more than {MOST_LEVELS} levels deep", path, mark.line + 1)
             if total > MOST_NODES:
-                raise DataError(f"more than {MOST_NODES:,} values, written out", path, line)
+                raise DataError(f"more than {MOST_NODES:,} values in all", path, mark.line + 1)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         hint = "; indent with spaces, not tabs" if "'\\t'" in str(error.problem) else ""
