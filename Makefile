@@ -1,4 +1,4 @@
-# Every target prepares .venv by itself, once. Needs Python >= 3.11 and make, nothing else.
+# Every target prepares .venv by itself, once. Needs Python 3.11, 3.12 or 3.13 and make, nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
@@ -12,10 +12,10 @@ JOBS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  ARGS=\"retriever.k1=1.2\" adds Hydra overrides to the targets that run something"
+	@echo "  ARGS=\"depth=20\" adds Hydra overrides to the targets that run something"
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit("qa_bench needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "qa_bench needs Python 3.11, 3.12 or 3.13, this is " + sys.version.split()[0] + ": make PYTHON=python3.13")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]' --group dev
@@ -48,7 +48,7 @@ table2: $(READY) ## DPR's Table 2, sparse rows: five test sets on psgs_w100 (put
 	$(BIN)/qa-bench run experiment=table2 $(ARGS)
 
 nq triviaqa webq curatedtrec squad: $(READY) ## one set on psgs_w100
-	$(BIN)/qa-bench run name=$@ dataset=$@ $(ARGS)
+	$(BIN)/qa-bench run name=$@ corpus=psgs_w100 dataset=$@ $(ARGS)
 
 list: $(READY) ## what can be chosen
 	$(BIN)/qa-bench list

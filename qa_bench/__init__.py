@@ -70,11 +70,14 @@ def __getattr__(name: str) -> Any:
 
     Raises:
         AttributeError: there is none of that name.
+        ImportError: Python is too old or too new.
     """
     if name not in _PLACES:
         raise AttributeError(f"module 'qa_bench' has no attribute '{name}'")
     from importlib import import_module
 
+    if (problem := import_module("qa_bench.errors").python_problem()) is not None:
+        raise ImportError(problem)
     value = getattr(import_module(f"qa_bench.{_PLACES[name]}"), name)
     globals()[name] = value
     return value

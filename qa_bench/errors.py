@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+PYTHONS = ((3, 11), (3, 12), (3, 13))
+"""The versions that this is tested with; pyproject.toml and the Makefile name the same."""
 
 
 class UserError(Exception):
@@ -22,3 +26,12 @@ class DataError(UserError):
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         """Survive the way back from a worker process."""
         return type(self), self._arguments
+
+
+def python_problem(version: tuple[int, ...] = sys.version_info[:3]) -> str | None:
+    """What is wrong with this Python, in one line; None where nothing is."""
+    if version[:2] in PYTHONS:
+        return None
+    *others, last = (".".join(map(str, promised)) for promised in PYTHONS)
+    shown = ".".join(map(str, version))
+    return f"qa_bench needs Python {', '.join(others)} or {last}, this is {shown}"

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, cast
 
 from qa_bench.errors import UserError
 from qa_bench.settings import strings
+from qa_bench.trust import check
 from qa_bench.types import Article, Heading, Passage, Runtime
 
 
@@ -150,8 +151,8 @@ def make(group: str, node: Any) -> Any:
     """Make the part that ``node`` describes, and the parts inside of it.
 
     Raises:
-        UserError: the node has no target, the target is no part or refuses a setting, or a value
-            is missing.
+        UserError: the node has no target, the target is no part, of a module that is not trusted
+            (``qa_bench.trust``), or refuses a setting, or a value is missing.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -205,11 +206,12 @@ def _kind(group: str, target: str) -> Any:
     """The class of this name.
 
     Raises:
-        UserError: there is none, or it is not derived from ``Part``.
+        UserError: there is none, it is not derived from ``Part``, or its module is not trusted.
     """
     import importlib
 
     module, _, name = target.rpartition(".")
+    check(group, target)
     try:
         kind = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:

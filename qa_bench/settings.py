@@ -7,6 +7,7 @@ null. ``true`` is never a number, though Python has it for 1. Every check gives 
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import TypeVar
@@ -14,6 +15,9 @@ from typing import TypeVar
 from qa_bench.errors import UserError
 
 Value = TypeVar("Value")
+
+_NO_NAME = ("Cc", "Cs", "Zl", "Zp")
+"""Categories of characters that no file is called with: controls, halves of pairs, line breaks."""
 
 
 def whole_number(
@@ -104,6 +108,37 @@ def strings(name: str, value: Sequence[str] | None) -> list[str]:
     if not listed or not all(isinstance(text, str) for text in value):
         raise _refusal(name, "a list of texts", value)
     return list(value)
+
+
+MOST_BYTES = 100
+"""Of a name: what it is made part of must fit into the 255 that a file's name may have."""
+
+
+def file_name(name: str, value: Value) -> Value:
+    """A text that may be part of a file's name, and leads to no other folder.
+
+    Raises:
+        UserError: it is something else, empty, too long, a hidden file's name, or holds what
+            cannot stand in a file's name.
+    """
+    if not isinstance(value, str):
+        raise _refusal(name, "a text (in quotes, where it looks like a number)", value)
+    shown = "".join(char if char.isprintable() else "?" for char in value)
+    if not value.strip():
+        raise UserError(f"{name}: a name, got '{shown}'")
+    if any(char in "/\\" or unicodedata.category(char) in _NO_NAME for char in value):
+        raise UserError(
+            f"{name}: a name without slashes and control characters, since files are called after "
+            f"it, got '{shown[:MOST_BYTES]}'"
+        )
+    if value.startswith("."):
+        raise UserError(f"{name}: a name that does not begin with a dot, got '{shown}'")
+    if (size := len(value.encode())) > MOST_BYTES:
+        raise UserError(
+            f"{name}: a name of at most {MOST_BYTES} bytes, since files are called after it, got "
+            f"{size}: '{shown[:20]}…'"
+        )
+    return value
 
 
 def _is_whole(value: object, least: int, most: int | None = None) -> bool:

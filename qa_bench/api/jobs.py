@@ -22,8 +22,10 @@ def lines(overrides: Sequence[str]) -> list[Line]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.types import RunMode
 
-    with _loader() as loader:
-        texts = list(overrides)
+    from qa_bench.line.overrides import plain_words
+
+    with _loader(overrides) as loader:
+        texts = plain_words(overrides, swept=True)
         master = loader.load_configuration(
             "config", texts, run_mode=RunMode.MULTIRUN, from_shell=False
         )
@@ -45,7 +47,7 @@ def _line(config: Any) -> Line:
 
 
 @contextmanager
-def _loader() -> Iterator[Any]:
+def _loader(overrides: Sequence[str]) -> Iterator[Any]:
     """Hydra's loader of configurations; what Hydra was doing otherwise is left as it was.
 
     Raises:
@@ -55,7 +57,7 @@ def _loader() -> Iterator[Any]:
     from hydra.core.global_hydra import GlobalHydra
 
     from qa_bench.line.composition import nothing_twice
-    from qa_bench.line.messages import one_line
+    from qa_bench.line.explain import explain
 
     register_resolvers()
     try:
@@ -64,6 +66,6 @@ def _loader() -> Iterator[Any]:
     except UserError:
         raise
     except Exception as error:
-        if (message := one_line(error)) is None:
+        if (message := explain(error, overrides)) is None:
             raise
         raise UserError(message) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from qa_bench.api.jobs import lines
@@ -11,6 +11,7 @@ from qa_bench.api.retrieving import LoadedRetriever
 from qa_bench.errors import UserError
 from qa_bench.line.line import Line
 from qa_bench.parts import make
+from qa_bench.trust import allow
 
 
 def _retriever(line: Line) -> LoadedRetriever:
@@ -38,13 +39,14 @@ HANDLES: dict[str, Callable[[Line], Any]] = {
 """What a group's parts can be loaded as."""
 
 
-def load(part: str, *overrides: str) -> Any:
+def load(part: str, *overrides: str, trust: Sequence[str] = ()) -> Any:
     """Load one part by its name in ``conf/``, as the command line would.
 
     Args:
         part: ``"retriever=minilm"``, ``"reranker=msmarco_minilm"``, ``"reader=redundancy"``,
             ``"chunker=dpr_w100"``; any YAML of these groups.
         overrides: settings of it, as ``"retriever.max_length=128"``, and of ``runtime``.
+        trust: top-level modules whose classes a ``_target_`` may name, as ``--trust``; from now on.
 
     Returns:
         A ``LoadedRetriever``, ``LoadedReranker``, ``LoadedReader`` or ``LoadedChunker``.
@@ -55,6 +57,7 @@ def load(part: str, *overrides: str) -> Any:
     group, equals, _ = part.partition("=")
     if group not in HANDLES or not equals:
         raise UserError(f"load: '{part}': name a part, as {'=…, '.join(HANDLES)}=…")
+    allow(trust)
     jobs = lines([part, *overrides])
     if len(jobs) != 1:
         raise UserError(f"load: {len(jobs)} parts at once: name one")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,17 +129,26 @@ VERBS: dict[str, Callable[[Any, Any], None]] = {
 _WITH_TABLES = {"run", "score", "import", "table"}
 
 
+_WITHOUT_CORPUS = {"table", "analyse", "train", "import", "fetch"}
+"""Verbs that may need no passages."""
+
 _LOOK_ONLY = {"plan", "table", "fetch"}
 """Verbs that download nothing on their way; fetch does, once it has looked."""
 
 
-def _allowance(verb: str, config: Any) -> AbstractContextManager[None]:
+@contextmanager
+def _allowance(verb: str, config: Any) -> Iterator[None]:
     """Whether the stages may download what they miss."""
+    from qa_bench.net.consent import large_downloads
     from qa_bench.net.policy import network_forbidden, no_downloads
 
-    if config.get("offline", False):
-        return network_forbidden()
-    return no_downloads() if verb in _LOOK_ONLY else nullcontext()
+    with ExitStack() as stack:
+        stack.enter_context(large_downloads(bool(config.get("yes", False))))
+        if config.get("offline", False):
+            stack.enter_context(network_forbidden())
+        elif verb in _LOOK_ONLY:
+            stack.enter_context(no_downloads())
+        yield
 
 
 GROUPS = ("dataset", "corpus")
@@ -147,8 +156,20 @@ GROUPS = ("dataset", "corpus")
 
 
 def requirements_of(line: Any, groups: Sequence[str] = GROUPS) -> list[Requirement]:
-    """The official files that a line reads."""
+    """The official files that a line reads.
+
+    Raises:
+        UserError: a part cannot be made, or no corpus is chosen.
+    """
     return [thing for group in groups for thing in getattr(line, group).requirements()]
+
+
+def _chosen_groups(line: Any) -> list[str]:
+    """``GROUPS``, without the corpus where none is chosen."""
+    try:
+        return [group for group in GROUPS if getattr(line, group)]
+    except UserError:
+        return ["dataset"]
 
 
 def main(
@@ -170,6 +191,8 @@ def main(
     from hydra.core.hydra_config import HydraConfig
 
     from qa_bench.line.composition import nothing_twice
+    from qa_bench.line.explain import explain
+    from qa_bench.line.overrides import is_swept, plain_words
 
     register_resolvers()
     failed: list[str] = []
@@ -185,6 +208,8 @@ def main(
         try:
             with _allowance(verb, config):
                 line = Line(config, choices, system)
+                if verb not in _WITHOUT_CORPUS:
+                    line.check_corpus()
                 with line.context.watching():
                     (work or VERBS[verb])(line, config)
             return True
@@ -193,7 +218,7 @@ def main(
                 raise  # a launcher's worker: its parent must hear of it
             message = one_line(error) or str(error)
             if isinstance(error, MissingError) and verb not in _LOOK_ONLY:
-                list_missing(requirements_of(line))
+                list_missing(requirements_of(line, _chosen_groups(line)))
             if message not in failed:
                 print(f"qa-bench: error: {message}", file=sys.stderr)
             failed.append(message)
@@ -201,13 +226,15 @@ def main(
 
     if verb not in _WITH_TABLES:
         overrides = ["~hydra.callbacks.tables", *overrides]
-    sys.argv = ["qa-bench", *_options_first(overrides)]
     decorated = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
     try:
+        options, words = split_options(overrides)
+        words = plain_words(words, is_swept(options, words))
+        sys.argv = ["qa-bench", *options, *words]
         with nothing_twice():
             decorated()
     except Exception as error:
-        if (problem := one_line(error)) is None:
+        if (problem := explain(error, words)) is None:
             raise
         print(f"qa-bench: error: {problem}", file=sys.stderr)
         return 2
@@ -217,8 +244,8 @@ def main(
 _WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn")
 
 
-def _options_first(words: Sequence[str]) -> list[str]:
-    """Hydra's options may stand anywhere; its parser wants the overrides in one piece."""
+def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hydra's options, which may stand anywhere, and the overrides; its parser wants them apart."""
     options: list[str] = []
     overrides: list[str] = []
     rest = iter(words)
@@ -229,4 +256,4 @@ def _options_first(words: Sequence[str]) -> list[str]:
         options.append(word)
         if word in _WITH_VALUE:
             options.extend(value for value in [next(rest, None)] if value is not None)
-    return [*options, *overrides]
+    return options, overrides

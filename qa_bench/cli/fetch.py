@@ -9,6 +9,7 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.fetch.sources import Requirement, requirement, source, table
+from qa_bench.net.consent import consent, large_downloads
 from qa_bench.net.policy import offline
 
 HELP = """\
@@ -20,12 +21,13 @@ qa-bench fetch [OVERRIDE ...]: download official files before they are needed
   qa-bench fetch dataset=hub dataset.path=squad dataset.split=validation
   qa-bench fetch corpus=hub corpus.path=wikimedia/wikipedia corpus.config=20231101.simple
   qa-bench fetch source=enwiki-20260901               any other file that qa_bench knows
-  qa-bench fetch                                      what `qa-bench run` reads: dataset and corpus
+  qa-bench fetch dataset=nq                           what of a configuration is named
 
 Prints what it will get, with size and licence, and what is there already; then gets the rest into
 paths.raw (data/raw). A download that was interrupted goes on where it stopped. Several values of
 an override are all fetched, as with run -m. `qa-bench run` downloads what it misses by itself.
 
+What is over a gigabyte together wants yes=true, or a yes at the terminal.
 offline=true downloads nothing: it lists what is missing, with address, size and place.
 Addresses, sizes, hashes, licences and citations: qa_bench/fetch/sources.yaml
 """
@@ -50,6 +52,7 @@ def fetch(words: Sequence[str]) -> int:
     ]
     if any(word.startswith("experiment=") for word in overrides) or not (groups or sources):
         groups = list(app.GROUPS)
+    agreed: list[bool] = []
     things: dict[tuple[str, Path], Requirement] = {}
     forbidden = [offline()]
 
@@ -60,13 +63,15 @@ def fetch(words: Sequence[str]) -> int:
             several.append(requirement(entry, Path(config.paths.raw) / entry.file, name))
         things.update({(thing.address, thing.target): thing for thing in several})
         forbidden.append(bool(config.get("offline", False)))
+        agreed.append(bool(config.get("yes", False)))
 
     if {"--cfg", "-c", "--info", "-i"} & {*overrides}:
         return app.main("fetch", overrides, collect)  # Hydra prints, and collects nothing
     words = overrides if {"-m", "--multirun"} & {*overrides} else ["-m", *overrides]
     if status := app.main("fetch", words, collect):
         return status
-    return _get(things.values(), any(forbidden))
+    with large_downloads(any(agreed)):
+        return _get(things.values(), any(forbidden))
 
 
 def _all_sets(word: str) -> str:
@@ -96,6 +101,11 @@ def _get(things: Iterable[Requirement], forbidden: bool) -> int:
     missing = [thing for thing in things if thing.present is None]
     if missing and forbidden:
         return _failed(f"offline: {len(missing)} of {len(things)} are missing, see above")
+    total = sum(thing.size or 0 for thing in missing)
+    try:
+        consent(f"{len(missing)} files" if len(missing) > 1 else "this", total)
+    except UserError as error:
+        return _failed(str(error))
     status = 0
     for thing in missing:
         try:

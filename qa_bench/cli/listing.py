@@ -36,10 +36,10 @@ def listing(arguments: Sequence[str]) -> int:
     every = groups()
     for group in arguments or every:
         if group not in every:
-            print(
-                f"qa-bench: error: no group '{group}': use one of {', '.join(every)}",
-                file=sys.stderr,
-            )
+            from qa_bench.line.explain import near
+
+            told = f"no group '{group}': use one of {', '.join(every)}{near(group, every)}"
+            print(f"qa-bench: error: {told}", file=sys.stderr)
             return 2
         print(f"{group}=")
         known_choices = choices(group)

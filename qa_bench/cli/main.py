@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
+
+from qa_bench.cli.pages import PAGES, page
+from qa_bench.errors import UserError, python_problem
 
 HELP = """\
 qa-bench VERB [OVERRIDE ...]: open-domain question answering benchmarks that can be repeated
@@ -36,13 +40,21 @@ about
 
 Overrides are Hydra's: dataset=webq retriever.k1=1.2 depth=1000; -m dataset=nq,webq runs several;
 experiment=sample is the embedded demonstration; --json ends with one JSON line a system and set;
---cfg job prints the configuration; -sc install=bash installs tab completion.
-`qa-bench run --help` lists the configuration groups.
+--cfg job prints the configuration; --trust MODULE lets a YAML name classes of that module;
+-sc install=bash installs tab completion. `qa-bench VERB --help` tells of a verb.
 """
+
+ALONE = ("fetch", "list", "doctor")
+"""Verbs that are no jobs of Hydra's."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the return value is the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a figure is no reason to fail over a sign
+    if (problem := python_problem()) is not None:
+        return _failed(problem)
     try:
         return _main(arguments)
     except KeyboardInterrupt:
@@ -59,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
-        print(HELP, end="")
+        print(page(words[1]) if words[1:2] and words[1] in PAGES else HELP, end="")
         return 0
     if words[0] == "--version":
         from qa_bench import __version__
@@ -68,7 +80,16 @@ def _main(arguments: Sequence[str] | None) -> int:
         return 0
     if words[0] in ("-sc", "--shell-completion"):
         return _complete(words)
+    try:
+        words = _without_trust(words)
+    except UserError as error:
+        return _failed(str(error))
+    if not words:
+        return _failed("name a verb: `qa-bench --help` lists them")
     verb, rest = words[0], words[1:]
+    if {"-h", "--help"} & {*rest} and verb in PAGES:
+        print(page(verb), end="")
+        return 0
     if verb == "list":
         from qa_bench.cli.listing import listing
 
@@ -76,7 +97,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     if verb == "doctor":
         from qa_bench.cli.doctor import doctor
 
-        return doctor()
+        return doctor(rest)
     if verb == "verify-cache":
         from qa_bench.cli.verify_cache import verify_cache
 
@@ -88,10 +109,43 @@ def _main(arguments: Sequence[str] | None) -> int:
     from qa_bench.cli import app
 
     if verb not in app.VERBS:
-        verbs = ", ".join([*app.VERBS, "fetch", "list", "doctor", "verify-cache"])
-        print(f"qa-bench: error: no verb '{verb}': use one of {verbs}", file=sys.stderr)
-        return 2
+        from qa_bench.line.explain import near
+
+        verbs = [*app.VERBS, *ALONE]
+        hint = near(verb, verbs)
+        if "=" in verb or verb.startswith("-"):
+            hint = f"; the verb comes first: qa-bench run {verb}"
+        return _failed(f"no verb '{verb}': use one of {', '.join(verbs)}{hint}")
     return app.main(verb, [_spelled(word, verb) for word in rest])
+
+
+def _failed(message: str) -> int:
+    print(f"qa-bench: error: {message}", file=sys.stderr)
+    return 2
+
+
+def _without_trust(words: list[str]) -> list[str]:
+    """The words without ``--trust MODULE``, and those modules trusted.
+
+    Raises:
+        UserError: no module is named.
+    """
+    from qa_bench.trust import allow
+
+    others, modules = [], []
+    rest = iter(words)
+    for word in rest:
+        if word == "--trust":
+            modules.append(next(rest, ""))
+        elif word.startswith("--trust="):
+            modules.append(word.removeprefix("--trust="))
+        else:
+            others.append(word)
+            continue
+        if not modules[-1] or modules[-1].startswith("-") or "=" in modules[-1]:
+            raise UserError("--trust needs the name of a module, such as --trust my_retrievers")
+    allow(modules)
+    return others
 
 
 def _spelled(word: str, verb: str) -> str:
@@ -111,7 +165,7 @@ def _complete(words: list[str]) -> int:
     typed = line.split(" ")
     if words[1:2] == ["query=bash"] and len(typed) > 1:
         if len(typed) == 2:
-            verbs = [*app.VERBS, "fetch", "list", "doctor", "verify-cache"]
+            verbs = [*app.VERBS, *ALONE]
             print(" ".join(verb for verb in verbs if verb.startswith(typed[1])))
             return 0
         os.environ["COMP_LINE"] = " ".join([typed[0], *typed[2:]])

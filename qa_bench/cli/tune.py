@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from qa_bench import trust
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
 from qa_bench.line.line import Line
@@ -59,8 +62,33 @@ def tune(line: Line, config: Any) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, _tuned(config, part, best, f"{questions.name} {questions.split}"))
     lines.append(f"chosen: {part} weighs {best:g}; use it with")
-    lines.append(f"  qa-bench run --config-dir {folder} retriever={path.stem}")
+    lines.append(f"  {_command(folder, path.stem)}")
     return "\n".join(lines)
+
+
+_NOT_REPEATED = ("retriever", "fusion", "tune")
+"""What the tuned YAML holds itself, or only tuning asks for."""
+
+
+def _command(folder: Path, name: str) -> str:
+    """The command that runs the tuned system with everything else that this one was given."""
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra = HydraConfig.get()
+    words = [
+        word
+        for word in hydra.overrides.task
+        if re.split(r"[.@=]", word.lstrip("+~"), maxsplit=1)[0] not in _NOT_REPEATED
+    ]
+    own = [s.path for s in hydra.runtime.config_sources if s.provider == "command-line"]
+    hydras = [word for word in hydra.overrides.hydra if not word.startswith("hydra.mode=")]
+    if own:
+        options = ["--config-dir", own[0], f"hydra.searchpath=[file://{folder.absolute()}]"]
+    else:
+        options = ["--config-dir", str(folder)]
+    trusted = [f"--trust={module}" for module in sorted(trust.current().modules)]
+    every = ["qa-bench", "run", *trusted, *options, *words, *hydras, f"retriever={name}"]
+    return shlex.join(word for word in every if word != "~hydra.callbacks.tables")
 
 
 def _measure(line: Line, config: Any, fusion: Any, part: str) -> Callable[[float], float]:

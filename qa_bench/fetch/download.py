@@ -21,6 +21,7 @@ from typing import IO, Any
 from qa_bench.engine.files import locked, settle, write_whole
 from qa_bench.errors import UserError
 from qa_bench.net.address import shown
+from qa_bench.net.consent import consent
 from qa_bench.net.failures import GiveUp, TryAgain
 from qa_bench.net.patience import Patience
 from qa_bench.net.policy import offline
@@ -232,7 +233,11 @@ def _receive(part: _Part, expected: Expected, patience: Patience, progress: bool
         if answer.packed and part.path.name.removesuffix(".part")[-3:] != ".gz":
             raise GiveUp(f"the server sends it packed ({answer.packed}), which was not asked for")
         total = answer.total if answer.total is not None else expected.size
-        _room(part.path, None if total is None else total - have)
+        rest = None if total is None else total - have
+        consent(shown(part.url), rest)  # its size may have been unknown before
+        if expected.size is None and not have:
+            log.info("%s has %s", shown(part.url), told_size(total))
+        _room(part.path, rest)
         if not have:
             part.begin(answer)
         with part.path.open("ab") as file, _bar(part.path, have, total, progress) as bar:

@@ -11,6 +11,7 @@ from pathlib import Path
 from qa_bench.engine.files import locked, whole_folder
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.download import Expected, download
+from qa_bench.net.consent import consent
 from qa_bench.net.patience import Patience
 from qa_bench.net.web import told_size
 
@@ -50,6 +51,7 @@ def get_dump(
                 raise
             total = sum(piece.size or 0 for piece in pieces.values())
             log.info("%s: %d pieces, %s", folder, len(pieces), told_size(total))
+            consent(f"{folder.name}, {len(pieces)} pieces,", total)
             for name, expected in pieces.items():
                 download([f"{base}/{name}" for base in bases], work / name, expected, patience)
             listing_file.unlink()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
 from qa_bench.fetch.sources import MissingError, Requirement, hub_entry
+from qa_bench.net.consent import consent
 from qa_bench.net.hub import (
     cache_folder,
     cached_file,
@@ -141,7 +142,11 @@ class HubSplit:
                 f"downloads are forbidden: {', '.join(missing[:3])}"
             )
         if missing:
-            log.info("%s: streaming %d files from the hub", self, len(missing))
+            size = self._size(content, missing)
+            consent(str(self), size)
+            log.info(
+                "%s: streaming %d files, %s, from the hub", self, len(missing), told_size(size)
+            )
         home = f"hf://datasets/{content['repository']}@{content['commit']}"
         for path, place in cached.items():
             where = str(place) if place is not None else f"{home}/{path}"
@@ -164,9 +169,11 @@ class HubSplit:
         if missing and offline():
             raise MissingError(f"{self}: {missing[0]} is not in the hub's cache")
         if missing:
+            size = self._size(content, missing)
+            consent(str(self), size)
             log.info(
                 "downloading %s at commit %s (%s; %s) to the hub's cache",
-                self.address, content["commit"][:12], told_size(self._size(content)), self.licence,
+                self.address, content["commit"][:12], told_size(size), self.licence,
             )  # fmt: skip
         with one_line(str(self)):
             for path in missing:
@@ -200,8 +207,10 @@ class HubSplit:
         return str(hub_entry(self.name).get("licence", "see its page"))
 
     @staticmethod
-    def _size(content: dict[str, Any]) -> int | None:
-        sizes = [file["bytes"] for file in content["files"]]
+    def _size(content: dict[str, Any], paths: Sequence[str] | None = None) -> int | None:
+        """Bytes of some of the files, or of all."""
+        files = content["files"]
+        sizes = [file["bytes"] for file in files if paths is None or file["path"] in paths]
         return None if None in sizes else sum(sizes)
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ from qa_bench.fetch.convert import CONVERTERS, split_of, write_questions
 from qa_bench.fetch.download import Expected, download
 from qa_bench.fetch.dump import get_dump
 from qa_bench.net.address import shown
+from qa_bench.net.consent import consent
 from qa_bench.net.patience import Patience
 from qa_bench.net.policy import offline
 from qa_bench.net.web import told_size
@@ -40,6 +41,7 @@ class OfficialFile:
     why: str = ""
     urls: tuple[str, ...] = ()
     expected: Expected = field(default_factory=Expected)
+    about: int | None = None
     made_of: str | None = None
     convert: str = ""
     split: str = ""
@@ -50,6 +52,12 @@ class OfficialFile:
     def upstream(self) -> OfficialFile:
         """The entry that is downloaded: this one, or what it is made of."""
         return self if self.made_of is None else source(self.made_of)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of what is downloaded, exactly or about; None where nobody knows."""
+        upstream = self.upstream
+        return upstream.about if upstream.expected.size is None else upstream.expected.size
 
     def address(self) -> str:
         """The first URL, as it may be shown."""
@@ -139,7 +147,7 @@ def requirement(
         address=entry.address(),
         target=target,
         present=present,
-        size=entry.upstream.expected.size,
+        size=entry.size,
         licence=entry.licence,
         get=lambda: get(entry, target),
         check=check,
@@ -158,7 +166,8 @@ def get(entry: OfficialFile, target: Path, patience: Patience | None = None) -> 
     if entry.listing is not None:
         return get_dump(entry.urls, entry.listing, target, patience)
     if not target.exists():
-        size = told_size(entry.expected.size)
+        consent(entry.address(), entry.size)
+        size = told_size(entry.size)
         log.info("downloading %s (%s; %s) to %s", entry.address(), size, entry.licence, target)
         download(entry.urls, target, entry.expected, patience)
     if entry.unpack:

@@ -11,6 +11,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import takewhile
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -19,9 +20,17 @@ from hydra._internal.hydra import Hydra
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from qa_bench import trust
+from qa_bench.errors import DataError
+from qa_bench.line.hydra_targets import check_hydra
+from qa_bench.line.yaml_files import check_yaml
+from qa_bench.paths import CONF
 
 Place = tuple[Any, ...]
 """Where a configuration comes from: the sources looked at, and what of them."""
@@ -45,14 +54,47 @@ class Files(ConfigRepository):
         return copy.copy(self)
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        """A file's content, not to be changed; None if there is no such file."""
+        """A file's content, not to be changed; None if there is no such file.
+
+        Raises:
+            DataError: the file is no YAML, or too much of one.
+        """
         place = _place(self, config_path)
         if place not in self._parsed:
-            self._parsed[place] = super().load_config(config_path)
+            file = self._own_file(config_path)
+            if file is not None:
+                check_yaml(file)
+            try:
+                self._parsed[place] = super().load_config(config_path)
+            except YAMLError as error:  # such as a key that stands twice
+                if file is None:
+                    raise
+                raise _no_yaml(error, file) from None
         return self._parsed[place]
 
+    def _own_file(self, config_path: str) -> Path | None:
+        """The file, if it is not one that ships with the package."""
+        source = self._find_object_source(config_path, ObjectType.CONFIG)
+        if source is None or source.scheme() != "file" or Path(source.path) == CONF:
+            return None
+        return Path(source.path) / source._normalize_file_name(config_path)
 
-class Loader(ConfigLoaderImpl):
+
+class CheckedLoader(ConfigLoaderImpl):
+    """Hydra's loader, which lets Hydra make nothing that is not on the list."""
+
+    def load_configuration(self, *arguments: Any, **options: Any) -> DictConfig:
+        """Compose, and look at what Hydra will make of it.
+
+        Raises:
+            UserError: a class of somebody else is named.
+        """
+        config = super().load_configuration(*arguments, **options)
+        check_hydra(config.get("hydra"))
+        return config
+
+
+class Loader(CheckedLoader):
     """Composes a job once: what was composed to check the batch is what the launcher gets."""
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
@@ -64,9 +106,12 @@ class Loader(ConfigLoaderImpl):
         self._merged: dict[Place, Callable[[], DictConfig]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """To other processes, a launcher's workers, goes Hydra's loader: they have one job each."""
-        hydras = ConfigLoaderImpl(self.config_search_path)
-        return object.__new__, (ConfigLoaderImpl,), vars(hydras)
+        """To other processes, a launcher's workers, goes Hydra's loader: they have one job each.
+
+        What is trusted goes with it: they may have another environment.
+        """
+        hydras = CheckedLoader(self.config_search_path)
+        return _elsewhere, (trust.current(),), vars(hydras)
 
     def load_sweep_config(
         self, master_config: DictConfig, sweep_overrides: list[str]
@@ -130,6 +175,18 @@ def nothing_twice() -> Iterator[None]:
         yield
     finally:
         GlobalHydra.set_instance(before)
+
+
+def _elsewhere(trusted: trust.Trust) -> CheckedLoader:
+    """A loader without content in a process that trusts what this one did."""
+    trust.become(trusted)
+    return object.__new__(CheckedLoader)
+
+
+def _no_yaml(error: YAMLError, file: Path) -> DataError:
+    mark = getattr(error, "problem_mark", None)
+    problem = str(getattr(error, "problem", None) or error).splitlines()[0]
+    return DataError(f"no YAML: {problem}", file, None if mark is None else mark.line + 1)
 
 
 def _place(repo: IConfigRepository, *of_them: Any) -> Place:

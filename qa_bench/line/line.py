@@ -18,6 +18,7 @@ from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage, graph
 from qa_bench.errors import UserError
 from qa_bench.formats.predictions import read_predictions
+from qa_bench.line.choices import NO_CORPUS, check_names, no_corpus
 from qa_bench.line.retrieval import Retrieval
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import make
@@ -48,6 +49,7 @@ class Line:
         Raises:
             UserError: a setting that belongs to no part is out of range.
         """
+        check_names(config)
         self.config, self._choices, self.system = config, choices, system
         self.depth: int = config.depth
         whole_number("depth", self.depth)
@@ -78,8 +80,23 @@ class Line:
 
     @cached_property
     def corpus(self) -> Any:
-        """The corpus' part."""
+        """The corpus' part.
+
+        Raises:
+            UserError: none is chosen, and no file is named.
+        """
+        if self.choice("corpus") == NO_CORPUS and self.config.corpus.path is None:
+            raise no_corpus()
         return make("corpus", self.config.corpus)
+
+    def check_corpus(self) -> None:
+        """Look whether passages can be had, before anything is read or downloaded for them.
+
+        Raises:
+            UserError: see ``corpus``; not where a run or predictions are scored.
+        """
+        if self.config.run is None and self.config.predictions is None:
+            _ = self.corpus
 
     @cached_property
     def expander(self) -> Any:

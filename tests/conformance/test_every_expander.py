@@ -9,8 +9,11 @@ import pytest
 from conf_names import names
 from omegaconf import OmegaConf
 
+from qa_bench import trust
 from qa_bench.parts import Part, make
 from qa_bench.types import Question, QuestionSet, Reply, Runtime
+
+trust.allow([__name__])
 
 EXPANDERS = [name for name in names("expander") if name != "none"]
 QUESTIONS = QuestionSet(

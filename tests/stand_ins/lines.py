@@ -9,11 +9,14 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import open_dict
 
+from qa_bench import trust
 from qa_bench.line.line import Line
 from qa_bench.parts import Part
 from qa_bench.paths import CONF, register_resolvers
 from qa_bench.store.passages import Passages
 from qa_bench.types import QuestionSet, Run, Runtime, Step
+
+trust.allow([__name__])
 
 SAMPLE = ("corpus=sample", "dataset=nq", "dataset.split=sample")
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from qa_bench import trust
 from qa_bench.chunker.words import Words
 from qa_bench.errors import UserError
 from qa_bench.fusion.rrf import ReciprocalRank
@@ -13,6 +14,8 @@ from qa_bench.parts import About, Part, make
 from qa_bench.protocols import PARTS
 from qa_bench.retriever.bm25.part import Bm25
 from qa_bench.retriever.hybrid import Hybrid
+
+trust.allow([__name__])
 
 WORDS = "qa_bench.chunker.words.Words"
 BM25 = "qa_bench.retriever.bm25.part"

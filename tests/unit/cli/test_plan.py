@@ -14,6 +14,7 @@ import pytest
 from lines import SAMPLE, first, line_of
 from omegaconf import OmegaConf
 
+from qa_bench import trust
 from qa_bench.cli import plan as module
 from qa_bench.cli.plan import plan
 from qa_bench.engine.context import Context
@@ -22,6 +23,8 @@ from qa_bench.line.line import Line
 from qa_bench.parts import Part
 from qa_bench.reader.oracle import Oracle
 from qa_bench.types import Answers, Runtime, Step
+
+trust.allow([__name__])
 
 Usage = namedtuple("Usage", "total used free")
 NOWHERE = "/no/such/model"  # a plan loads none

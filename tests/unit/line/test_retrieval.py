@@ -13,6 +13,7 @@ import pytest
 from given import given
 from omegaconf import OmegaConf
 
+from qa_bench import trust
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage, graph
 from qa_bench.errors import UserError
@@ -23,6 +24,8 @@ from qa_bench.stages.expand import Wording
 from qa_bench.store.passages import Passages
 from qa_bench.store.runs import BYTES_PER_HIT, RUN_FILE, read_run
 from qa_bench.types import Folder, Load, QuestionSet, Run, Runtime, Step
+
+trust.allow([__name__])
 
 CALLS: list[str] = []
 """What the retrievers below were asked for, in order."""

@@ -1,0 +1,160 @@
+"""What ``qa-bench VERB --help`` prints: a page a verb, without importing what the verb needs."""
+
+from __future__ import annotations
+
+from qa_bench.cli.listing import groups
+
+_COMMON = """
+Options: -m (each combination of values that commas separate) · --config-dir FOLDER (YAMLs of your
+own) · --trust MODULE (classes of your own in them) · --cfg job (print the configuration) · --json.
+What is finished is reused; what would be built, and why, is told by `qa-bench plan`.
+"""
+
+PAGES: dict[str, str] = {
+    "run": """\
+qa-bench run [OVERRIDE ...]: the whole line: chunk, index, search, rerank, read, score, tables
+
+  qa-bench run experiment=sample                      the embedded demonstration
+  qa-bench run dataset=nq corpus=psgs_w100            BM25 on DPR's passages (21 million)
+  qa-bench run dataset=file dataset.path=q.jsonl corpus=jsonl corpus.path=articles.jsonl
+  qa-bench run -m experiment=sample dataset=nq,webq retriever=bm25,minilm
+  qa-bench run experiment=sample reranker=msmarco_minilm name=reranked
+
+Writes results/<name>.md, .csv and per-question values; prints the table.
+""",
+    "chunk": """\
+qa-bench chunk [OVERRIDE ...]: articles to passages
+
+  qa-bench chunk corpus=sample chunker=words_100_50
+  qa-bench chunk corpus=jsonl corpus.path=articles.jsonl chunker=words chunker.size=50
+
+Prints the folder with the passages, and how many there are.
+""",
+    "index": """\
+qa-bench index [OVERRIDE ...]: passages to an index, one a retriever that has one
+
+  qa-bench index corpus=sample retriever=minilm
+  qa-bench index corpus=psgs_w100 retriever=bm25
+
+Prints the folders.
+""",
+    "search": """\
+qa-bench search [OVERRIDE ...]: questions to a run
+
+  qa-bench search corpus=sample dataset=nq dataset.split=sample retriever=hybrid_rrf depth=20
+
+Prints the folder with the run.
+""",
+    "rerank": """\
+qa-bench rerank reranker=NAME [OVERRIDE ...]: a run to a better one
+
+  qa-bench rerank corpus=sample dataset.split=sample reranker=msmarco_minilm reranker.depth=20
+
+`qa-bench list reranker` names them. Prints the folder with the run.
+""",
+    "read": """\
+qa-bench read reader=NAME [OVERRIDE ...]: a run to answers
+
+  qa-bench read corpus=sample dataset.split=sample reader=redundancy
+
+`qa-bench list reader` names them. Prints the folder with the answers.
+""",
+    "score": """\
+qa-bench score [OVERRIDE ...]: a run, or a file of answers, to figures and tables
+
+  qa-bench score predictions=answers.jsonl dataset=nq
+  qa-bench score predictions=answers.jsonl dataset=file dataset.path=q.jsonl system=mine name=town
+  qa-bench score corpus=sample dataset.split=sample   the same as run
+
+predictions=FILE holds {"id", "prediction"} a line, or {id: prediction}; docs/formats.md has more.
+A question without a prediction counts as wrong. mode=dpr|drqa|pyserini|flashrag|kilt: whose rules.
+""",
+    "import": """\
+qa-bench import run=FILE [OVERRIDE ...]: score another system's run like ours
+
+  qa-bench import run=nq-test.json dataset=nq system=dpr
+  qa-bench import run=theirs.trec dataset=nq corpus=psgs_w100 system=theirs name=nq
+
+A TREC run names passages only: it wants the corpus (and the chunker) they belong to. DPR's and
+pyserini's retrieval JSON hold the texts and want none. docs/formats.md has the formats.
+""",
+    "export": """\
+qa-bench export what=run|passages format=trec|dpr|psgs_w100 out=FILE [OVERRIDE ...]
+
+  qa-bench export what=run format=trec out=nq.trec corpus=sample dataset.split=sample
+  qa-bench export what=passages format=psgs_w100 out=passages.tsv.gz corpus=sample
+
+what=run goes with format=trec and dpr, what=passages with psgs_w100; .gz compresses.
+""",
+    "table": """\
+qa-bench table [name=NAME]: write an experiment's tables again from its results
+
+  qa-bench table name=sample
+
+Reads results/<name>/*.json; a row is dropped by deleting its record there.
+""",
+    "tune": """\
+qa-bench tune retriever=HYBRID [OVERRIDE ...]: the weight of a hybrid's part, on a dev split
+
+  qa-bench tune corpus=psgs_w100 dataset=nq dataset.split=dev retriever=hybrid
+  qa-bench tune corpus=sample dataset.split=sample retriever=hybrid_linear 'tune.weights=[0,1,5]'
+
+tune.part (the last one), tune.weights, tune.metric (answer_recall@20). Prints the curve and the
+command that uses the best weight. A test split is refused.
+""",
+    "analyse": """\
+qa-bench analyse [name=NAME]: an experiment's results by kinds of questions
+
+  qa-bench analyse name=sample
+
+By overlap with the train split, question word and kind of answer: results/<name>.breakdown.md
+""",
+    "mine": """\
+qa-bench mine [OVERRIDE ...]: DPR's training files, with positive and hard negative passages
+
+  qa-bench mine corpus=psgs_w100 dataset=nq dataset.split=train
+  qa-bench mine corpus=psgs_w100 dataset=squad dataset.split=train mine.gold=train-v1.1.json
+
+A test split is refused. docs/training_data.md has the rules.
+""",
+    "train": """\
+qa-bench train reader=NAME train.data=FILE [OVERRIDE ...]: a model for the extractive reader
+
+  qa-bench train reader=extractive train.data=train-v1.1.json
+  qa-bench train reader=extractive train.data=mined.json train.objective=dpr train.epochs=4
+
+Prints the model's folder, for reader.model=. docs/training.md has the settings.
+""",
+    "plan": """\
+qa-bench plan [OVERRIDE ...]: disk, memory and time before they are spent
+
+  qa-bench plan corpus=psgs_w100 dataset=nq retriever=bm25
+  qa-bench plan experiment=table2
+
+The words of a run; builds and downloads nothing, and says what is reused and why the rest is built.
+""",
+    "list": """\
+qa-bench list [GROUP ...]: what can be chosen
+
+  qa-bench list               every group
+  qa-bench list retriever     what retriever= can be
+""",
+    "doctor": """\
+qa-bench doctor [OVERRIDE ...]: is everything there that a run needs?
+
+  qa-bench doctor                                     what the embedded sample needs
+  qa-bench doctor retriever=minilm                    what this command would need
+  qa-bench doctor corpus=psgs_w100 dataset=nq         its files too
+
+A line a check: ok, MISSING (with what it is for; the exit status is 2) or absent (not needed now).
+`qa-bench verify-cache` compares finished stages with their hashes.
+""",
+}
+
+
+def page(verb: str) -> str:
+    """A verb's page; that of a verb that composes a configuration ends with its options."""
+    text = PAGES[verb]
+    if verb in ("list", "doctor"):
+        return text
+    return f"{text}{_COMMON}Groups (`qa-bench list GROUP`): {' '.join(groups())}\n"
