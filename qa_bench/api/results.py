@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from qa_bench.errors import UserError
 from qa_bench.line.line import Line
 from qa_bench.report.record import Record
+from qa_bench.report.rows import choose
 from qa_bench.stages.ceiling import CEILING_FILE
 from qa_bench.stages.score import SCORES_FILE
 from qa_bench.store.columns import read_columns
@@ -73,7 +74,7 @@ class Results:
 
         Args:
             dataset: only this question set.
-            system: only this system.
+            system: only this system: its label, whole or as tables show it, or its row's key.
             passages: how many of the best passages are listed.
 
         Raises:
@@ -99,17 +100,15 @@ class Results:
         ]
 
     def _chosen(self, dataset: str | None, system: str | None) -> list[tuple[Line, Record]]:
-        names = {
-            "dataset": (dataset, {record.dataset for _, record in self._jobs}),
-            "system": (system, {record.system for _, record in self._jobs}),
-        }
-        for name, (value, there) in names.items():
-            if value is not None and value not in there:
-                raise UserError(f"no {name} '{value}' in these results: {', '.join(sorted(there))}")
+        records = [record for _, record in self._jobs]
+        there = {record.dataset for record in records}
+        if dataset is not None and dataset not in there:
+            raise UserError(f"no dataset '{dataset}' in these results: {', '.join(sorted(there))}")
+        chosen = records if system is None else choose(records, [system])
         return [
             (line, record)
             for line, record in self._jobs
-            if dataset in (None, record.dataset) and system in (None, record.system)
+            if dataset in (None, record.dataset) and record in chosen
         ]
 
     def __repr__(self) -> str:

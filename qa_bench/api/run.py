@@ -9,7 +9,7 @@ from qa_bench.api.jobs import lines
 from qa_bench.api.results import Results
 from qa_bench.line.record import record
 from qa_bench.net.policy import network_forbidden
-from qa_bench.report.table import write_tables
+from qa_bench.report.files import write_tables
 
 
 def run(*overrides: str) -> Results:

@@ -43,7 +43,7 @@ def record(line: Line) -> Record:
         mode=config.mode,
         questions=questions.digest[:8],
         published_set=bool(questions.published),
-        corpus=_corpus_label(line) if used_corpus else "",
+        corpus=line.passages_label if used_corpus else "",
         published_corpus=used_corpus and _is_published_corpus(line),
         passages_key=line.passages.key if used_corpus else "",
         values=counts["means"] | (ceiling.manifest["counts"] if ceiling else {}),
@@ -56,6 +56,9 @@ def record(line: Line) -> Record:
         published_as=_published_as(line) if ours else [],
         version=qa_bench.__version__,
         scores=scores.path.name,
+        changes=list(line.changes),
+        file=str(config.run or config.predictions or ""),
+        place=line.place,
     )
     rows = read_columns(scores.path / SCORES_FILE)
     if ceiling:
@@ -64,11 +67,6 @@ def record(line: Line) -> Record:
     path = save(result, Path(config.paths.results), config.name, rows)
     log.info("per-question values: %s", path)
     return result
-
-
-def _corpus_label(line: Line) -> str:
-    name: str = line.corpus.name
-    return name if line.corpus.unit == "passage" else f"{name}/{line.choice('chunker')}"
 
 
 def _is_published_corpus(line: Line) -> bool:
