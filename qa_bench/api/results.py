@@ -69,8 +69,9 @@ class Results:
         """A row a question of every system: what it was asked, what it found, what it scored.
 
         Columns: ``system``, ``dataset``, ``qid``, ``question``, ``answers`` (list), ``prediction``
-        (None where there is none), ``first_rank`` (0 where no passage has an answer), ``pids`` and
-        ``titles`` of the best passages (lists), and one a metric.
+        (None where there is none), ``first_rank`` (0 where no passage has an answer) and
+        ``first_pid`` of the first passage with an answer, ``pids`` and ``titles`` of the best
+        passages (lists), and one a metric.
 
         Args:
             dataset: only this question set.
@@ -134,6 +135,7 @@ def _rows(line: Line, record: Record, depth: int) -> Iterator[dict[str, Any]]:
             "answers": list(question.answers),
             "prediction": columns["prediction"][place] if "prediction" in columns else None,
             "first_rank": columns["first_rank"][place] if "first_rank" in columns else None,
+            "first_pid": columns["first_pid"][place] if "first_pid" in columns else None,
             "pids": pids.get(question.qid, []),
             "titles": titles.get(question.qid, []),
             **{metric: columns[metric][place] for metric in record.values},

@@ -175,6 +175,7 @@ def main(
     from qa_bench.cli.analyse import systems
     from qa_bench.cli.multirun import Expected, Jobs
     from qa_bench.line.composition import nothing_twice
+    from qa_bench.runtime.progress import end_whole
 
     jobs = Expected.jobs = Jobs()
     tell = verb in _WITH_TABLES
@@ -195,6 +196,8 @@ def main(
         try:
             with _allowance(verb, config):
                 line = Line(config, *names)
+                if tell and verb != "table" and not config.run:
+                    jobs.draw(line)
                 made = (work or VERBS[verb])(line, config)
         except (UserError, OSError, ModuleNotFoundError) as error:
             problem, status = one_line(error) or str(error), 2
@@ -231,6 +234,8 @@ def main(
             print(f"qa-bench: error: {problem}", file=sys.stderr)
             return 2
         reason = problem or " ".join(f"{type(error).__name__}: {error}".split())
+    finally:
+        end_whole()
     jobs.gather(reason)
     status = 0
     if tell:

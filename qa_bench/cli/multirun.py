@@ -12,21 +12,25 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 
+from qa_bench.cli.plan import seconds_to_build
 from qa_bench.engine.files import write_whole
 from qa_bench.line.labels import Labels, labels, swept_settings
+from qa_bench.line.line import Line
+from qa_bench.net.policy import no_downloads
 from qa_bench.report.failures import Outcome, failures, headline, stale, twins
 from qa_bench.report.files import write_tables
 from qa_bench.report.record import Record
 from qa_bench.report.rows import choose
 from qa_bench.report.table import Table
 from qa_bench.report.terminal import text
+from qa_bench.runtime.progress import start_whole, whole
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +101,26 @@ class Jobs:
     def count(self) -> int:
         """How many jobs there are, as far as is known."""
         return max(len(self.overrides), len(self.outcomes), 1)
+
+    def draw(self, line: Line) -> None:
+        """Draw one bar for all jobs, if this is the first: on a terminal alone.
+
+        Args:
+            line: of the job that begins.
+        """
+        if not (self.here and sys.stderr.isatty() and line.config.runtime.progress):
+            return
+        if whole() is None:
+            lines = self._lines() if self.several else [line]
+            with no_downloads():
+                start_whole(seconds_to_build(lines))
+        if (bar := whole()) is not None and self.several:
+            bar.job = f"{line.place + 1}/{self.count()} {line.system}"
+
+    def _lines(self) -> Iterator[Line]:
+        for number, words in enumerate(self.overrides):
+            config = self._compose(list(words))
+            yield Line(config, *labels(config, config.hydra, self.swept)._replace(place=number))
 
     def note(self, outcome: Outcome, tell: bool) -> None:
         """Take down what became of a job.
@@ -214,9 +238,12 @@ def _corpus(line: Any) -> str:
 
 
 def _say(message: str) -> None:
+    if whole() is None:
+        print(message, file=sys.stderr, flush=True)
+        return
     from tqdm import tqdm
 
-    tqdm.write(message, file=sys.stderr)  # above a bar, where there is one
+    tqdm.write(message, file=sys.stderr)  # above the bar
 
 
 class Expected(Callback):

@@ -10,6 +10,7 @@ from typing import Any
 import qa_bench
 from qa_bench.line.line import Line
 from qa_bench.report.record import Record, save
+from qa_bench.runtime.progress import whole
 from qa_bench.stages.ceiling import CEILING_FILE
 from qa_bench.stages.score import SCORES_FILE
 from qa_bench.store.columns import read_columns
@@ -28,6 +29,10 @@ def record(line: Line) -> Record:
         UserError: whatever a stage cannot do.
     """
     run, config = line.context.run, line.config
+    if (bar := whole()) is not None:
+        for stage in line.stages():
+            with bar.stage(stage.key, stage.title or stage.name):
+                run(stage)
     scores = run(line.scores)
     counts = scores.manifest["counts"]
     questions, retrieved = line.questions, config.predictions is None
