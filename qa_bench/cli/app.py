@@ -206,8 +206,7 @@ def main(
         except SystemExit as end:
             if not jobs.several:
                 raise
-            if end.code not in (None, 0):
-                problem, status = f"it ended with exit status {end.code}", 1
+            problem, status = f"it ended with exit status {end.code or 0}", 1
         except Exception as error:
             if not jobs.several:
                 raise

@@ -75,7 +75,14 @@ def _names(table: Table) -> dict[Row, str]:
 
 
 def _cut(label: str) -> str:
-    return label if _wide(label) <= _LABEL else f"{label[: _LABEL - 17]}…{label[-16:]}"
+    if _wide(label) <= _LABEL:
+        return label
+    front, end = label, label[::-1]
+    while _wide(front) > _LABEL - 17:
+        front = front[:-1]
+    while _wide(end) > 16:
+        end = end[:-1]
+    return f"{front}…{end[::-1]}"
 
 
 def _head(table: Table, name: str) -> str:

@@ -21,7 +21,7 @@ from qa_bench.paths import SAMPLE
 REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLE_NQ = ("corpus=sample", "dataset=nq", "dataset.split=sample")
 SETS = ("nq", "triviaqa", "webq", "curatedtrec", "squad")
-CHUNK = ("chunk", "corpus=jsonl", "chunker=words", "corpus.path=articles.jsonl")
+CHUNK = ("chunk", "verbose=true", "corpus=jsonl", "chunker=words", "corpus.path=articles.jsonl")
 METRICS = ("answer_recall@1", "answer_recall@5", "answer_recall@20", "answer_recall@100", "mrr")
 
 Files = dict[str, bytes | str]
@@ -53,9 +53,7 @@ def qa(
     return forks.run(*words, cwd=cwd, env=env, timeout=timeout)
 
 
-def good(
-    *words: str, cwd: Path, env: dict[str, str] | None = None, verbose: bool = True
-) -> Done:
+def good(*words: str, cwd: Path, env: dict[str, str] | None = None, verbose: bool = True) -> Done:
     """Run it and insist that it went well."""
     done = qa(*words, cwd=cwd, env=env, verbose=verbose)
     assert done.returncode == 0, done.stderr
