@@ -10,8 +10,9 @@ from pathlib import Path
 
 from qa_bench.analysis import answer_length, answer_type, overlap, question_type
 from qa_bench.analysis.subject import Subject, Subsets
-from qa_bench.report.record import Record, load
-from qa_bench.report.table import PAPER_ORDER, shown
+from qa_bench.report.record import Record
+from qa_bench.report.rows import choose, natural, set_place
+from qa_bench.report.table import shown
 
 BREAKDOWNS: dict[str, Callable[[Subject], Subsets]] = {
     "overlap": overlap.subsets,
@@ -40,14 +41,23 @@ class Cell:
     values: dict[str, float]
 
 
-def _records(results: Path, name: str) -> list[tuple[Record, Path]]:
-    """The records with their per-question files, sets in the order of DPR's tables."""
-    place = {dataset: number for number, dataset in enumerate(PAPER_ORDER)}
-    files = [path.with_suffix(".csv") for path in sorted((results / name).glob("*.json"))]
-    pairs = zip(load(results, name), files, strict=True)
-    return sorted(
-        pairs, key=lambda p: (place.get(p[0].dataset, 99), p[0].dataset, p[0].split, p[0].system)
-    )
+def _records(
+    pairs: Sequence[tuple[Record, Path]], systems: Sequence[str] = ()
+) -> list[tuple[Record, Path]]:
+    """The records with their per-question files, sets in the order of DPR's tables.
+
+    Args:
+        pairs: an experiment's records with their files.
+        systems: only these, as ``qa_bench.report.rows.choose`` takes them; empty for all.
+
+    Raises:
+        UserError: there is no such system.
+    """
+    files = {id(record): path for record, path in pairs}
+    records = [record for record, _ in pairs]
+    chosen = choose(records, systems) if systems else records
+    ordered = sorted(chosen, key=lambda r: (set_place(r), r.place, natural(r.system)))
+    return [(record, files[id(record)].with_suffix(".csv")) for record in ordered]
 
 
 def _cell(
@@ -89,8 +99,8 @@ def _markdown(name: str, cells: Sequence[Cell], left_out: Sequence[str]) -> str:
     """A table a set and breakdown: subsets, and in each the systems, per cent."""
     lines = [f"# {name}, by kinds of questions", ""]
     lines += [line for reason in left_out for line in (f"> {reason}", "")]
-    for dataset in dict.fromkeys(_set(cell.record) for cell in cells):
-        of_set = [cell for cell in cells if _set(cell.record) == dataset]
+    for dataset in dict.fromkeys(cell.record.question_set for cell in cells):
+        of_set = [cell for cell in cells if cell.record.question_set == dataset]
         for breakdown in BREAKDOWNS:
             parts = [cell for cell in of_set if cell.breakdown in ("all", breakdown)]
             if len({cell.subset for cell in parts}) > 1:
@@ -119,7 +129,3 @@ def _system(record: Record, cells: Sequence[Cell]) -> str:
     twins = {c.record.passages_key for c in cells if c.record.system == record.system}
     corpus = f" ({record.corpus} {record.passages_key[:8]})" if len(twins) > 1 else ""
     return record.system + corpus
-
-
-def _set(record: Record) -> str:
-    return record.dataset if record.split == "test" else f"{record.dataset}-{record.split}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.line.labels import labels
+from qa_bench.line.labels import labels, swept_settings
 from qa_bench.line.line import Line
 from qa_bench.paths import CONF, register_resolvers
 
@@ -34,16 +34,18 @@ def lines(overrides: Sequence[str]) -> list[Line]:
         words = [*(f"{name}={values}" for name, values in params), *texts]
         parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
         (batch,) = BasicSweeper.split_arguments(parsed, None)
-        return [_line(loader.load_sweep_config(master, job)) for job in batch]
+        names = swept_settings(parsed)
+        jobs = [loader.load_sweep_config(master, job) for job in batch]
+        return [_line(config, names, place) for place, config in enumerate(jobs)]
 
 
-def _line(config: Any) -> Line:
+def _line(config: Any, swept: Collection[str], place: int) -> Line:
     from omegaconf import open_dict
 
     hydra = config.hydra
     with open_dict(config):
         del config["hydra"]
-    return Line(config, *labels(config, hydra))
+    return Line(config, *labels(config, hydra, swept)._replace(place=place))
 
 
 @contextmanager

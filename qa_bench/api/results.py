@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from qa_bench.errors import UserError
 from qa_bench.line.line import Line
 from qa_bench.report.record import Record
+from qa_bench.report.rows import choose
 from qa_bench.stages.ceiling import CEILING_FILE
 from qa_bench.stages.score import SCORES_FILE
 from qa_bench.store.columns import read_columns
@@ -68,12 +69,13 @@ class Results:
         """A row a question of every system: what it was asked, what it found, what it scored.
 
         Columns: ``system``, ``dataset``, ``qid``, ``question``, ``answers`` (list), ``prediction``
-        (None where there is none), ``first_rank`` (0 where no passage has an answer), ``pids`` and
-        ``titles`` of the best passages (lists), and one a metric.
+        (None where there is none), ``first_rank`` (0 where no passage has an answer) and
+        ``first_pid`` of the first passage with an answer, ``pids`` and ``titles`` of the best
+        passages (lists), and one a metric.
 
         Args:
             dataset: only this question set.
-            system: only this system.
+            system: only this system: its label, whole or as tables show it, or its row's key.
             passages: how many of the best passages are listed.
 
         Raises:
@@ -99,17 +101,15 @@ class Results:
         ]
 
     def _chosen(self, dataset: str | None, system: str | None) -> list[tuple[Line, Record]]:
-        names = {
-            "dataset": (dataset, {record.dataset for _, record in self._jobs}),
-            "system": (system, {record.system for _, record in self._jobs}),
-        }
-        for name, (value, there) in names.items():
-            if value is not None and value not in there:
-                raise UserError(f"no {name} '{value}' in these results: {', '.join(sorted(there))}")
+        records = [record for _, record in self._jobs]
+        there = {record.dataset for record in records}
+        if dataset is not None and dataset not in there:
+            raise UserError(f"no dataset '{dataset}' in these results: {', '.join(sorted(there))}")
+        chosen = records if system is None else choose(records, [system])
         return [
             (line, record)
             for line, record in self._jobs
-            if dataset in (None, record.dataset) and system in (None, record.system)
+            if dataset in (None, record.dataset) and record in chosen
         ]
 
     def __repr__(self) -> str:
@@ -135,6 +135,7 @@ def _rows(line: Line, record: Record, depth: int) -> Iterator[dict[str, Any]]:
             "answers": list(question.answers),
             "prediction": columns["prediction"][place] if "prediction" in columns else None,
             "first_rank": columns["first_rank"][place] if "first_rank" in columns else None,
+            "first_pid": columns["first_pid"][place] if "first_pid" in columns else None,
             "pids": pids.get(question.qid, []),
             "titles": titles.get(question.qid, []),
             **{metric: columns[metric][place] for metric in record.values},

@@ -11,7 +11,7 @@ from qa_bench.api.results import Results
 from qa_bench.line.record import record
 from qa_bench.net.consent import large_downloads
 from qa_bench.net.policy import network_forbidden
-from qa_bench.report.table import write_tables
+from qa_bench.report.files import write_tables
 from qa_bench.trust import allow
 
 

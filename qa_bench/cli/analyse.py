@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qa_bench.analysis.breakdown import BREAKDOWNS, Cell, _cell, _csv, _markdown, _records, _set
+from qa_bench.analysis.breakdown import BREAKDOWNS, Cell, _cell, _csv, _markdown, _records
 from qa_bench.analysis.subject import Subject, UnknownError
-from qa_bench.engine.files import write_whole
 from qa_bench.errors import DataError, UserError
 from qa_bench.parts import make
+from qa_bench.report.files import alone, write
 from qa_bench.report.record import Record
 from qa_bench.types import Question
 
@@ -28,20 +28,28 @@ def analyse(config: Any) -> str:
     results, name = Path(config.paths.results), config.name
     cells: list[Cell] = []
     left_out: dict[str, None] = {}
-    for record, path in _records(results, name):
-        subject, columns = _read(record, path, config)
-        cells.append(_cell(record, "all", "all", [True] * record.n, columns))
-        for breakdown, parted in BREAKDOWNS.items():
-            try:
-                subsets = parted(subject)
-            except UnknownError as reason:
-                left_out[f"no {breakdown} of {_set(record)}: {reason}"] = None
-                continue
-            for subset, members in subsets.items():
-                cells.append(_cell(record, breakdown, subset, members, columns))
-    write_whole(results / f"{name}.breakdown.csv", _csv(cells))
-    write_whole(results / f"{name}.breakdown.md", _markdown(name, cells, list(left_out)))
+    with alone(results, name) as pairs:
+        for record, path in _records(pairs, systems(config)):
+            subject, columns = _read(record, path, config)
+            cells.append(_cell(record, "all", "all", [True] * record.n, columns))
+            for breakdown, parted in BREAKDOWNS.items():
+                try:
+                    subsets = parted(subject)
+                except UnknownError as reason:
+                    left_out[f"no {breakdown} of {record.question_set}: {reason}"] = None
+                    continue
+                for subset, members in subsets.items():
+                    cells.append(_cell(record, breakdown, subset, members, columns))
+        write(results / f"{name}.breakdown.csv", _csv(cells))
+        write(results / f"{name}.breakdown.md", _markdown(name, cells, list(left_out)))
     return "\n".join([*left_out, f"breakdown: {results / name}.breakdown.md, .breakdown.csv"])
+
+
+def systems(config: Any) -> list[str]:
+    """The systems that ``system`` names, one or a list; empty for all."""
+    if config.system is None:
+        return []
+    return [config.system] if isinstance(config.system, str) else [str(s) for s in config.system]
 
 
 def _read(record: Record, path: Path, config: Any) -> tuple[Subject, dict[str, list[float]]]:

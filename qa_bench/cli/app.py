@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,18 +22,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def _run(line: Any, config: Any) -> None:
+def _run(line: Any, config: Any) -> Any:
     from qa_bench.line.record import record
 
     row = record(line)
     if config.json:
         print(row.line(), flush=True)
+    return row
 
 
-def _import(line: Any, config: Any) -> None:
+def _import(line: Any, config: Any) -> Any:
     if config.run is None:
         raise UserError("import needs run=<file>: a TREC run, DPR's or pyserini's retrieval JSON")
-    _run(line, config)
+    return _run(line, config)
 
 
 def _chunk(line: Any, config: Any) -> None:
@@ -103,13 +105,14 @@ def _train(line: Any, config: Any) -> None:
 
 
 def _table(line: Any, config: Any) -> None:
-    """Only look whether there are results: the callback writes the tables."""
-    from qa_bench.report.record import load
+    """Only look whether there are results: the tables are written at the end."""
+    if not (Path(config.paths.results) / config.name).is_dir():
+        from qa_bench.report.record import load
 
-    load(Path(config.paths.results), config.name)
+        load(Path(config.paths.results), config.name)
 
 
-VERBS: dict[str, Callable[[Any, Any], None]] = {
+VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "run": _run,
     "chunk": _chunk,
     "index": _index,
@@ -190,43 +193,59 @@ def main(
     import hydra
     from hydra.core.hydra_config import HydraConfig
 
+    from qa_bench.cli.analyse import systems
+    from qa_bench.cli.multirun import Expected, Jobs
     from qa_bench.line.composition import nothing_twice
     from qa_bench.line.explain import explain
     from qa_bench.line.overrides import is_swept, plain_words
+    from qa_bench.runtime.progress import end_whole
 
-    register_resolvers()
-    failed: list[str] = []
-    main_process = os.getpid()
+    jobs = Expected.jobs = Jobs()
+    tell = verb in _WITH_TABLES
+    told: list[str] = []
 
-    def task(config: Any) -> bool:
+    def task(config: Any) -> None:
         """One job; a failed one does not keep the others of a multirun from running."""
         from qa_bench.fetch.sources import MissingError, list_missing
         from qa_bench.line.line import Line
 
-        choices, system = labels(config, HydraConfig.get())
-        line = None
+        register_resolvers()  # a launcher's process knows none yet
+        logging.getLogger("qa_bench").setLevel(logging.INFO if config.verbose else logging.WARNING)
+        names = labels(config, HydraConfig.get(), jobs.swept)
+        jobs.quiet = bool(config.json)
+        if verb == "table":
+            jobs.systems = systems(config)
+        line, made, problem, status = None, None, "", 0
         try:
             with _allowance(verb, config):
-                line = Line(config, choices, system)
+                line = Line(config, *names)
                 if verb not in _WITHOUT_CORPUS:
                     line.check_corpus()
+                if tell and verb != "table" and not config.run:
+                    jobs.draw(line)
                 with line.context.watching():
-                    (work or VERBS[verb])(line, config)
-            return True
+                    made = (work or VERBS[verb])(line, config)
         except (UserError, OSError, ModuleNotFoundError) as error:
-            if os.getpid() != main_process:
-                raise  # a launcher's worker: its parent must hear of it
-            message = one_line(error) or str(error)
-            if isinstance(error, MissingError) and verb not in _LOOK_ONLY:
+            problem, status = one_line(error) or str(error), 2
+            if isinstance(error, MissingError) and verb not in _LOOK_ONLY and problem not in told:
                 list_missing(requirements_of(line, _chosen_groups(line)))
-            if message not in failed:
-                print(f"qa-bench: error: {message}", file=sys.stderr)
-            failed.append(message)
-            return False
+        except SystemExit as end:
+            if not jobs.several:
+                raise
+            problem, status = f"it ended with exit status {end.code or 0}", 1
+        except Exception as error:
+            if not jobs.several:
+                raise
+            traceback.print_exc()
+            problem, status = " ".join(f"{type(error).__name__}: {error}".split()), 1
+        if problem and not jobs.several and problem not in told:
+            print(f"qa-bench: error: {problem}", file=sys.stderr)
+        told.append(problem)
+        outcome = jobs.outcome(config, names, line, made, problem=problem, status=status)
+        jobs.note(outcome, tell or bool(problem))
 
-    if verb not in _WITH_TABLES:
-        overrides = ["~hydra.callbacks.tables", *overrides]
     decorated = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
+    reason = ""
     try:
         options, words = split_options(overrides)
         words = plain_words(words, is_swept(options, words))
@@ -234,11 +253,25 @@ def main(
         with nothing_twice():
             decorated()
     except Exception as error:
-        if (problem := explain(error, words)) is None:
-            raise
-        print(f"qa-bench: error: {problem}", file=sys.stderr)
-        return 2
-    return 2 if failed else 0
+        problem = explain(error, words)
+        died = type(error).__module__.startswith(("joblib", "concurrent."))
+        if not jobs.several or not (jobs.began() or died):
+            if problem is None:
+                raise
+            print(f"qa-bench: error: {problem}", file=sys.stderr)
+            return 2
+        reason = problem or " ".join(f"{type(error).__name__}: {error}".split())
+    finally:
+        end_whole()
+    jobs.gather(reason)
+    status = 0
+    if tell:
+        try:
+            jobs.tables()
+        except (UserError, OSError) as error:
+            print(f"qa-bench: error: {one_line(error) or error}", file=sys.stderr)
+            status = 2
+    return max(status, jobs.finish())
 
 
 _WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn")

@@ -40,11 +40,12 @@ about
 
 Overrides are Hydra's: dataset=webq retriever.k1=1.2 depth=1000; -m dataset=nq,webq runs several;
 experiment=sample is the embedded demonstration; --json ends with one JSON line a system and set;
+ -v also says what is reused and built, and why;
 --cfg job prints the configuration; --trust MODULE lets a YAML name classes of that module;
 -sc install=bash installs tab completion. `qa-bench VERB --help` tells of a verb.
 """
 
-ALONE = ("fetch", "list", "doctor")
+ALONE = ("fetch", "list", "doctor", "verify-cache")
 """Verbs that are no jobs of Hydra's."""
 
 
@@ -149,9 +150,11 @@ def _without_trust(words: list[str]) -> list[str]:
 
 
 def _spelled(word: str, verb: str) -> str:
-    """The few words that are not Hydra's own: --json, and export's short names."""
+    """The few words that are not Hydra's own: --json, -v, and export's short names."""
     if word == "--json":
         return "json=true"
+    if word in ("-v", "--verbose"):
+        return "verbose=true"
     if verb == "export" and word.startswith(("what=", "format=", "out=")):
         return f"export.{word}"
     return word

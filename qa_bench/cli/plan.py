@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +54,30 @@ def plan(line: Line) -> str:
             "Rates are those of two cores, or guessed for a GPU; what is reused costs nothing.",
         ]
     )
+
+
+def seconds_to_build(lines: Iterable[Line]) -> dict[str, float]:
+    """What the stages that are not there yet will take, by their keys; nothing is built.
+
+    A stage whose time is not known counts a second; what is not here yet, such as a model whose
+    content is part of a key, counts nothing.
+    """
+    seconds: dict[str, float] = {}
+    for line in lines:
+        try:
+            stages = line.stages()
+            chunked = any(stage.name == "chunk" for stage in stages)
+            load = Load(_passages(line) if chunked else 0, len(line.questions))
+            for stage in stages:
+                if not stage.missing and stage.key not in seconds and not _there(stage, line):
+                    seconds[stage.key] = max(stage.plan(load).seconds or 1.0, 0.2)
+        except (UserError, OSError):  # the job itself will say so
+            continue
+    return seconds
+
+
+def _there(stage: Stage, line: Line) -> bool:
+    return line.context.find(stage) is not None
 
 
 def _row(stage: Stage, load: Load, context: Context) -> Row:

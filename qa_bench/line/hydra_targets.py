@@ -16,9 +16,9 @@ _MADE = ("callbacks", "launcher", "sweeper")
 _LOGGING = ("job_logging", "hydra_logging")
 ALLOWED = (
     *("hydra._internal.core_plugins.", "hydra.experimental.callbacks.", "hydra_plugins."),
-    *("qa_bench.cli.tables.", "optuna.samplers."),
+    *("qa_bench.cli.multirun.", "optuna.samplers."),
 )
-"""How the classes begin that Hydra may make: its own, its plugins', and the tables' callback."""
+"""How the classes begin that Hydra may make: its own, its plugins', and what counts jobs."""
 ALLOWED_LOGGING = ("logging.", "colorlog.", "ext://sys.stdout", "ext://sys.stderr")
 _OTHERS = ("PYTHON", "LD_", "DYLD_", "JAVA", "JDK_", "QA_BENCH_")
 """How variables begin that decide whose code runs."""

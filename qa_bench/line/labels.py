@@ -1,37 +1,120 @@
-"""The YAML chosen in each group, and the label of a system."""
+"""What a row of a table is called: what the system is, and what was changed of it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 _AROUND = ("expander", "reranker", "reader")
 """The groups of parts that a retriever may have around it."""
 
-_NAMED_CHANGES = (
+_SYSTEM = (
     *("retriever.", "retriever@", "fusion@", "expander.", "reranker.", "reader.", "lm@"),
     *("depth=", "mode=", "dataset.limit="),
 )
-"""How the overrides begin that make another row of the table."""
+"""How the overrides begin that make another system."""
+
+_PASSAGES = ("corpus.", "chunker.")
+"""How those begin that make other passages."""
+
+_ELSEWHERE = re.compile(
+    r"(dataset|corpus|chunker|retriever|expander|reranker|reader|experiment|name|system|run"
+    r"|predictions|json|verbose|offline|(dataset|corpus)\.name|dataset\.split|paths\..*|hydra[./].*)="
+)
+"""Overrides that a table shows elsewhere, or that say where and not what; swept ones, too."""
+
+_SUFFIXES = frozenset(
+    {".trec", ".txt", ".run", ".res", ".json", ".jsonl", ".csv", ".tsv", ".parquet"}
+    | {".gz", ".bz2", ".xz", ".zst"}
+)
+"""How the names of run files and predictions files end: their formats."""
 
 
-def labels(config: Any, hydra: Any) -> tuple[dict[str, str], str]:
-    """The YAML chosen in each group, and the system's label: what it is and what was changed.
+class Labels(NamedTuple):
+    """What names a line in tables and records.
+
+    Attributes:
+        choices: the YAML chosen in each group.
+        system: the system's label, without the corpus.
+        changes: what was changed of the system, as in the label's brackets.
+        passages: what was changed of the corpus and of the chunker, by group, as "size=50".
+        swept: those settings of the corpus that the command sweeps: they belong into a label even
+            where they change no result.
+        place: number of the job in its multirun, from 0.
+    """
+
+    choices: dict[str, str]
+    system: str
+    changes: tuple[str, ...] = ()
+    passages: tuple[tuple[str, str], ...] = ()
+    swept: frozenset[str] = frozenset()
+    place: int = 0
+
+
+def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
+    """The YAML chosen in each group, and the labels: what the system is and what was changed.
+
+    Settings stand in the order of the command's overrides, those of an experiment's sweep first.
 
     Args:
         config: the composed configuration.
         hydra: Hydra's own part of it, with the choices and the overrides.
+        swept: the settings that the command sweeps, see ``swept_settings``.
     """
     choices = {name: str(choice) for name, choice in hydra.runtime.choices.items()}
+    words = [word.lstrip("+~") for word in hydra.overrides.task]
+    words = [word for word in words if not _is_address(word)]
+    changes = tuple(
+        re.sub(r"^[\w/]+@", "", word).removeprefix("retriever.")
+        for word in words
+        if word.startswith(_SYSTEM)
+        or (_name(word) in swept and not word.startswith(_PASSAGES) and not _ELSEWHERE.match(word))
+    )
+    passages = tuple(
+        (word.partition(".")[0], word.partition(".")[2])
+        for word in words
+        if word.startswith(_PASSAGES) and not word.startswith("corpus.name=")
+    )
+    number = hydra.job.get("num") if "job" in hydra else None
+    place = number if isinstance(number, int) else 0
     if config.system is not None:
-        return choices, str(config.system)
+        return Labels(choices, str(config.system), (), passages, frozenset(swept), place)
     file = config.run if config.run is not None else config.predictions
-    base = choices["retriever"] if file is None else Path(file).name.split(".")[0]
+    base = choices["retriever"] if file is None else file_label(Path(file))
     base = "+".join([base, *(choices[group] for group in _AROUND if "_target_" in config[group])])
-    changes = [
-        re.sub(r"^[\w/]+@", "", override).removeprefix("retriever.")
-        for override in (word.lstrip("+~") for word in hydra.overrides.task)
-        if override.startswith(_NAMED_CHANGES)
-    ]
-    return choices, base + (f"[{','.join(changes)}]" if changes else "")
+    system = base + bracketed(changes)
+    return Labels(choices, system, changes, passages, frozenset(swept), place)
+
+
+def swept_settings(overrides: Iterable[Any]) -> frozenset[str]:
+    """The names of the settings that have several values, of Hydra's parsed overrides."""
+    return frozenset(str(o.key_or_group) for o in overrides if o.is_sweep_override())
+
+
+def bracketed(changes: Iterable[str]) -> str:
+    """Settings as a label shows them: ``[size=50,stride=25]``; empty for none."""
+    text = ",".join(changes)
+    return f"[{text}]" if text else ""
+
+
+def file_label(path: Path) -> str:
+    """A file's name without its formats' suffixes: ``run.nq-test.bm25.trec.gz`` → ``…bm25``.
+
+    Dots belong to the name: pyserini and Anserini call every run ``run.<what>.txt``.
+    """
+    name = path.name
+    while (suffix := Path(name).suffix).lower() in _SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
+
+
+def _name(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _is_address(word: str) -> bool:
+    """Whether an override names a server: where something runs says nothing of what it is."""
+    name, _, value = word.partition("=")
+    return name.rpartition(".")[2] in ("url", "base_url") or "://" in value

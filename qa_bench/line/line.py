@@ -10,6 +10,7 @@ stages before its own (``retrieval.py``); an expander words the questions anew b
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from qa_bench.engine.stage import Stage, graph
 from qa_bench.errors import UserError
 from qa_bench.formats.predictions import read_predictions
 from qa_bench.line.choices import NO_CORPUS, check_names, no_corpus
+from qa_bench.line.labels import bracketed
 from qa_bench.line.retrieval import Retrieval
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import make
@@ -38,19 +40,34 @@ from qa_bench.types import QuestionSet, Runtime
 class Line:
     """The stages of one composed configuration, each described when first asked for."""
 
-    def __init__(self, config: Any, choices: dict[str, str], system: str) -> None:
+    def __init__(
+        self,
+        config: Any,
+        choices: dict[str, str],
+        system: str,
+        changes: Sequence[str] = (),
+        passages: Sequence[tuple[str, str]] = (),
+        swept: Collection[str] = (),
+        place: int = 0,
+    ) -> None:
         """Keep the configuration; nothing is read or built yet.
 
         Args:
             config: the composed Hydra configuration.
             choices: the YAML chosen in each group.
             system: label of the table row.
+            changes: what was changed of the system, see ``Labels``, as all that follows.
+            passages: what was changed of corpus and chunker.
+            swept: settings that the command sweeps.
+            place: number of the job.
 
         Raises:
             UserError: a setting that belongs to no part is out of range.
         """
         check_names(config)
         self.config, self._choices, self.system = config, choices, system
+        self.changes, self.place = tuple(changes), place
+        self._changed_passages, self._swept = tuple(passages), frozenset(swept)
         self.depth: int = config.depth
         whole_number("depth", self.depth)
         get_mode(config.mode)
@@ -134,6 +151,28 @@ class Line:
         """Articles → passages."""
         chunker = make("chunker", self.config.chunker)
         return chunk(self.corpus, chunker, self.context)
+
+    @property
+    def passages_label(self) -> str:
+        """The corpus, and the chunker of a corpus of articles, with what was changed of them.
+
+        What the corpus calls a label, such as its path, is left out unless the command sweeps it.
+        """
+        corpus = f"{self.corpus.name}{self._changes_of('corpus', self.corpus.labels)}"
+        if self.corpus.unit == "passage":
+            return corpus
+        return f"{corpus}/{self.choice('chunker')}{self._changes_of('chunker', ())}"
+
+    def _changes_of(self, group: str, left_out: Collection[str]) -> str:
+        return bracketed(
+            change
+            for of, change in self._changed_passages
+            if of == group
+            and (
+                (name := change.partition("=")[0]).partition(".")[0] not in left_out
+                or f"{group}.{name}" in self._swept
+            )
+        )
 
     @cached_property
     def retrieval(self) -> Retrieval:

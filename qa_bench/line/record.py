@@ -11,6 +11,7 @@ import qa_bench
 from qa_bench.line.doubts import doubts
 from qa_bench.line.line import Line
 from qa_bench.report.record import Record, save
+from qa_bench.runtime.progress import whole
 from qa_bench.stages.ceiling import CEILING_FILE
 from qa_bench.stages.score import SCORES_FILE
 from qa_bench.store.columns import read_columns
@@ -31,6 +32,10 @@ def record(line: Line) -> Record:
         UserError: whatever a stage cannot do.
     """
     run, config = line.context.run, line.config
+    if (bar := whole()) is not None:
+        for stage in line.stages():
+            with bar.stage(stage.key, stage.title or stage.name):
+                run(stage)
     scores = run(line.scores)
     counts = scores.manifest["counts"]
     questions, retrieved = line.questions, config.predictions is None
@@ -50,7 +55,7 @@ def record(line: Line) -> Record:
         mode=config.mode,
         questions=questions.digest[:8],
         published_set=bool(questions.published),
-        corpus=_corpus_label(line) if used_corpus else "",
+        corpus=line.passages_label if used_corpus else "",
         published_corpus=used_corpus and _is_published_corpus(line),
         passages_key=line.passages.key if used_corpus else "",
         values=counts["means"] | (ceiling.manifest["counts"] if ceiling else {}),
@@ -63,6 +68,9 @@ def record(line: Line) -> Record:
         published_as=_published_as(line) if ours else [],
         version=qa_bench.__version__,
         scores=scores.path.name,
+        changes=list(line.changes),
+        file=str(config.run or config.predictions or ""),
+        place=line.place,
     )
     if ceiling:
         rows |= read_columns(ceiling.path / CEILING_FILE)
@@ -70,11 +78,6 @@ def record(line: Line) -> Record:
     path = save(result, Path(config.paths.results), config.name, rows)
     log.info("per-question values: %s", path)
     return result
-
-
-def _corpus_label(line: Line) -> str:
-    name: str = line.corpus.name
-    return name if line.corpus.unit == "passage" else f"{name}/{line.choice('chunker')}"
 
 
 def _is_published_corpus(line: Line) -> bool:

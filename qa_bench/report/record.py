@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from qa_bench.engine.digests import digest
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
 from qa_bench.types import Heading
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class Record:
         published_as: the systems of ``published.csv`` this one repeats.
         version: version of qa_bench.
         scores: the score stage's folder, for the per-question values.
+        changes: the settings in the label's brackets, in the order of the command's.
+        file: the run or predictions that were scored, as the command named them; empty for ours.
+        place: number of the job in its multirun: rows stand in this order.
     """
 
     system: str
@@ -61,6 +66,24 @@ class Record:
     published_as: list[str] = field(default_factory=list)
     version: str = ""
     scores: str = ""
+    changes: list[str] = field(default_factory=list)
+    file: str = ""
+    place: int = 0
+
+    @property
+    def label(self) -> str:
+        """The full label: the system, and its corpus and chunker with what was changed of them."""
+        return f"{self.system} ({self.corpus})" if self.corpus else self.system
+
+    @property
+    def row(self) -> str:
+        """The key of the row, as in its files' names; 8 hex digits."""
+        return digest([self.system, self.corpus, self.passages_key])[:8]
+
+    @property
+    def question_set(self) -> str:
+        """What a table calls the question set: a split other than test is part of the name."""
+        return self.dataset if self.split == "test" else f"{self.dataset}-{self.split}"
 
     def signature(self, metric: str) -> str:
         """How a figure came about, in sacrebleu's manner."""
@@ -80,41 +103,110 @@ class Record:
 
 
 def save(record: Record, results: Path, experiment: str, rows: dict[str, list[Any]]) -> Path:
-    """Write the record and its per-question CSV; an older record of the same row is replaced."""
+    """Write the record and its per-question CSV, and return the latter's path.
+
+    An older record of the same row is replaced; one of another run file with a word.
+    """
     folder = results / experiment
     folder.mkdir(parents=True, exist_ok=True)
-    row = digest([record.system, record.corpus, record.passages_key])[:8]
     label = re.sub(r"[^\w.,=+\[\]-]+", "-", record.system)[:100]
-    stem = f"{record.dataset}-{record.split}--{label}--{row}"
+    stem = f"{record.dataset}-{record.split}--{label}--{record.row}"
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(rows)
     writer.writerows(zip(*rows.values(), strict=True))
+    path = folder / f"{stem}.json"
+    _tell_of_another_file(record, path)
     write_whole(folder / f"{stem}.csv", file.getvalue())
     text = json.dumps(asdict(record), indent=1, ensure_ascii=False)
-    write_whole(folder / f"{stem}.json", text + "\n")
+    write_whole(path, text + "\n")
     return folder / f"{stem}.csv"
 
 
+def _tell_of_another_file(record: Record, path: Path) -> None:
+    """Say that a record is replaced that was made of another run file, or of none."""
+    try:
+        before = _read(path)
+    except (OSError, UserError):
+        return
+    if before.file != record.file:
+        log.warning(
+            "%s on %s: the figures of %s are replaced by those of %s; a system=LABEL keeps both",
+            record.system,
+            record.question_set,
+            before.file or "this harness' own run",
+            record.file or "this harness' own run",
+        )
+
+
 def load(results: Path, experiment: str) -> list[Record]:
-    """All records of an experiment, in the order of their names.
+    """All records of an experiment, in the order of their names; one that is spoilt is told of.
 
     Raises:
-        UserError: there are none, or a file is not a record.
+        UserError: there are none.
     """
-    records = list(_load(results / experiment))
-    if not records:
-        raise UserError(
-            f"no results of experiment '{experiment}' in {results}: qa-bench run makes them"
-        )
-    return records
+    return [record for record, _ in load_with_files(results, experiment)]
 
 
-def _load(folder: Path) -> Iterator[Record]:
-    for path in sorted(folder.glob("*.json")):
+def load_with_files(results: Path, experiment: str) -> list[tuple[Record, Path]]:
+    """As ``load``, each record with its file.
+
+    Raises:
+        UserError: there are none.
+    """
+    folder, pairs, spoilt = results / experiment, [], ""
+    for path in sorted(folder.glob("[!.]*.json")):
         try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-            headings = {name: Heading(*pair) for name, pair in fields["headings"].items()}
-            yield Record(**{**fields, "headings": headings})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UserError(f"{path}: not a record of this version ({error}); delete it") from None
+            pairs.append((_read(path), path))
+        except FileNotFoundError:  # removed meanwhile
+            continue
+        except (OSError, UserError) as error:
+            spoilt = str(error)
+            log.warning("%s; its row is left out", spoilt)
+    if not pairs:
+        raise UserError(
+            spoilt
+            or f"no results of experiment '{experiment}' in {results}: qa-bench run makes them"
+        )
+    return pairs
+
+
+def _read(path: Path) -> Record:
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        headings = {name: Heading(*pair) for name, pair in fields["headings"].items()}
+        record = Record(**{**fields, "headings": headings})
+        _check(record)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        why = str(error).replace("\n", " ")
+        raise UserError(f"{path}: not a record of this version ({why}); delete it") from None
+    return record
+
+
+_SAMPLE = {
+    **dict.fromkeys(("system", "dataset", "split", "match", "mode", "questions"), ""),
+    **dict.fromkeys(("corpus", "passages_key", "version", "scores", "file"), ""),
+    **dict.fromkeys(("n", "place"), 0),
+    **{name: {} for name in ("values", "costs")},
+    **{name: [] for name in ("notes", "published_as", "changes")},
+}
+"""A value of each field's kind."""
+
+
+def _check(record: Record) -> None:
+    """That every field is of its kind.
+
+    Raises:
+        TypeError: the first that is not.
+    """
+    for name, sample in _SAMPLE.items():
+        value = getattr(record, name)
+        if type(value) is not type(sample):
+            raise TypeError(f"{name}: {type(sample).__name__} expected")
+    for values in (record.values, record.costs):
+        for name, value in values.items():
+            if type(value) not in (int, float):
+                raise TypeError(f"{name}: a number expected")
+    for item in [*record.notes, *record.published_as, *record.changes]:
+        if not isinstance(item, str):
+            raise TypeError(f"a text expected, not {item!r}")

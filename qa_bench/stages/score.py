@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from qa_bench.engine.context import Context
@@ -19,13 +20,15 @@ from qa_bench.protocols import Metric
 from qa_bench.stages.read import read_answers
 from qa_bench.store.columns import write_columns
 from qa_bench.store.passages import Passages, open_passages
-from qa_bench.store.runs import RUN_FILE, read_run
-from qa_bench.types import Folder, Load, Qrels, QuestionSet, Step
+from qa_bench.store.runs import RUN_FILE, read_run, rows_of
+from qa_bench.types import Folder, Load, Qrels, QuestionSet, Run, Step
 
-VERSION = 3
+VERSION = 4
 SCORES_FILE = "scores.parquet"
+BEST = 10
+"""How many of a question's passages are named beside its values."""
 _HITS_PER_S = 370_000
-_BYTES_PER_QUESTION = 40
+_BYTES_PER_QUESTION = 400
 
 
 def score(
@@ -45,10 +48,11 @@ def score(
 ) -> Stage:
     """Per-question values of every metric that applies to what is given.
 
-    ``scores.parquet`` has a row a question, in the set's order: ``qid``, ``answers`` (a JSON list)
-    and ``first_rank`` (0 where no passage has an answer) where the set has answers,
-    ``prediction`` where there are any, and a column a metric. The manifest's counts hold their
-    means.
+    ``scores.parquet`` has a row a question, in the set's order: ``qid``, ``answers`` (a JSON list),
+    ``first_rank`` (0 where no passage has an answer) and ``first_pid`` (empty there) where the set
+    has answers, ``prediction`` where there are any, ``passages`` (a JSON list of the best, each
+    with ``rank``, ``pid`` and ``title``) where there is a run, and a column a metric. The
+    manifest's counts hold their means.
 
     Its build raises ``UserError`` for a run that names passages the corpus lacks, and where no
     metric applies.
@@ -85,8 +89,14 @@ def score(
             columns["answers"] = [json.dumps(q.answers, ensure_ascii=False) for q in questions]
         if answer_of is not None:
             columns["prediction"] = [answer_of.get(question.qid) for question in questions]
-        if evidence.first_ranks is not None:
+        if evidence.first_ranks is not None and evidence.ranked is not None:
             columns["first_rank"] = evidence.first_ranks
+            columns["first_pid"] = [
+                evidence.ranked[question.qid][rank - 1] if rank else ""
+                for question, rank in zip(questions, evidence.first_ranks.tolist(), strict=True)
+            ]
+        if evidence.run is not None and evidence.passages is not None:
+            columns["passages"] = _best(questions, evidence.run, evidence.passages, source)
         values: dict[str, Any] = {}
         metric_of: dict[str, str] = {}
         for label, metric in metrics.items():
@@ -144,6 +154,29 @@ def score(
         build,
         plan,
     )
+
+
+def _best(questions: QuestionSet, run: Run, passages: Passages, source: str) -> list[str]:
+    """The best passages of each question, as a JSON list; ``[]`` where nothing was found."""
+    rows, slices = rows_of(run, passages, source), run.slices()
+    best = [
+        range(hits.start, min(hits.stop, hits.start + BEST))
+        for question in questions
+        for hits in [slices.get(question.qid, slice(0, 0))]
+    ]
+    flat = np.array([place for places in best for place in places], dtype=np.int64)
+    pids = run.table.column("pid").take(flat).to_pylist()
+    named = zip(pids, passages.titles(rows[flat]), strict=True)
+    return [
+        json.dumps(
+            [
+                {"rank": place - places.start + 1, "pid": pid, "title": title}
+                for place, (pid, title) in zip(places, named, strict=False)
+            ],
+            ensure_ascii=False,
+        )
+        for places in best
+    ]
 
 
 def _absent(qrels: Qrels, passages: Passages) -> int:

@@ -15,12 +15,13 @@ from typing import Any
 import forks
 import pytest
 
+from qa_bench.cli.app import VERBS
 from qa_bench.paths import SAMPLE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLE_NQ = ("corpus=sample", "dataset=nq", "dataset.split=sample")
 SETS = ("nq", "triviaqa", "webq", "curatedtrec", "squad")
-CHUNK = ("chunk", "corpus=jsonl", "chunker=words", "corpus.path=articles.jsonl")
+CHUNK = ("chunk", "verbose=true", "corpus=jsonl", "chunker=words", "corpus.path=articles.jsonl")
 METRICS = ("answer_recall@1", "answer_recall@5", "answer_recall@20", "answer_recall@100", "mrr")
 
 Files = dict[str, bytes | str]
@@ -39,13 +40,22 @@ def python(*words: str, cwd: Path, env: dict[str, str] | None = None, timeout: f
     )
 
 
-def qa(*words: str, cwd: Path, env: dict[str, str] | None = None, timeout: float = 120) -> Done:
+def qa(
+    *words: str,
+    cwd: Path,
+    env: dict[str, str] | None = None,
+    timeout: float = 120,
+    verbose: bool = True,
+) -> Done:
+    """Run it; what is reused and built, and why, is said unless ``verbose`` is false."""
+    if verbose and words[:1] and words[0] in VERBS and not {"--cfg", "--help"} & {*words}:
+        words = (words[0], "-v", *words[1:])
     return forks.run(*words, cwd=cwd, env=env, timeout=timeout)
 
 
-def good(*words: str, cwd: Path, env: dict[str, str] | None = None) -> Done:
+def good(*words: str, cwd: Path, env: dict[str, str] | None = None, verbose: bool = True) -> Done:
     """Run it and insist that it went well."""
-    done = qa(*words, cwd=cwd, env=env)
+    done = qa(*words, cwd=cwd, env=env, verbose=verbose)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return done

@@ -30,7 +30,7 @@ from bench_helpers import (
 )
 
 CORPUS = ("corpus=jsonl", "chunker=words", "corpus.path=articles.jsonl")
-MINILM = ("index", *CORPUS, "retriever=minilm")
+MINILM = ("index", "verbose=true", *CORPUS, "retriever=minilm")
 FILE = ("dataset=file", "dataset.path=questions.jsonl")
 DRIVER = textwrap.dedent(
     """

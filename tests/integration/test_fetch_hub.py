@@ -101,7 +101,7 @@ def of_files(hub: Hub) -> list[str]:
 
 def test_a_corpus_is_pinned_streamed_and_found_again(hub: Hub, tmp_path: Path) -> None:
     commit = hub.commit("datasets", "org/wiki")
-    chunk = ("chunk", *WIKI)
+    chunk = ("chunk", "-v", *WIKI)
     session = Session(hub, tmp_path)
     first, again, pinned = session.run(
         chunk, chunk, (*chunk, f"corpus.revision={commit}", "corpus.name=mine")

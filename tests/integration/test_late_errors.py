@@ -14,9 +14,12 @@ from bench_helpers import (
     case,
     error_line,
     good,
+    python,
     qa,
+    read_csv,
     stage_folders,
     write,
+    write_jsonl,
 )
 
 QUESTION = '{"id": "q1", "question": "Which planet is the fourth?", "answers": ["Mars"]}\n'
@@ -110,7 +113,72 @@ def test_a_job_that_fails_is_told_once_and_the_others_run(tmp_path: Path) -> Non
     done = qa(*words.split(), cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    told = [line for line in done.stderr.splitlines() if line.startswith("qa-bench: error:")]
-    assert len(told) == 1
-    assert "bad.jsonl:1:" in told[0]
+    first, *_, count, last = done.stderr.splitlines()
+    assert first.startswith("1/2 p[dataset.path=bad.jsonl] file  failed: bad.jsonl:1:")
+    assert count == "qa-bench: error: 1 of 2 jobs failed:"
+    assert last.startswith("  1/2 p[dataset.path=bad.jsonl] file: bad.jsonl:1:")
     assert json.loads(done.stdout)["em"] == 1.0
+
+
+SCORE = ("score", *SAMPLE_NQ, "predictions=p.json", "name=k")
+
+
+@pytest.mark.parametrize("name", ["results/k.csv", "results/k.md"])
+def test_a_table_that_cannot_be_written(name: str, tmp_path: Path) -> None:
+    write(tmp_path, {"p.json": "{}", f"{name}/x": ""})
+    done = qa(*SCORE, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (f"qa-bench: error: cannot write {name}: Is a directory")
+    assert not list((tmp_path / "results").glob("*.tmp"))
+
+
+def test_a_full_disk_under_the_results(tmp_path: Path) -> None:
+    write(tmp_path, {"p.json": "{}", "full.py": (
+        "import errno, sys\n"
+        "import qa_bench.report.files as files\n"
+        "def full(path, text):\n"
+        "    raise OSError(errno.ENOSPC, 'No space left on device', str(path))\n"
+        "files.write_whole = full\n"
+        "from qa_bench.cli.main import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )})  # fmt: skip
+    done = python("full.py", *SCORE, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(
+        "qa-bench: error: cannot write results/k.csv: No space left on device"
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_record_costs_its_row(tmp_path: Path) -> None:
+    write(tmp_path, {"p.json": "{}", "results/k/old.json": '{"system": "x"}'})
+    done = good(*SCORE, cwd=tmp_path)
+    told = [line for line in done.stderr.splitlines() if "old.json" in line]
+    assert len(told) == 1
+    assert "its row is left out" in told[0]
+    (row,) = read_csv(tmp_path / "results/k.csv")
+    assert row["system"] == "p"
+
+
+def test_two_runs_of_other_names_are_two_rows(tmp_path: Path) -> None:
+    questions = [{"id": f"q{n}", "question": f"who {n}", "answers": [a]}
+                 for n, a in enumerate(("alpha", "beta"))]  # fmt: skip
+    write_jsonl(tmp_path / "q.jsonl", questions)
+    write(tmp_path, {
+        "p.tsv": "id\ttext\ttitle\n1\talpha one\tA\n2\tbeta two\tB\n",
+        "run.nq.bm25.trec": "q0 Q0 1 1 2 a\n",
+        "run.nq.dpr.trec": "q0 Q0 1 1 2 a\nq1 Q0 2 1 2 a\n",
+        "other/run.nq.dpr.trec": "q0 Q0 2 1 2 a\n",
+    })  # fmt: skip
+    words = ("dataset=file", "dataset.path=q.jsonl", "corpus=psgs_w100", "corpus.path=p.tsv",
+             "name=x")  # fmt: skip
+    good("import", "-m", "run=run.nq.bm25.trec,run.nq.dpr.trec", *words, cwd=tmp_path)
+    rows = read_csv(tmp_path / "results/x.csv")
+    assert [(row["system"], row["file/answer_recall@1"]) for row in rows] == [
+        ("run.nq.bm25", "0.500000"), ("run.nq.dpr", "1.000000"),
+    ]  # fmt: skip
+    done = good("import", "run=other/run.nq.dpr.trec", *words, cwd=tmp_path)
+    assert (
+        "the figures of run.nq.dpr.trec are replaced by those of other/run.nq.dpr.trec"
+        in done.stderr
+    )

@@ -206,7 +206,14 @@ def test_first_ranks_are_those_of_the_passages(sample_run: Path) -> None:
             pids = ranked.get(row["qid"], [])
             assert len(pids) <= 100
             held = [has_answer(texts[pid], answers[row["qid"]], match) for pid in pids]
-            assert int(row["first_rank"]) == (held.index(True) + 1 if True in held else 0)
+            first = held.index(True) if True in held else None
+            assert int(row["first_rank"]) == (0 if first is None else first + 1)
+            assert row["first_pid"] == ("" if first is None else pids[first])
+            best = json.loads(row["passages"])
+            assert [hit["pid"] for hit in best] == pids[:10]
+            assert [hit["rank"] for hit in best] == list(range(1, len(best) + 1))
+            assert all(hit["title"] in ARTICLES for hit in best)
+            assert row["prediction"]
 
 
 @pytest.mark.java
@@ -244,7 +251,7 @@ def test_second_run_reuses(sample_run: Path, copied: Callable[[Path], Path]) -> 
     folder = copied(sample_run)
     kept = bytes_of(folder / "data", skip=("multirun.yaml",))
     table = (folder / "results" / "sample.csv").read_bytes()
-    done = forks.fresh("run", "experiment=sample", cwd=folder)  # with another seed of hash()
+    done = forks.fresh("run", "-v", "experiment=sample", cwd=folder)  # with another seed of hash()
     assert done.returncode == 0, done.stderr
     assert "building" not in done.stderr
     for stage in ("chunk", "index", "search", "complete", "fuse", "read", "score"):
@@ -252,10 +259,16 @@ def test_second_run_reuses(sample_run: Path, copied: Callable[[Path], Path]) -> 
     assert bytes_of(folder / "data", skip=("multirun.yaml",)) == kept
     assert (folder / "results" / "sample.csv").read_bytes() == table
     assert NOTE in done.stdout
-    shown = [line.split() for line in done.stdout.splitlines() if line.startswith("bm25")]
-    assert [words[1] for words in shown] == [f"{name}-sample" for name in SETS]
-    assert all(words[2] == "36" for words in shown)
+    lines = done.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines if NOTE not in line)
+    heads = [line.split()[0] for line in lines if "-sample (36)" in line]
+    assert heads == [f"{name}-sample" for name in SETS]
+    shown = [line.split() for line in lines if line.startswith("bm25 ")]
+    assert len(shown) == len(SETS)
     assert "91.67" in shown[0]
+    told = [line for line in done.stderr.splitlines() if re.match(r"\d+/20 ", line)]
+    assert told[0] == "1/20 bm25+redundancy nq-sample  Top-20 91.67"
+    assert len(told) == 20
 
 
 @pytest.mark.java

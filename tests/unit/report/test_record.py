@@ -107,15 +107,54 @@ def test_no_results_at_all(tmp_path: Path):
         load(tmp_path, "x")
 
 
-@pytest.mark.parametrize("content", ["{", "{}", "[]", '{"system": "bm25", "unknown": 1}'])
-def test_what_is_no_record(tmp_path: Path, content: str):
-    (tmp_path / "x").mkdir()
+BROKEN = ["{", "{}", "[]", "\xff", "[" * 100_000, '{"system": "bm25", "unknown": 1}']
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_what_is_no_record_costs_its_row(
+    content: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    save(RECORD, tmp_path, "x", ROWS)
     path = tmp_path / "x" / "bad.json"
-    path.write_text(content)
-    with pytest.raises(UserError) as caught:
+    path.write_text(content, encoding="latin-1")
+    assert load(tmp_path, "x") == [RECORD]
+    (message,) = caplog.messages
+    assert message.startswith(f"{path}: not a record of this version")
+    assert message.endswith("its row is left out")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n", "many"), ("values", {"mrr": "high"}), ("values", []), ("notes", [1]), ("system", 3),
+     ("changes", "k1=1"), ("costs", {"build_s": None})],
+)  # fmt: skip
+def test_a_field_of_another_kind_is_no_record(name: str, value: Any, tmp_path: Path):
+    path = save(RECORD, tmp_path, "x", ROWS).with_suffix(".json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+    with pytest.raises(UserError, match="not a record of this version"):
         load(tmp_path, "x")
-    assert str(caught.value).startswith(f"{path}: not a record of this version")
-    assert "\n" not in str(caught.value)
+
+
+def test_a_record_of_another_run_file_is_not_replaced_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    save(replace(RECORD, file="a/run.trec"), tmp_path, "x", ROWS)
+    save(replace(RECORD, file="a/run.trec"), tmp_path, "x", ROWS)
+    assert caplog.messages == []
+    save(replace(RECORD, file="b/run.trec"), tmp_path, "x", ROWS)
+    (message,) = caplog.messages
+    assert "a/run.trec" in message
+    assert "b/run.trec" in message
+    assert "system=LABEL" in message
+
+
+def test_the_full_label_and_the_key():
+    assert RECORD.label == "bm25[k1=1.2] (psgs_w100)"
+    assert replace(RECORD, corpus="").label == "bm25[k1=1.2]"
+    assert len(RECORD.row) == 8
+    assert replace(RECORD, dataset="webq").row == RECORD.row
+    assert replace(RECORD, passages_key="f" * 16).row != RECORD.row
 
 
 def test_the_signature():

@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
+from qa_bench.errors import UserError
 from qa_bench.metric.answer_recall import AnswerRecall
 from qa_bench.metric.reading import Reading
 from qa_bench.metric.word_recall import WordRecall
 from qa_bench.parts import Part
+from qa_bench.report.files import write_tables
+from qa_bench.report.markdown import markdown
 from qa_bench.report.published import find, published
 from qa_bench.report.record import Record, save
-from qa_bench.report.table import Table, write_tables
+from qa_bench.report.table import STALE_NOTE, Table
+from qa_bench.report.terminal import text
 from qa_bench.types import Heading
 
 NQ = Record(
@@ -63,12 +67,12 @@ def markdown_rows(text: str, start: str) -> list[list[str]]:
     return rows
 
 
-def main_rows(*records: Record) -> list[list[str]]:
-    return markdown_rows(Table("x", records).markdown(), "# x")
+def main_rows(*records: Record, family: str = "Top-20") -> list[list[str]]:
+    return markdown_rows(markdown(Table("x", records)), f"## {family}")
 
 
 def cost_rows(*records: Record) -> list[list[str]]:
-    return markdown_rows(Table("x", records).markdown(), "## Cost")
+    return markdown_rows(markdown(Table("x", records)), "## Cost")
 
 
 def test_a_metric_has_its_own_heading():
@@ -81,7 +85,7 @@ def test_a_metric_has_its_own_heading():
 
 def test_a_metric_of_another_unit_is_shown_in_it():
     record = replace(NQ, values={"wait": 1.5}, headings={"wait": Heading("waiting", "s")})
-    (head, _, row) = main_rows(record)
+    (head, _, row) = main_rows(record, family="waiting")
     assert head[1] == "nq waiting"
     assert row[1] == "1.50 s"
     assert csv_of(record)[0]["nq/wait"] == "1.500000"
@@ -149,12 +153,55 @@ def test_metrics_come_by_name_then_by_k():
 
 def test_markdown_shows_per_cents_and_what_was_published():
     head, rule, row = main_rows(NQ, WEBQ)
-    assert head == ["system", "nq Top-20", "nq MRR", "webq Top-20", "webq MRR"]
-    assert rule == ["---", "---:", "---:", "---:", "---:"]
-    assert row == ["bm25", "62.94 [59.1 / 62.94]", "50.00", "62.40 [55.0 / 62.40]", "40.00"]
-    text = Table("x", [NQ, WEBQ]).markdown()
-    assert text.count("- BM25 (DPR): Karpukhin et al. 2020, Table 2\n") == 1
-    assert text.count("- BM25 (pyserini): castorini/pyserini docs/experiments-dpr.md") == 1
+    assert head == ["system", "nq Top-20", "webq Top-20"]
+    assert rule == ["---", "---:", "---:"]
+    assert row == ["bm25", "62.94 [59.1 / 62.94]", "62.40 [55.0 / 62.40]"]
+    assert main_rows(NQ, WEBQ, family="MRR")[2] == ["bm25", "50.00", "40.00"]
+    whole = markdown(Table("x", [NQ, WEBQ]))
+    assert whole.count("- BM25 (DPR): Karpukhin et al. 2020, Table 2\n") == 1
+    assert whole.count("- BM25 (pyserini): castorini/pyserini docs/experiments-dpr.md") == 1
+
+
+def test_markdown_has_dprs_layout_and_fewer_than_twelve_columns():
+    names = ("nq", "triviaqa", "webq", "curatedtrec", "squad")
+    values = {f"answer_recall@{k}": k / 200 for k in (1, 5, 20, 100)} | {"em": 0.5}
+    records = [replace(NQ, dataset=name, values=values, published_as=[]) for name in names]
+    lines = markdown(Table("x", records)).split("\n")
+    heads = [line for line in lines if line.startswith("| system")]
+    assert heads[:3] == [
+        "| system | " + " | ".join(f"{name} Top-{k}" for k in pair for name in names) + " |"
+        for pair in ((1, 5), (20, 100))
+    ] + ["| system | " + " | ".join(f"{name} EM" for name in names) + " |"]
+    assert "## Top-k" in lines
+    assert "## EM" in lines
+    assert all(head.count("|") - 1 < 12 for head in heads)
+
+
+def test_many_sets_go_on_in_another_table():
+    records = [replace(NQ, dataset=f"s{n:02}", published_as=[]) for n in range(25)]
+    heads = [line for line in markdown(Table("x", records)).split("\n") if "system |" in line]
+    assert [head.count("Top-20") for head in heads if "Top-20" in head] == [10, 10, 5]
+    assert all(head.count("|") - 1 < 12 for head in heads)
+
+
+def test_the_best_of_a_column_is_bold():
+    other = replace(NQ, system="other", values={"answer_recall@20": 0.7, "mrr": 0.50001},
+                    published_as=[])  # fmt: skip
+    assert [row[1] for row in main_rows(NQ, other)[2:]] == ["62.94 [59.1 / 62.94]", "**70.00**"]
+    assert [row[1] for row in main_rows(NQ, other, family="MRR")[2:]] == ["50.00", "50.00"]
+    third = replace(other, system="third", values={"mrr": 0.4})
+    rows = main_rows(NQ, other, third, family="MRR")[2:]
+    assert [row[1] for row in rows] == ["**50.00**", "**50.00**", "40.00"]
+
+
+def test_what_is_not_fresh_is_marked():
+    table = Table("x", [NQ, WEBQ], stale={("bm25", "psgs_w100", "webq")})
+    assert "| bm25 | 62.94 [59.1 / 62.94] | 62.40† [55.0 / 62.40] |" in markdown(table)
+    assert f"> **{STALE_NOTE}**" in markdown(table)
+    assert text(table).startswith(STALE_NOTE)
+    assert "62.40†" in text(table)
+    assert "62.94†" not in text(table)
+    assert "†" not in text(Table("x", [NQ], stale={("bm25", "other", "nq")}))
 
 
 @pytest.mark.parametrize(
@@ -171,19 +218,19 @@ def test_markdown_shows_per_cents_and_what_was_published():
     ],
 )
 def test_published_figures_stand_only_beside_what_they_compare_with(change: dict[str, Any]):
-    text = Table("x", [replace(NQ, **change)]).markdown()
-    assert "62.94 |" in text
-    assert "[" not in text.partition("## Cost")[0]
-    assert "Published figures" not in text
+    whole = markdown(Table("x", [replace(NQ, **change)]))
+    assert "62.94 |" in whole
+    assert "[" not in whole.partition("## Cost")[0]
+    assert "Published figures" not in whole
 
 
 def test_markdown_lists_signatures_and_notes_once():
     note = "Demonstration on the sample."
-    text = Table("x", [replace(NQ, notes=[note]), replace(WEBQ, notes=[note])]).markdown()
-    assert text.startswith(f"# x\n\n> **{note}**\n\n| system |")
-    assert text.count(note) == 1
-    assert f"- `nq answer_recall@20{SIGNATURE}`\n- `nq mrr{SIGNATURE}`\n" in text
-    assert f"- `webq {WEBQ.signature('mrr')}`" in text
+    whole = markdown(Table("x", [replace(NQ, notes=[note]), replace(WEBQ, notes=[note])]))
+    assert whole.startswith(f"# x\n\n> **{note}**\n\nAll rows: (psgs_w100)\n\n## Top-20\n\n")
+    assert whole.count(note) == 1
+    assert f"- `nq answer_recall@20{SIGNATURE}`\n- `nq mrr{SIGNATURE}`\n" in whole
+    assert f"- `webq {WEBQ.signature('mrr')}`" in whole
 
 
 def test_markdown_costs():
@@ -196,7 +243,7 @@ def test_markdown_costs():
 def test_a_bar_in_a_label_does_not_break_the_table():
     _, _, row = main_rows(replace(NQ, system="a|b"))
     assert row[0] == "a\\|b"
-    assert len(row) == 3
+    assert len(row) == 2
 
 
 def test_one_system_on_two_corpora_has_two_named_rows():
@@ -217,24 +264,56 @@ def test_two_corpora_of_one_name_are_told_apart_by_their_keys():
     ]
 
 
-def test_the_terminals_table():
+def test_the_terminals_table_has_sets_side_by_side():
     reader = replace(NQ, system="reader", values={"em": 0.25}, costs={}, passages_key="", corpus="")
-    text = Table("x", [WEBQ, NQ, reader]).text()
-    assert text == (
-        "system  dataset     n  Top-20    MRR     EM  questions/s\n"
-        "bm25    nq       3610   62.94  50.00      -           20\n"
-        "bm25    webq     2032   62.40  40.00      -           40\n"
-        "reader  nq       3610       -      -  25.00            -"
+    better = replace(WEBQ, system="dense", values={"answer_recall@20": 0.7, "mrr": 0.3})
+    assert text(Table("x", [WEBQ, NQ, reader, better])) == (
+        "                   nq (3610)      webq (2032)\n"
+        "        Top-20    MRR     EM  Top-20     MRR\n"
+        "bm25     62.94  50.00      -   62.40   40.00*\n"
+        "dense        -      -      -   70.00*  30.00\n"
+        "reader       -      -  25.00       -       -\n"
+        "* the best of its column"
     )
 
 
+def test_sets_that_do_not_fit_stand_below_each_other():
+    values = {f"answer_recall@{k}": k / 200 for k in (1, 5, 20, 100)} | {"mrr": 0.5, "em": 0.2}
+    records = [replace(NQ, dataset=name, values=values) for name in ("nq", "webq", "squad")]
+    lines = text(Table("x", records)).split("\n")
+    assert lines == [
+        "all rows: (psgs_w100)",
+        *("nq (3610)  Top-1  Top-5  Top-20  Top-100    MRR     EM",
+          "bm25        0.50   2.50   10.00    50.00  50.00  20.00", ""),
+        *("webq (3610)  Top-1  Top-5  Top-20  Top-100    MRR     EM",
+          "bm25          0.50   2.50   10.00    50.00  50.00  20.00", ""),
+        *("squad (3610)  Top-1  Top-5  Top-20  Top-100    MRR     EM",
+          "bm25           0.50   2.50   10.00    50.00  50.00  20.00"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("label", ["x" * 120, "検索" * 40, "a"], ids=["long", "wide", "short"])
+@pytest.mark.parametrize("sets", [1, 7])
+def test_the_terminals_table_is_80_columns_wide(label: str, sets: int):
+    values = {f"answer_recall@{k}": 1.0 for k in (1, 2, 5, 10, 20, 50, 100, 500, 1000)}
+    records = [
+        replace(NQ, dataset=f"set{n}", system=f"{letter}{label}", values=values)
+        for n in range(sets)
+        for letter in "ab"
+    ]
+    for line in text(Table("x", records)).split("\n"):
+        width = sum(2 if letter in "検索" else 1 for letter in line)
+        assert width <= 80, line
+
+
 def test_the_terminals_table_begins_with_notes():
-    assert Table("x", [replace(NQ, notes=["A note."])]).text().startswith("A note.\nsystem")
+    assert text(Table("x", [replace(NQ, notes=["A note."])])).startswith("A note.\nall rows:")
 
 
 def test_the_terminals_table_tells_splits_apart():
-    lines = Table("x", [NQ, replace(NQ, split="dev")]).text().split("\n")
-    assert len(set(lines)) == 3
+    whole = text(Table("x", [NQ, replace(NQ, split="dev")]))
+    assert "nq-dev (3610)" in whole
+    assert "nq (3610)" in whole
 
 
 def test_tables_are_written_beside_the_records(tmp_path: Path):
@@ -242,9 +321,49 @@ def test_tables_are_written_beside_the_records(tmp_path: Path):
         save(record, tmp_path, "table2", {"qid": ["q1"]})
     table = write_tables(tmp_path, "table2")
     assert (tmp_path / "table2.csv").read_text() == table.csv()
-    assert (tmp_path / "table2.md").read_text() == table.markdown()
+    assert (tmp_path / "table2.md").read_text() == markdown(table)
     assert table.experiment == "table2"
     assert len(table.records) == 2
+
+
+@pytest.mark.parametrize("name", ["table2.csv", "table2.md"])
+def test_a_table_that_cannot_be_written(name: str, tmp_path: Path):
+    save(NQ, tmp_path, "table2", {"qid": ["q1"]})
+    (tmp_path / name).mkdir()
+    with pytest.raises(UserError, match=rf"^cannot write .*{name}: Is a directory$"):
+        write_tables(tmp_path, "table2")
+    assert sorted(path.name for path in tmp_path.glob(".*")) == []
+
+
+def test_a_row_that_another_process_makes_meanwhile_is_in_the_last_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A reads the records, B writes its record and the tables, A writes the tables."""
+    import threading
+
+    import qa_bench.report.files as files
+
+    save(NQ, tmp_path, "x", {"qid": ["q1"]})
+    first = threading.Event()
+    read = files.load_with_files
+
+    def slow(results: Path, experiment: str) -> Any:
+        pairs = read(results, experiment)
+        if not first.is_set():
+            first.set()
+            other.start()
+            other.join(timeout=1)  # it waits for the lock, and so does not come to its end
+        return pairs
+
+    def b() -> None:
+        save(replace(NQ, system="b"), tmp_path, "x", {"qid": ["q1"]})
+        write_tables(tmp_path, "x")
+
+    other = threading.Thread(target=b)
+    monkeypatch.setattr(files, "load_with_files", slow)
+    write_tables(tmp_path, "x")
+    other.join()
+    assert "\nb," in (tmp_path / "x.csv").read_text()
 
 
 def test_published_figures():

@@ -117,6 +117,13 @@ def test_a_run_is_scored_over_all_questions(
         "qid": ["q1", "q2", "q3", "q4"],
         "answers": ['["Paris"]', '["Rome", "..."]', '["Oslo"]', '["Bern"]'],
         "first_rank": [2, 1, 0, 0],
+        "first_pid": ["b", "c", "", ""],
+        "passages": [
+            '[{"rank": 1, "pid": "a", "title": "T"}, {"rank": 2, "pid": "b", "title": "T"}]',
+            '[{"rank": 1, "pid": "c", "title": "T"}]',
+            '[{"rank": 1, "pid": "b", "title": "T"}]',
+            "[]",
+        ],
         "answer_recall@1": [0, 1, 0, 0],
         "answer_recall@2": [1, 1, 0, 0],
         "mrr": [0.5, 1, 0, 0],
@@ -228,6 +235,12 @@ def test_judgements_instead_of_answers(
     folder = run(score(judged, metrics, "dpr", "theirs", context, run=theirs, passages=theirs))
     assert read_columns(folder.path / SCORES_FILE) == {
         "qid": ["q1", "q2", "q3", "q4"],
+        "passages": [
+            '[{"rank": 1, "pid": "a", "title": "T"}, {"rank": 2, "pid": "b", "title": "T"}]',
+            '[{"rank": 1, "pid": "c", "title": "T"}]',
+            '[{"rank": 1, "pid": "b", "title": "T"}]',
+            "[]",
+        ],
         "mrr": [0.5, 0, 0, 0],
         "recall@2": [1, 0, 0, 0],
     }

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from qa_bench.line.labels import file_label, labels, swept_settings
+
+
+def named(*overrides: str, swept: str = "", **settings: Any) -> Any:
+    choices = {"retriever": "bm25", "reader": "redundancy", "chunker": "words"}
+    config = {"system": None, "run": None, "predictions": None, "expander": {}, "reranker": {}}
+    hydra = {"runtime": {"choices": choices}, "overrides": {"task": list(overrides)}}
+    whole = OmegaConf.create({**config, "reader": {}, **settings})
+    return labels(whole, OmegaConf.create(hydra), swept.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("run.nq-test.bm25.trec", "run.nq-test.bm25"),
+        ("a/run.nq-test.dpr-multi.txt.gz", "run.nq-test.dpr-multi"),
+        ("theirs.json", "theirs"),
+        ("theirs.JSONL.bz2", "theirs"),
+        ("bm25.k1-1.2", "bm25.k1-1.2"),
+        ("plain", "plain"),
+        (".trec", ".trec"),
+    ],
+)
+def test_a_file_is_called_by_its_name_without_its_formats_suffixes(name: str, label: str):
+    assert file_label(Path(name)) == label
+    assert named(run=name).system == label
+    assert named(predictions=name).system == label
+
+
+def test_what_was_changed_is_in_the_label_in_the_order_of_the_command():
+    words = ("dataset=nq", "depth=20", "retriever.k1=1.2", "+reader.depth=5", "runtime.threads=1")
+    assert named(*words).system == "bm25[depth=20,k1=1.2,reader.depth=5]"
+    assert named(*words).changes == ("depth=20", "k1=1.2", "reader.depth=5")
+
+
+def test_settings_of_corpus_and_chunker_belong_to_the_passages():
+    got = named("chunker.size=50", "corpus.name=mine", "corpus.path=a.jsonl", "chunker.stride=5")
+    assert got.system == "bm25"
+    assert got.passages == (
+        ("chunker", "size=50"), ("corpus", "path=a.jsonl"), ("chunker", "stride=5"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "word", ["dataset.match=regex", "dataset.path=a.jsonl", "runtime.threads=2", "metrics.em.x=1"]
+)
+def test_any_other_setting_is_in_the_label_where_it_is_swept(word: str):
+    assert named(word).system == "bm25"
+    assert named(word, swept=word.partition("=")[0]).system == f"bm25[{word}]"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["dataset=nq", "name=x", "run=a.trec", "dataset.split=dev", "json=true", "paths.results=r"],
+)
+def test_what_a_table_shows_elsewhere_is_not(word: str):
+    assert named(word, swept=word.partition("=")[0]).system == "bm25"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["reader.lm.url=http://h:1/v1", "retriever.parts.x.lm.url=h", "reader.lm.model=http://h/m"],
+)
+def test_a_servers_address_is_in_no_label(word: str):
+    assert named(word, swept=word.partition("=")[0]).system == "bm25"
+
+
+def test_parts_around_and_a_label_of_ones_own():
+    assert named(reader={"_target_": "x"}).system == "bm25+redundancy"
+    own = named("retriever.k1=1", system="mine")
+    assert (own.system, own.changes) == ("mine", ())
+
+
+def test_which_settings_are_swept():
+    words = ["retriever=bm25,minilm", "+chunker.size=50,100", "depth=5", "mode=choice(dpr,kilt)"]
+    parsed = OverridesParser.create().parse_overrides(words)
+    assert swept_settings(parsed) == {"retriever", "chunker.size", "mode"}
