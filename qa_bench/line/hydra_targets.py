@@ -19,7 +19,10 @@ ALLOWED = (
     *("qa_bench.cli.multirun.", "optuna.samplers."),
 )
 """How the classes begin that Hydra may make: its own, its plugins', and what counts jobs."""
-ALLOWED_LOGGING = ("logging.", "colorlog.", "ext://sys.stdout", "ext://sys.stderr")
+ALLOWED_LOGGING = (
+    *("logging.", "colorlog.", "ext://sys.stdout", "ext://sys.stderr"),
+    "qa_bench.runtime.progress.Lines",
+)
 _OTHERS = ("PYTHON", "LD_", "DYLD_", "JAVA", "JDK_", "QA_BENCH_")
 """How variables begin that decide whose code runs."""
 
