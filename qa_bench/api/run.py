@@ -28,7 +28,8 @@ def run(*overrides: str) -> Results:
     jobs = lines(overrides)
     records = []
     for line in jobs:
-        with network_forbidden() if line.config.offline else nullcontext():
+        allowance = network_forbidden() if line.config.offline else nullcontext()
+        with allowance, line.context.watching():
             records.append(record(line))
     tables = {(line.config.paths.results, line.config.name): None for line in jobs}
     for results, name in tables:
