@@ -101,8 +101,8 @@ class Context:
         try:
             yield
         except Exception as error:
-            told = isinstance(error, UserError) and not isinstance(error, DataError)
-            limit = _READ_FOR_OTHER_ERRORS if told else None
+            mendable = isinstance(error, UserError) and not isinstance(error, DataError)
+            limit = _READ_FOR_OTHER_ERRORS if mendable else None
             for folder in list(self._folders.values() if folders is None else folders):
                 if limit is None and size_of(folder.manifest["outputs"]) > _READ_FOR_OTHER_ERRORS:
                     log.info("an error: is it the disk's? reading %s again", folder.path)
