@@ -3,9 +3,9 @@
     QA_BENCH_SHARED=<folder> python benchmarks/indexing.py [--pairs 5] [--threads 2] [--heap 2g]
 
 The whole article corpus (about 408,000 passages), each side in a fresh process from start to exit,
-with the same Java, heap and threads, and until its files are on the disk (fsync). The JSON Lines (as
-many files as threads, or Anserini would use one thread) and our store are there before the clock
-starts.
+with the same Java, heap and threads, and until its files are on the disk (fsync). The JSON Lines
+(as many files as threads, or Anserini would use one thread) and our store are there before the
+clock starts.
 """
 
 from __future__ import annotations

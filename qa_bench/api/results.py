@@ -81,7 +81,10 @@ class Results:
         Raises:
             UserError: there is no such set or system, or pandas is not installed.
         """
-        rows = [row for job in self._chosen(dataset, system) for row in _rows(*job, passages)]
+        rows: list[dict[str, Any]] = []
+        for line, record in self._chosen(dataset, system):
+            with line.context.watching():
+                rows.extend(_rows(line, record, passages))
         return _pandas().DataFrame(rows)
 
     def stages(self) -> list[StageFolder]:

@@ -34,7 +34,7 @@ def run(*overrides: str, trust: Sequence[str] = ()) -> Results:
     records = []
     for line in jobs:
         network = network_forbidden() if line.config.offline else nullcontext()
-        with network, large_downloads(bool(line.config.yes)):
+        with network, large_downloads(bool(line.config.yes)), line.context.watching():
             line.check_corpus()
             records.append(record(line))
     tables = {(line.config.paths.results, line.config.name): None for line in jobs}

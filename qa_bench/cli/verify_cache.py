@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from qa_bench.engine.integrity import hidden_damage
+from qa_bench.engine.integrity import hidden_damage, size_of
 from qa_bench.engine.manifest import MANIFEST, read_manifest
 from qa_bench.errors import UserError
 from qa_bench.paths import CONF, register_resolvers
@@ -84,7 +84,7 @@ def problem_of(folder: Path, update: Any = int) -> str | None:
 def _bytes(folder: Path) -> int:
     """What its manifest says that it holds; 0 where that cannot be told."""
     try:
-        outputs = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["outputs"]
-        return sum(int(entry["bytes"]) for entry in outputs.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return size_of(manifest["outputs"])
+    except (OSError, ValueError, KeyError, TypeError):
         return 0

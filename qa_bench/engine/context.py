@@ -24,7 +24,7 @@ from typing import Any
 
 from qa_bench.engine.digests import FileDigests
 from qa_bench.engine.files import locked, no_space, settle
-from qa_bench.engine.integrity import damage, hidden_damage
+from qa_bench.engine.integrity import damage, hidden_damage, size_of
 from qa_bench.engine.manifest import MANIFEST, differences, newest, read_manifest, write_manifest
 from qa_bench.engine.shards import NOTE_SUFFIX
 from qa_bench.engine.stage import Stage
@@ -101,9 +101,11 @@ class Context:
         try:
             yield
         except Exception as error:
-            told = isinstance(error, UserError) and not isinstance(error, DataError)
-            limit = _READ_FOR_OTHER_ERRORS if told else None
+            mendable = isinstance(error, UserError) and not isinstance(error, DataError)
+            limit = _READ_FOR_OTHER_ERRORS if mendable else None
             for folder in list(self._folders.values() if folders is None else folders):
+                if limit is None and size_of(folder.manifest["outputs"]) > _READ_FOR_OTHER_ERRORS:
+                    log.info("an error: is it the disk's? reading %s again", folder.path)
                 if problem := hidden_damage(folder.path, folder.manifest["outputs"], limit):
                     raise UserError(problem) from error
             raise

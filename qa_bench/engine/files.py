@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 
 _LITTLE = 1 << 20
 """Bytes; a disk with less is full."""
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
+_MANY = 1000
+"""Files that take longer one by one than all that the system has to write."""
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
 _NO_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS, errno.EACCES)
 """What file systems say that cannot sync a folder."""
 
@@ -37,7 +39,7 @@ def whole(path: Path) -> Iterator[Path]:
     Its name is random: processes of two containers on one volume may have the same number. What
     processes that were killed left beside ``path`` is swept.
     """
-    sweep(path.parent)
+    sweep(path.parent, path.name)
     temporary, owned = _temporary(path)
     try:
         yield temporary
@@ -64,11 +66,17 @@ def _temporary(path: Path) -> tuple[Path, int]:
         os.close(descriptor)
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temporary files of ``whole`` whose processes are no more."""
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove the temporary files of ``whole`` whose processes are no more.
+
+    Args:
+        folder: where they lie.
+        name: of the file that they should have become; None for all, in a folder that is ours.
+    """
     with contextlib.suppress(OSError):
         for temporary in folder.iterdir():
-            if _TEMPORARY.fullmatch(temporary.name):
+            ours = _TEMPORARY.fullmatch(temporary.name)
+            if ours and name in (None, ours[1]):
                 _remove_if_nobodys(temporary)
 
 
@@ -108,9 +116,12 @@ def no_space(error: Exception, folder: Path) -> bool:
 
 def sync_all(folder: Path) -> None:
     """``sync`` a folder with all that is below it."""
-    for path in folder.rglob("*"):
+    paths = [path for path in folder.rglob("*") if not path.is_symlink()]
+    if len(paths) > _MANY:
+        os.sync()
+        return
+    for path in (*paths, folder):
         sync(path)
-    sync(folder)
 
 
 def settle(part: Path, path: Path) -> None:

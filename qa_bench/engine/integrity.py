@@ -51,6 +51,14 @@ def hidden_damage(
     return _first(folder, outputs, limit, read)
 
 
+def size_of(outputs: Mapping[str, Any]) -> int:
+    """Bytes of all files that a manifest lists; 0 where it cannot be told."""
+    try:
+        return sum(int(entry["bytes"]) for entry in outputs.values())
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return 0
+
+
 def _first(
     folder: Path, outputs: Mapping[str, Any], limit: int | None, content: Callable[[Path], str]
 ) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.engine.digests import digest, file_digest
-from qa_bench.engine.files import sync, write_whole
+from qa_bench.engine.files import sync_all, write_whole
 from qa_bench.engine.shards import NOTE_SUFFIX
 from qa_bench.errors import UserError
 from qa_bench.types import Folder
@@ -102,8 +102,7 @@ def write_manifest(
         "wall_s": round(time.perf_counter() - clock, 3),
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
-    for path in (*files, *(path for path in work.rglob("*") if path.is_dir()), work):
-        sync(path)
+    sync_all(work)
     manifest: dict[str, Any] = json.loads(json.dumps(content))
     manifest[SEAL] = _seal(manifest)
     write_whole(work / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
@@ -126,8 +125,8 @@ def newest(parent: Path, slug: str) -> dict[str, Any] | None:
         return None
     with contextlib.suppress(ValueError, OSError):
         latest = max(paths, key=lambda path: path.stat().st_mtime)
-        manifest: dict[str, Any] = json.loads(latest.read_text(encoding="utf-8"))
-        return manifest
+        manifest = json.loads(latest.read_text(encoding="utf-8"))
+        return manifest if isinstance(manifest, dict) else None
     return None
 
 

@@ -16,7 +16,7 @@ from qa_bench.errors import DataError, UserError
 
 STEM = "vectors"
 SHARD_PASSAGES = 32_768
-"""Passages a file: what a killed encoding loses at most, and the window sorted by length."""
+"""Passages a file: the window that is sorted by length."""
 
 _PIECE = 128
 """Vectors unpacked at once that lie all over: they stay near the core."""

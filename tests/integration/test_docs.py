@@ -185,6 +185,8 @@ def test_commands_compose(command: str, monkeypatch: pytest.MonkeyPatch) -> None
     words = shlex.split(command, comments=True)[1:]
     if words == ["doctor"]:
         return  # runs its checks at once; other tests have it
+    if words[0] == "verify-cache":
+        return  # has no configuration to print
     if words[0] in ("list", "--version", "--help", "-sc") or {"--help", "--cfg"} & {*words}:
         composed(words, monkeypatch)
         return

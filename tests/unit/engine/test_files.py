@@ -15,6 +15,7 @@ import pytest
 from qa_bench.engine.files import (
     locked,
     settle,
+    sweep,
     whole,
     whole_folder,
     whole_text,
@@ -50,16 +51,22 @@ def left_by_a_kill(path: Path) -> Path:
 
 
 def test_what_a_kill_left_is_swept_and_what_others_write_is_not(tmp_path: Path) -> None:
-    left = left_by_a_kill(tmp_path / "table[k1=1].csv")
-    (tmp_path / ".table.csv.tmp").touch()  # not ours
+    left = left_by_a_kill(tmp_path / "b")
+    foreign = tmp_path / ".table.csv.01234567.tmp"
+    foreign.touch()
     with whole(tmp_path / "a") as one, whole(tmp_path / "a") as other:
         assert one != other
         one.write_text("1")
         other.write_text("2")
         write_whole(tmp_path / "b", "b")
         assert not left.exists()
-    assert names(tmp_path) == [".table.csv.tmp", "a", "b"]
+    assert names(tmp_path) == [foreign.name, "a", "b"]
     assert (tmp_path / "a").read_text() == "1", "who is done last"
+    (tmp_path / ".table.csv.tmp").touch()
+    with whole(tmp_path / "c"):
+        sweep(tmp_path)
+        assert len(names(tmp_path)) == 4
+    assert names(tmp_path) == [".table.csv.tmp", "a", "b", "c"]
 
 
 def test_two_processes_of_one_number_have_names_of_their_own(

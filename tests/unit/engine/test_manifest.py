@@ -70,8 +70,9 @@ def test_the_newest_of_a_slug(tmp_path: Path) -> None:
     assert newest(tmp_path, "a") == {"key": "a-1"}
     assert newest(tmp_path, "a-b") == {"key": "a-b-3"}
     assert newest(tmp_path, "b") is None
-    (tmp_path / "a-1" / MANIFEST).write_text("{")
-    assert newest(tmp_path, "a") is None, "why is not known, and no reason to stop"
+    for spoilt in (b"{", b"[]", b"\xff"):
+        (tmp_path / "a-1" / MANIFEST).write_bytes(spoilt)
+        assert newest(tmp_path, "a") is None, "why is not known, and no reason to stop"
 
 
 def test_differences_are_named_by_their_places() -> None:
