@@ -108,12 +108,7 @@ class Connection:
     def _connected(self) -> tuple[http.client.HTTPConnection, socket.socket]:
         connection, opened = self._open, self._socket
         if connection is None or opened is None:
-            try:
-                connection = self._connection(min(self._connect_s, self.deadline.seconds()))
-                connection.response_class = self._response
-                connection.connect()
-            except (OSError, ValueError) as error:
-                raise of_connecting(error) from None
+            connection = self._new()
             connection.auto_open = 0  # one that another thread closed stays closed
             opened = connection.sock
             self._open, self._socket = connection, opened
@@ -121,6 +116,21 @@ class Connection:
                 # Looked at after it stands where close() finds it: one of both sees it.
                 raise TryAgain("closed by another thread")
         return connection, opened
+
+    def _new(self) -> http.client.HTTPConnection:
+        try:
+            connection = self._connection(min(self._connect_s, self.deadline.seconds()))
+        except (OSError, ValueError) as error:
+            raise of_connecting(error) from None
+        connection.response_class = self._response
+        try:
+            connection.connect()
+        except BaseException as error:
+            connection.close()  # a proxy may have been reached
+            if isinstance(error, OSError | ValueError):
+                raise of_connecting(error) from None
+            raise
+        return connection
 
     def _response(self, opened: socket.socket, *rest: Any, **more: Any) -> Any:
         """An answer to be read, a proxy's too, whose every byte minds the deadline."""
