@@ -12,7 +12,7 @@ from qa_bench.metric.evidence import Evidence
 from qa_bench.parts import Part
 from qa_bench.settings import strings
 
-_MEASURE = re.compile(r"(?P<name>[A-Za-z]\w*)(?P<settings>\([^()]*\))?(@(?P<cut>[1-9]\d*))?")
+_MEASURE = re.compile(r"(?P<name>[A-Za-z]\w*)(?P<settings>\([^()]*\))?(@(?P<cut>[1-9][0-9]{0,8}))?")
 _OUR_NAMES = {"nDCG": "ndcg", "R": "recall", "AP": "map", "RR": "mrr", "P": "precision"}
 
 

@@ -38,7 +38,11 @@ class Connection:
     """Opened when needed, and kept as long as both sides want it; of one thread."""
 
     def __init__(
-        self, address: Address, connect_s: float, stopped: threading.Event | None = None
+        self,
+        address: Address,
+        connect_s: float,
+        stopped: threading.Event | None = None,
+        once: bool = False,
     ) -> None:
         """Open nothing yet.
 
@@ -46,7 +50,9 @@ class Connection:
             address: the server's; its path is not looked at.
             connect_s: seconds for a connection.
             stopped: once set, and ``close`` called, nothing is opened or waited for any more.
+            once: it is closed after an answer, whatever the server thinks of that.
         """
+        self.once = once
         self._address, self._connect_s, self._stopped = address, connect_s, stopped
         self._open: http.client.HTTPConnection | None = None
         self._socket: socket.socket | None = None
@@ -246,5 +252,5 @@ class Response:
     def close(self) -> None:
         """Let the connection go."""
         self._response.close()
-        if not self._whole:
+        if self._owner.once or not self._whole:
             self._owner.close()

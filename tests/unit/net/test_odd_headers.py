@@ -6,7 +6,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raw_server import RawServer
 
@@ -95,3 +95,32 @@ def test_the_servers_words_are_shown_without_what_moves_the_cursor(tmp_path: Pat
 def test_a_status_that_is_none(tmp_path: Path) -> None:
     for status in ("²00 OK", LONG, "abc", ""):
         assert "the connection broke" in got(tmp_path, status)
+
+
+HEADS = [
+    b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: "a"\r\n\r\n12345',
+    b"HTTP/1.1 206 P\r\nContent-Range: bytes 0-4/5\r\nContent-Length: 5\r\n\r\n12345",
+    b"HTTP/1.1 302 F\r\nLocation: http://127.0.0.1:1/x\r\n\r\n",
+    b"HTTP/1.1 503 B\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n",
+]
+MUTATED = st.tuples(
+    st.sampled_from(HEADS), st.integers(0, 80), st.integers(0, 8), st.binary(max_size=12)
+).map(lambda made: made[0][: made[1]] + made[3] + made[0][made[1] + made[2] :])
+
+
+@given(MUTATED)
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whatever_a_server_sends(tmp_path: Path, answer: bytes) -> None:
+    """A file, or one line."""
+    patience = Patience(connect_s=0.2, read_s=0.1, tries=1)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with RawServer([answer]) as server:
+        try:
+            download([server.url()], tmp_path / "file.csv", None, patience)
+        except UserError as error:
+            line = str(error)
+            assert line.splitlines() == [line]
