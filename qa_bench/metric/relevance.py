@@ -90,11 +90,11 @@ def _computed(
         for qid, pids in ranked.items()
     }
     # A grade below 0 means not judged to trec_eval; where a question has no other, it crashes.
-    kept = {
+    known = {
         qid: {pid: grade for pid, grade in grades.items() if grade >= 0}
         for qid, grades in qrels.items()
     }
-    judged = {qid: grades for qid, grades in kept.items() if grades}
+    judged = {qid: grades for qid, grades in known.items() if grades}
     place = {qid: number for number, qid in enumerate(qids)}
     # Questions without a hit, or without a judgement, get no value: they stay 0.
     columns = {column: np.zeros(len(qids)) for column in measures}

@@ -124,6 +124,7 @@ class Connection:
         return connection, opened
 
     def _new(self) -> http.client.HTTPConnection:
+        connection: Any
         try:
             connection = self._connection(min(self._connect_s, self.deadline.seconds()))
         except (OSError, ValueError) as error:
@@ -136,7 +137,8 @@ class Connection:
             if isinstance(error, OSError | ValueError):
                 raise of_connecting(error) from None
             raise
-        return connection
+        made: http.client.HTTPConnection = connection
+        return made
 
     def _response(self, opened: socket.socket, *rest: Any, **more: Any) -> Any:
         """An answer to be read, a proxy's too, whose every byte minds the deadline."""
