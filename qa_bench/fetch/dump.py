@@ -12,6 +12,7 @@ from qa_bench.engine.files import locked, whole_folder
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.download import Expected, download
 from qa_bench.net.consent import consent
+from qa_bench.net.failures import in_one_line
 from qa_bench.net.patience import Patience
 from qa_bench.net.web import told_size
 
@@ -72,8 +73,18 @@ def _pieces(listing: Path) -> dict[str, Expected]:
             )
             for name, fields in job["files"].items()
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"no list of a dump ({type(error).__name__}: {error})", listing) from None
+    except (
+        LookupError,
+        ArithmeticError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as e:
+        reason = in_one_line(f"{type(e).__name__}: {e}")
+        raise DataError(f"no list of a dump ({reason})", listing) from None
+    if any((piece.size or 0) < 0 for piece in pieces.values()):
+        raise DataError("gives a piece a size below 0", listing)
     for name in pieces:
         if not re.fullmatch(r"\w[\w.-]*", name):
             raise DataError(f"names a piece '{name}'", listing)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.engine.files import write_whole
-from qa_bench.errors import UserError
+from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.sources import MissingError, Requirement, hub_entry
 from qa_bench.net.consent import consent
 from qa_bench.net.hub import (
@@ -121,8 +121,7 @@ class HubSplit:
 
     @cached_property
     def _content(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads(self.note().read_text(encoding="utf-8"))
-        return content
+        return _content_of(self.note())
 
     def rows(self) -> Iterator[Row]:
         """The rows of all files in order, streaming; from the cache what is there.
@@ -183,7 +182,7 @@ class HubSplit:
     def requirement(self, what: str) -> Requirement:
         """The split as something to get; asks nobody."""
         note = self._known_note()
-        content = json.loads(note.read_text(encoding="utf-8")) if note else None
+        content = _content_of(note) if note else None
         there = content is not None and all(_cached(content, f["path"]) for f in content["files"])
         return Requirement(
             what=what,
@@ -216,6 +215,24 @@ class HubSplit:
     def __str__(self) -> str:
         """For messages."""
         return f"hub set {self.name} ({self.config or 'default'}, {self.split})"
+
+
+def _content_of(note: Path) -> dict[str, Any]:
+    """What a note says.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        content: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        for file in content["files"]:
+            if not isinstance(file["path"], str) or not isinstance(file["bytes"], int | None):
+                raise TypeError
+        if not all(isinstance(content[name], str) for name in ("repository", "commit", "format")):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise DataError("a damaged note of a set on the hub: delete it", note) from None
+    return content
 
 
 def _cached(content: dict[str, Any], path: str) -> Path | None:

@@ -22,9 +22,10 @@ from qa_bench.lm.cache import kept_or_asked
 from qa_bench.lm.messages import messages_of, one_text
 from qa_bench.net.address import Address
 from qa_bench.net.connection import Connection
-from qa_bench.net.failures import GiveUp, TryAgain, UnknownHost, may_pass
+from qa_bench.net.failures import GiveUp, TryAgain, UnknownHost, in_one_line, may_pass
 from qa_bench.net.pace import Pace
 from qa_bench.net.patience import Patience, retry_after
+from qa_bench.net.secrets import redacted
 from qa_bench.parts import Part
 from qa_bench.settings import number, one_of, strings, whole_number
 from qa_bench.types import Prompt, Reply, Request, Runtime
@@ -32,6 +33,8 @@ from qa_bench.types import Prompt, Reply, Request, Runtime
 log = logging.getLogger(__name__)
 
 _PLACES = {"chat": "/chat/completions", "completions": "/completions"}
+_MOST_TOKENS = 1_000_000_000
+"""In one prompt or reply; a server that counts more is out of its mind."""
 _THIS_PROMPT = {400, 413, 422}
 """Statuses that concern one prompt; any other one that will not pass concerns all."""
 
@@ -285,16 +288,14 @@ class _Asking:
 
     def _said(self, answer: bytes) -> str:
         """What the server says of an error, in one short line without the key."""
-        text = answer[:4000].decode("utf-8", "replace")
+        text = answer.decode("utf-8", "replace")
         try:
             value = json.loads(text)
             error = value.get("error", value)
             text = str(error.get("message", error) if isinstance(error, dict) else error)
         except (ValueError, AttributeError, RecursionError):
             pass
-        if self._key is not None:
-            text = text.replace(self._key, "…")
-        line = " ".join(text.split())[:200]
+        line = in_one_line(redacted(text, [self._key]))
         return f": {line}" if line else ""
 
 
@@ -332,12 +333,17 @@ def _parsed(answer: bytes) -> Reply:
         text = choice["message"]["content"] if "message" in choice else choice["text"]
         if text is None and choice.get("finish_reason"):
             text = ""  # a model that used up its tokens thinking
-        usage = value.get("usage") or {}
-        read, wrote = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+        usage = value.get("usage")
     except ValueError:
         raise TryAgain("a reply that is no JSON" if answer.strip() else "an empty reply") from None
     except (KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise TryAgain("a reply without choices[0]") from None
-    if not isinstance(text, str) or not isinstance(read, int) or not isinstance(wrote, int):
+    if not isinstance(text, str):
         raise TryAgain("a reply without text")
-    return Reply(text, read, wrote)
+    return Reply(text, _tokens(usage, "prompt_tokens"), _tokens(usage, "completion_tokens"))
+
+
+def _tokens(usage: Any, name: str) -> int:
+    """A count of tokens; 0 where the server's is none: the reply is good all the same."""
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return count if type(count) is int and 0 <= count <= _MOST_TOKENS else 0

@@ -29,7 +29,7 @@ from qa_bench.errors import UserError
 from qa_bench.metric.pattern_process import HEAD, OPERATIONS
 
 PASSAGE_S = 2.0
-"""Seconds that the patterns of a question may take on one text."""
+"""Seconds of a processor that the patterns of a question may take on one text."""
 QUESTION_S = 20.0
 """Seconds that they may take on all texts together; only those count that take ``_SLOW_S``."""
 _SLOW_S = 0.01
@@ -117,36 +117,42 @@ class Patterns:
 
     def _run(self, operation: str, text: str) -> list[Span]:
         """The places of the first that matches; of all with ``finditer``."""
-        begin = time.perf_counter()
+        used = 0.0
         places: list[Span] = []
         for pattern, compiled in self._patterns:
-            seconds = PASSAGE_S - (time.perf_counter() - begin)
             try:
-                if seconds <= 0:
+                if used >= PASSAGE_S:
                     raise TimeoutError
-                places += self._places(operation, pattern, compiled, text, seconds)
+                seconds, several = self._places(
+                    operation, pattern, compiled, text, PASSAGE_S - used
+                )
             except TimeoutError:
                 raise self._refusal(pattern, f"more than {PASSAGE_S:g} s on one text") from None
             except (MemoryError, RecursionError):
                 raise self._refusal(pattern, "more memory than there is") from None
+            used += seconds
+            places += several
             if places and operation != "finditer":
                 break
-        elapsed = time.perf_counter() - begin
-        if elapsed > _SLOW_S:
-            self._spent += min(elapsed, PASSAGE_S)  # a machine that slept makes no pattern slow
+        if used > _SLOW_S:
+            self._spent += used
             if self._spent > QUESTION_S:
                 raise self._refusal(pattern, f"more than {QUESTION_S:g} s on its texts")
         return places
 
     def _places(
         self, operation: str, pattern: str, compiled: Any, text: str, seconds: float
-    ) -> list[Span]:
+    ) -> tuple[float, list[Span]]:
+        """Seconds of a processor it took, and the places."""
         if self._dialect.stdlib:
             return _helper().run(operation, pattern, self._dialect.flags, text, seconds)
+        begin = time.thread_time()
         if operation == "finditer":
-            return [match.span() for match in compiled.finditer(text, timeout=seconds)]
-        match = getattr(compiled, operation)(text, timeout=seconds)
-        return [match.span()] if match is not None else []
+            places = [match.span() for match in compiled.finditer(text, timeout=seconds)]
+        else:
+            match = getattr(compiled, operation)(text, timeout=seconds)
+            places = [match.span()] if match is not None else []
+        return time.thread_time() - begin, places
 
     def _refusal(self, pattern: str, what: str) -> UserError:
         place = f"question {self._question}: " if self._question else ""
@@ -168,8 +174,8 @@ class _Helper:
 
     def run(
         self, operation: str, pattern: str, flags: int, text: str, seconds: float
-    ) -> list[Span]:
-        """What ``re`` says: the places of matches.
+    ) -> tuple[float, list[Span]]:
+        """What ``re`` says: seconds it took, and the places of matches.
 
         Raises:
             TimeoutError: it took longer.
@@ -178,7 +184,8 @@ class _Helper:
         texts = [one.encode("utf-8", "surrogatepass") for one in (pattern, text)]
         head = HEAD.pack(OPERATIONS.index(operation), flags, seconds, *map(len, texts))
         with self._lock:
-            process = self._process = self._process or _started()
+            process: Any = self._process or _started()
+            self._process = process
             try:
                 process.stdin.write(b"".join((head, *texts)))
                 process.stdin.flush()
@@ -191,10 +198,10 @@ class _Helper:
             if not line.endswith(b"\n"):
                 code = self._end(process)
                 raise TimeoutError if code == _OF_TIME else MemoryError
-        answer = json.loads(line)
-        if answer is None:
+        took, places = json.loads(line)
+        if places is None:
             raise MemoryError
-        return [(start, end) for start, end in answer]
+        return took, [(start, end) for start, end in places]
 
     def _end(self, process: Any) -> int:
         """Its exit status, once it has ended."""
@@ -230,7 +237,7 @@ def _helper() -> _Helper:
     return helper
 
 
-def _started() -> subprocess.Popen[bytes]:
+def _started() -> Any:
     command = [sys.executable, "-I", "-S", str(_PROGRAM)]
     try:
         return subprocess.Popen(

@@ -14,7 +14,7 @@ from qa_bench.metric.evidence import Evidence
 from qa_bench.parts import Part
 from qa_bench.settings import strings
 
-_MEASURE = re.compile(r"(?P<name>[A-Za-z]\w*)(?P<settings>\([^()]*\))?(@(?P<cut>[1-9]\d*))?")
+_MEASURE = re.compile(r"(?P<name>[A-Za-z]\w*)(?P<settings>\([^()]*\))?(@(?P<cut>[1-9][0-9]{0,8}))?")
 _OUR_NAMES = {"nDCG": "ndcg", "R": "recall", "AP": "map", "RR": "mrr", "P": "precision"}
 
 
@@ -92,11 +92,11 @@ def _computed(
         for qid, pids in ranked.items()
     }
     # A grade below 0 means not judged to trec_eval; where a question has no other, it crashes.
-    kept = {
+    known = {
         qid: {pid: grade for pid, grade in grades.items() if grade >= 0}
         for qid, grades in qrels.items()
     }
-    judged = {qid: grades for qid, grades in kept.items() if grades}
+    judged = {qid: grades for qid, grades in known.items() if grades}
     place = {qid: number for number, qid in enumerate(qids)}
     # Questions without a hit, or without a judgement, get no value: they stay 0.
     columns = {column: np.zeros(len(qids)) for column in measures}

@@ -38,7 +38,11 @@ class Connection:
     """Opened when needed, and kept as long as both sides want it; of one thread."""
 
     def __init__(
-        self, address: Address, connect_s: float, stopped: threading.Event | None = None
+        self,
+        address: Address,
+        connect_s: float,
+        stopped: threading.Event | None = None,
+        once: bool = False,
     ) -> None:
         """Open nothing yet.
 
@@ -46,7 +50,9 @@ class Connection:
             address: the server's; its path is not looked at.
             connect_s: seconds for a connection.
             stopped: once set, and ``close`` called, nothing is opened or waited for any more.
+            once: it is closed after an answer, whatever the server thinks of that.
         """
+        self.once = once
         self._address, self._connect_s, self._stopped = address, connect_s, stopped
         self._open: http.client.HTTPConnection | None = None
         self._socket: socket.socket | None = None
@@ -108,12 +114,7 @@ class Connection:
     def _connected(self) -> tuple[http.client.HTTPConnection, socket.socket]:
         connection, opened = self._open, self._socket
         if connection is None or opened is None:
-            try:
-                connection = self._connection(min(self._connect_s, self.deadline.seconds()))
-                connection.response_class = self._response
-                connection.connect()
-            except (OSError, ValueError) as error:
-                raise of_connecting(error) from None
+            connection = self._new()
             connection.auto_open = 0  # one that another thread closed stays closed
             opened = connection.sock
             self._open, self._socket = connection, opened
@@ -121,6 +122,23 @@ class Connection:
                 # Looked at after it stands where close() finds it: one of both sees it.
                 raise TryAgain("closed by another thread")
         return connection, opened
+
+    def _new(self) -> http.client.HTTPConnection:
+        connection: Any
+        try:
+            connection = self._connection(min(self._connect_s, self.deadline.seconds()))
+        except (OSError, ValueError) as error:
+            raise of_connecting(error) from None
+        connection.response_class = self._response
+        try:
+            connection.connect()
+        except BaseException as error:
+            connection.close()  # a proxy may have been reached
+            if isinstance(error, OSError | ValueError):
+                raise of_connecting(error) from None
+            raise
+        made: http.client.HTTPConnection = connection
+        return made
 
     def _response(self, opened: socket.socket, *rest: Any, **more: Any) -> Any:
         """An answer to be read, a proxy's too, whose every byte minds the deadline."""
@@ -236,5 +254,5 @@ class Response:
     def close(self) -> None:
         """Let the connection go."""
         self._response.close()
-        if not self._whole:
+        if self._owner.once or not self._whole:
             self._owner.close()

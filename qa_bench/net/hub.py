@@ -12,7 +12,9 @@ from typing import Literal
 
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
+from qa_bench.net.failures import in_one_line
 from qa_bench.net.policy import hub_offline
+from qa_bench.net.secrets import redacted, redacted_addresses
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +47,9 @@ def known_commit(name: str, revision: str | None, kind: Kind) -> str | None:
     """The commit that a revision last meant; None where it was never asked for. Asks nobody."""
     if is_commit(revision):
         return revision
-    with suppress(OSError):
-        return _note(name, revision, kind).read_text().strip()
+    with suppress(OSError, ValueError):
+        commit = _note(name, revision, kind).read_text().strip()
+        return commit if is_commit(commit) else None
     return None
 
 
@@ -82,6 +85,8 @@ def commit_of(name: str, revision: str | None, kind: Kind) -> str:
             api = HfApi()
             info = api.model_info if kind == "model" else api.dataset_info
             commit = str(info(name, revision=revision).sha)
+            if not is_commit(commit):
+                raise ValueError("it answers without a commit")
         except (GatedRepoError, RepositoryNotFoundError):
             raise
         except Exception as error:  # the hub's client passes on those of its network library
@@ -135,4 +140,12 @@ def one_line(what: str, refused: str = _CALLED["dataset"][1]) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    """In one line, without tokens: those of the login, and of addresses that were signed."""
+    with suppress(Exception):
+        from huggingface_hub import get_token
+
+        return (
+            in_one_line(redacted_addresses(redacted(str(error), [get_token()])), 300)
+            or type(error).__name__
+        )
+    return type(error).__name__

@@ -102,7 +102,7 @@ def ask(url: str, headers: Mapping[str, str], patience: Patience) -> Answer:
     # A login is for the first address alone, wherever that leads to.
     login = {"Authorization": address.authorization} if address.login else {}
     for _ in range(_MOST_REDIRECTS + 1):
-        response = Connection(address, patience.connect_s).request(
+        response = Connection(address, patience.connect_s, once=True).request(
             "GET", address.path, {"Connection": "close", **login, **headers}, patience.read_s
         )
         if response.status in (200, 206, 416):

@@ -228,6 +228,24 @@ def test_saturated_with_1000_questions(server: Server, model: Any, tmp_path: Pat
     assert len(server.bodies) == 1000, "a repeated run makes no request"
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [{"prompt_tokens": 10**20}, {"prompt_tokens": -1, "completion_tokens": 2.5}, [], "many", True,
+     {"prompt_tokens": True}, {"prompt_tokens": {}}, {"completion_tokens": "9" * 99}],
+)  # fmt: skip
+def test_absurd_counts_cost_no_reply(
+    server: Server, model: Any, tmp_path: Path, usage: object
+) -> None:
+    """Neither theirs nor those of the others, and they are counted as nothing."""
+    server.usage = lambda prompt: usage if prompt == "odd" else {"prompt_tokens": 5}
+    cache = str(tmp_path / "replies.sqlite")
+    prompts = [*(f"p{n}" for n in range(20)), "odd"]
+    replies = model(cache=cache, concurrency=1).generate(prompts, QUIET)
+    assert [reply[:3] for reply in replies[-2:]] == [("P19", 5, 0), ("ODD", 0, 0)]
+    assert model(cache=cache).generate(prompts, QUIET) == replies
+    assert len(server.bodies) == 21
+
+
 # The whole line
 
 

@@ -21,6 +21,8 @@ FAULTS = ("refuse", "stall", "drip", "429", "500", "malformed", "empty", "nothin
 class Server(ThreadingHTTPServer):
     """Replies in capitals; ``fault(prompt, n)`` tells what goes wrong the n-th time.
 
+    ``usage(prompt)`` is what it tells of tokens.
+
     ``seconds`` is how long a reply takes; ``bodies``, ``headers`` and ``times`` are the requests'
     that came, ``asked`` counts them by prompt, ``most`` is how many were under way at once.
     """
@@ -33,6 +35,10 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
         self.fault: Callable[[str, int], str | None] = lambda prompt, n: None
         self.reply: Callable[[str], str] = str.upper
+        self.usage: Callable[[str], object] = lambda prompt: {
+            "prompt_tokens": len(prompt.split()),
+            "completion_tokens": 2,
+        }
         self.seconds = 0.0
         self.lock = threading.Lock()
         self.bodies: list[dict[str, Any]] = []
@@ -82,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
         chat = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         told = {
             "choices": [chat if "messages" in body else {"text": text, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": len(prompt.split()), "completion_tokens": 2},
+            "usage": server.usage(prompt),
         }
         with server.lock:
             server.under_way -= 1

@@ -82,6 +82,10 @@ def test_a_mirror_of_the_dump(dump: Server, tmp_path: Path, quick: Patience) -> 
         (b'{"jobs": {"articlesdump": {"status": "done", "files": {}}}}', "lists no piece"),
         (listing(**{"../x": {"size": 1, "sha1": "", "md5": ""}}), r"names a piece '\.\./x'"),
         (listing(x={"size": "big", "sha1": "", "md5": ""}), "no list of a dump"),
+        (listing(x={"size": float("inf"), "sha1": "", "md5": ""}), "no list of a dump"),
+        (listing(x={"size": "9" * 5000, "sha1": "", "md5": ""}), "no list of a dump"),
+        (listing(x={"size": -1, "sha1": "", "md5": ""}), "a size below 0"),
+        (b"[" * 100_000, "no list of a dump"),
     ],
 )
 def test_a_list_that_is_none(

@@ -300,7 +300,11 @@ def test_dpr_json_export_and_import_give_the_same_run(tmp_path: Path, make_passa
     path = tmp_path / "out.json"
     with path.open("w", encoding="utf-8") as file:
         count = write_dpr_json(
-            file, run, QUESTIONS, passages, lambda answers, _: answer_test(answers, "string", "dpr")
+            file,
+            run,
+            QUESTIONS,
+            passages,
+            lambda answers, qid: answer_test(answers, "string", "dpr", qid),
         )
     assert count == 3
     entries = json.loads(path.read_text(encoding="utf-8"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from qa_bench.errors import UserError
+from qa_bench.metric.contains import Contains
 from qa_bench.metric.em import ExactMatch
 from qa_bench.metric.evidence import Evidence
 from qa_bench.metric.f1 import TokenF1
@@ -47,7 +49,40 @@ def test_the_mode_decides(make_questions):
     assert right == {"dpr": [0], "drqa": [1], "flashrag": [0]}
 
 
+def test_sentences_contain_what_they_are_not(make_questions):
+    sentences = {"right": "It is Paris, I think.", "half": "the Broncos", "nothing": "so the end"}
+    questions = make_questions({**ANSWERS, "nothing": ["none of it"]})
+    for mode in ("dpr", "flashrag", "kilt", "lenient"):
+        evidence = Evidence(questions, mode, predictions=sentences)
+        assert Contains().score(evidence)["contains"].tolist() == [1, 0, 0, 0, 0]
+        assert ExactMatch().score(evidence)["em"].tolist() == [0, 0, 0, 0, 0]
+    patterns = make_questions({"q1": [r"19\d\d"], "q2": ["("]}, "regex")
+    evidence = Evidence(patterns, predictions={"q1": "back in 1984", "q2": "("})
+    assert Contains().score(evidence)["contains"].tolist() == [1, 0]
+    assert Contains().heading("contains").title == "contains"
+
+
+def test_f1_minds_the_mode(make_questions):
+    questions = make_questions({"q1": ["yes"], "q2": ["205"]})
+    said = {"q1": "yes it is", "q2": "two hundred and five"}
+    f1 = {
+        mode: TokenF1().score(Evidence(questions, mode, predictions=said))["f1"].tolist()
+        for mode in ("dpr", "flashrag", "lenient")
+    }
+    assert f1 == {"dpr": [0.5, 0], "flashrag": [0, 0], "lenient": [0.5, 1]}
+
+
+def test_a_pattern_that_takes_too_long_names_its_question(make_questions, monkeypatch):
+    monkeypatch.setattr("qa_bench.metric.patterns.PASSAGE_S", 0.05)
+    questions = make_questions({"q1": ["x"], "q2": ["(a|aa)+$"]}, "regex")
+    said = {"q1": "x", "q2": "a" * 60 + "!"}
+    for metric in (ExactMatch(), Contains()):
+        with pytest.raises(UserError, match=r"^question q2: the answer pattern '\(a"):
+            metric.score(Evidence(questions, predictions=said))
+
+
 def test_without_predictions_there_is_nothing_to_say(make_questions):
     evidence = Evidence(make_questions({"q1": ["a"]}))
     assert ExactMatch().score(evidence) == {}
     assert TokenF1().score(evidence) == {}
+    assert Contains().score(evidence) == {}

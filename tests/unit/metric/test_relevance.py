@@ -92,6 +92,33 @@ def test_a_negative_grade_is_not_relevant() -> None:
     }
 
 
+def test_bpref_leaves_aside_what_has_a_grade_below_0() -> None:
+    """By hand: of r, s relevant and n, m judged and not, found n r x s: (1 - 1/2 + 1 - 1/2) / 2."""
+    grades = {"n": 0, "m": 0, "r": 1, "s": 1}
+    for junk in ({}, {"x": -1}, {"x": -2}, {"x": -7}):
+        found = values({"q": {**grades, **junk}}, {"q": ["n", "r", "x", "s"]}, ["Bpref"])
+        assert found == {"bpref": [0.5]}, junk
+    assert values({"q": {**grades, "x": 0}}, {"q": ["n", "r", "x", "s"]}, ["Bpref"]) == {
+        "bpref": [(1 - 1 / 2 + 1 - 2 / 2) / 2]
+    }
+
+
+@given(st.lists(st.integers(-2, 2), min_size=6, max_size=6), st.permutations("abcdefg"))
+def test_grades_below_0_are_trec_evals(numbers: list[int], pids: list[str]) -> None:
+    grades = dict(zip("abcdef", numbers, strict=True))
+    if max(numbers) < 0:  # it crashes
+        return
+    run = {"q": {pid: -float(rank) for rank, pid in enumerate(pids)}}
+    measures = {"bpref", "map", "recip_rank"}
+    theirs = pytrec_eval.RelevanceEvaluator({"q": grades}, measures).evaluate(run)["q"]
+    ours = values({"q": grades}, {"q": pids}, ["Bpref", "AP", "RR"])
+    assert ours == {
+        "bpref": [pytest.approx(theirs["bpref"])],
+        "map": [pytest.approx(theirs["map"])],
+        "mrr": [pytest.approx(theirs["recip_rank"])],
+    }
+
+
 def test_a_hit_of_the_questions_own_id_is_left_out_unless_judged() -> None:
     run = {"7": ["7", "a"]}
     assert values({"7": {"a": 1}}, run, ["RR"]) == {"mrr": [1.0]}

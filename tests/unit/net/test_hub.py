@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from hub import Hub
 
-from qa_bench.net.hub import is_commit, known_commit, safe_name
+from qa_bench.errors import UserError
+from qa_bench.net.hub import is_commit, known_commit, one_line, safe_name
 from qa_bench.net.policy import hub_offline, network_forbidden, no_downloads
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -103,3 +104,27 @@ def test_what_keeps_the_hub_from_being_asked(monkeypatch: pytest.MonkeyPatch) ->
         assert hub_offline()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert hub_offline()
+
+
+def test_reasons_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the login nor what signed addresses hold, wherever the message is cut."""
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_s3cret")
+    for size in (0, 280, 295, 300):
+        message = f"{'x' * size} hf_s3cret for url https://host/file?X-Sig=s3cret\nnext"
+        with pytest.raises(UserError) as caught, one_line("model some/model"):
+            raise OSError(message)
+        assert "s3" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("note", [b"\xff", b"", b"main", b"../../x"])
+def test_a_damaged_note_of_a_commit_is_none(
+    note: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    path = tmp_path / "models--some--model" / "refs" / "main"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(note)
+    assert known_commit("some/model", None, "model") is None
+    path.write_text(COMMIT)
+    assert known_commit("some/model", None, "model") == COMMIT
