@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import logging
 import random
 import signal
 import sys
@@ -179,8 +180,9 @@ def _tried(kind: Kind, path: Path, data: bytes, result: Result) -> None:
         result.read[kind.name] += 1
     except UserError as error:
         result.refused[kind.name] += 1
-        if not str(error) or len(str(error)) > 20_000:
-            result.faults.append((kind.name, data, f"a message of {len(str(error))} characters"))
+        told = str(error).splitlines()
+        if not told or len(told) > 11 or max(map(len, told)) > 2000:
+            result.faults.append((kind.name, data, f"a message of {len(told)} lines: {error}"))
     except (Exception, TooLongError):
         result.faults.append((kind.name, data, traceback.format_exc()))
     finally:
@@ -197,6 +199,7 @@ def main(words: list[str]) -> int:
     options = parser.parse_args(words)
     kinds = [kind for kind in KINDS if not options.only or options.only in kind.name]
     warnings.simplefilter("error")
+    logging.disable()
     begun = time.perf_counter()
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # many small files, soon gone
     with tempfile.TemporaryDirectory(dir=memory) as folder:
