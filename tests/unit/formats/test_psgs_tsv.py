@@ -123,3 +123,13 @@ def test_bad_utf8_is_told_with_its_line(tmp_path: Path):
     with pytest.raises(DataError, match="not UTF-8") as caught:
         read(path)
     assert caught.value.line == 3
+
+
+def test_a_quote_that_swallows_lines_is_told_where_it_opens(tmp_path: Path):
+    path = tmp_path / "p.tsv"
+    path.write_text('\ufeffid\ttext\ttitle\n1\tplain\tT\n2\t"open\tT\n3\tx\tT\n4\t"y"\tT\n')
+    passages = read_passages(path)
+    assert next(passages) == (Passage("1", "T", "plain"), 2)
+    with pytest.raises(DataError, match=r"not CSV .*noticed on line 5") as caught:
+        next(passages)
+    assert caught.value.line == 3
