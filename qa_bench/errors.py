@@ -13,6 +13,16 @@ class UserError(Exception):
     """A problem the user can mend; the message is one line: what is wrong, what would be right."""
 
 
+_LONGEST = 1000
+"""Characters of a message: what it quotes may be the whole of a broken file."""
+
+
+def _line(message: str) -> str:
+    """One line, whatever was quoted in it."""
+    cut = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
+    return " ".join(cut.splitlines())
+
+
 class DataError(UserError):
     """Bad input data, told with the file and, where known, the line."""
 
@@ -20,7 +30,7 @@ class DataError(UserError):
         """Prefix ``message`` with ``path:line``."""
         self.path, self.line = str(path), line
         where = f"{path}:{line}" if line is not None else str(path)
-        super().__init__(f"{where}: {message}")
+        super().__init__(f"{where}: {_line(message)}")
         self._arguments = (message, path, line)
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:

@@ -50,7 +50,7 @@ def _rows(path: Path, qid_of: Callable[[int], str]) -> Iterator[Row]:
             yield qid, Gold(title, text_field(row, "context", path, number))
         elif "paragraph" in row:
             paragraph = row["paragraph"]
-            if not isinstance(paragraph, int) or paragraph < 0:
+            if isinstance(paragraph, bool) or not isinstance(paragraph, int) or paragraph < 0:
                 raise DataError("field 'paragraph' must be a whole number >= 0", path, number)
             yield qid, Gold(_title(text_field(row, "article", path, number)), None, paragraph)
 

@@ -101,8 +101,9 @@ class JsonEntries:
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._buffer)
-                # A number at the end of what was read may go on.
-                if end < len(self._buffer) or not self._more():
+                # A number at the end of what was read may go on, as "1" in "1e-" does.
+                whole = not isinstance(value, int | float) or end < len(self._buffer) - 2
+                if whole or not self._more():
                     break
             except RecursionError:
                 raise DataError("JSON nested too deeply", self._path, self._line) from None
@@ -143,9 +144,10 @@ def _pieces(path: Path) -> Iterator[str]:
     try:
         for block in read_blocks(path):
             text = decoder.decode(block)
+            if first and text:
+                text, first = text.removeprefix(BOM), False
             if text:
-                yield text.removeprefix(BOM) if first else text
-                first = False
+                yield text
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise DataError(f"not UTF-8 ({error.reason})", path) from None

@@ -51,13 +51,19 @@ def read_run_file(path: Path, questions: QuestionSet) -> ForeignRun:
         rows = _json_lines(path)
     else:
         rows = _trec_rows(path)
-    return _run_of(list(rows), path, questions)
+    return _run_of(rows, path, questions)
 
 
-def _run_of(rows: list[Ranked], path: Path, questions: QuestionSet) -> ForeignRun:
+def _run_of(entries: Iterator[Ranked], path: Path, questions: QuestionSet) -> ForeignRun:
     """Put the questions of a file in the set's order."""
-    by_qid: dict[str, Ranked] = {}
+    rows: list[Ranked] = []
     passages: dict[str, Passage] = {}
+    for row in entries:
+        for passage in row.passages:
+            if passages.setdefault(passage.pid, passage) != passage:
+                raise DataError(f"passage '{passage.pid}' has two different texts", path, row.line)
+        rows.append(row._replace(passages=[]))  # a text that many questions have is kept once
+    by_qid: dict[str, Ranked] = {}
     qids = _qids(rows, path, questions)
     for qid, row in zip(qids, rows, strict=True):
         if qid in by_qid:
@@ -65,9 +71,6 @@ def _run_of(rows: list[Ranked], path: Path, questions: QuestionSet) -> ForeignRu
         by_qid[qid] = row
         if len(set(row.pids)) != len(row.pids):
             raise DataError(f"question '{qid}' names a passage twice", path, row.line)
-        for passage in row.passages:
-            if passages.setdefault(passage.pid, passage) != passage:
-                raise DataError(f"passage '{passage.pid}' has two different texts", path, row.line)
     if not any(row.pids for row in rows):
         raise DataError("holds no hit", path)
     _check_scores(rows, path)

@@ -30,6 +30,8 @@ def one_line(error: Exception) -> str | None:
         return f"the package {error.name} is not installed: pip install 'qa-bench[{extra}]'"
     if (message := _configuration_error(error)) is not None:  # some are OSErrors too
         return message
+    if isinstance(error, MemoryError):
+        return f"not enough memory{f' ({error})' if str(error) else ''}"
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return f"no space left on the disk ({error.filename or 'while writing'})"

@@ -176,7 +176,7 @@ QUESTIONS = [
     ),
     case(
         "answers of numbers", f"{PLAN}q.jsonl", "q.jsonl:1:", "strings",
-        files={"q.jsonl": '{"question": "Why?", "answers": [42]}\n'},
+        files={"q.jsonl": '{"question": "Why?", "answers": [null]}\n'},
     ),
     case(
         "id twice", f"{PLAN}q.jsonl", "q.jsonl:3:", "'q1'", "twice",

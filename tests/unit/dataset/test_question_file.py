@@ -222,3 +222,50 @@ def test_apostrophes_are_straightened_in_questions_only(tmp_path: Path):
     assert questions.questions[0] == Question("set-test-0", "who's first", ("Paris", "City ’s"))
     assert questions.digest == DIGEST
     assert questions.published is True
+
+
+PATTERNS = [
+    {"question": "when", "answers": [r"(Jan|Feb)\.? 1st"]},
+    {"question": "where", "answers": [r"New\s+York", "N.Y."]},
+]
+
+
+def test_patterns_as_strings_are_warned_of(tmp_path: Path, log):
+    path = write_jsonl(tmp_path / "own.jsonl", PATTERNS)
+    questions = dataset(path=str(path), splits=None).questions()
+    assert "its answers look like patterns" in questions.remark
+    warned_once(log, path, "are they for dataset.match=regex?")
+    log.clear()
+    assert dataset(path=str(path), splits=None, match="regex").questions().remark == ""
+    assert log.messages == []
+
+
+def test_the_patterns_of_a_known_set_are_no_strings(tmp_path: Path):
+    write_jsonl(tmp_path / "test.jsonl", PATTERNS)
+    splits = {"test": {"count": 2}}
+    with pytest.raises(UserError, match=r"dataset\.match=string: set has patterns as answers"):
+        dataset(tmp_path, splits=splits).questions()
+    assert len(dataset(tmp_path, splits=splits, match="regex").questions()) == 2
+
+
+def test_columns_are_named(tmp_path: Path):
+    rows = [{"query": "who", "gold": {"text": [1999, "x"]}, "nr": 7}]
+    path = write_jsonl(tmp_path / "own.jsonl", rows)
+    columns = {"id": "nr", "question": "query", "answers": "gold.text"}
+    questions = dataset(path=str(path), splits=None, columns=columns).questions()
+    assert questions.questions == (Question("7", "who", ("1999", "x")),)
+    with pytest.raises(UserError, match=r"dataset\.columns\.query is unknown"):
+        dataset(columns={"query": "x"})
+
+
+def test_every_fault_is_told_in_one_go(tmp_path: Path):
+    good = {"id": "a", "question": "q", "answers": ["a"]}
+    rows = [good, {**good, "answers": []}, good, {**good, "id": "b", "question": ""}, {"id": "c"}]
+    path = write_jsonl(tmp_path / "own.jsonl", [dict(row) for row in rows])
+    with pytest.raises(UserError) as caught:
+        dataset(path=str(path), splits=None).questions()
+    head, *faults = str(caught.value).split("\n  ")
+    assert head == "4 faults:"
+    assert [fault.partition(": ")[0] for fault in faults] == [f"{path}:{n}" for n in (2, 3, 4, 5)]
+    assert "question 'a' has no answers" in faults[0]
+    assert "question id 'a' is there twice" in faults[1]

@@ -112,3 +112,12 @@ def test_queries(folder: Path) -> None:
     with pytest.raises(DataError, match="query id 'q1' is there twice") as caught:
         next(queries)
     assert caught.value.line == 2
+
+
+def test_every_fault_of_judgements_in_one_go_and_no_mark(tmp_path: Path):
+    path = tmp_path / "test.tsv"
+    path.write_text(f"\ufeff{HEADER}q1\td1\t{10**20}\nq1\td2\t1\nq1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"2 faults:\n.*:2: score must be .*\n.*:4: expected 3"):
+        read_qrels(path)
+    path.write_text(f"\ufeff{HEADER}q1\td1\t-1\n", encoding="utf-8")
+    assert read_qrels(path) == {"q1": {"d1": -1}}

@@ -2,14 +2,24 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from qa_bench.errors import DataError
-from qa_bench.formats.lines import read_json_lines, read_lines, read_whole, text_field
+from qa_bench.formats import lines
+from qa_bench.formats.lines import (
+    parse_json,
+    read_json_lines,
+    read_lines,
+    read_whole,
+    text_field,
+)
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -57,13 +67,13 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path, mark: str):
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
 def test_a_truncated_file_is_told_with_its_line(tmp_path: Path, suffix: str):
-    lines = [f"{number} {number**7 % 1_000_003}\n" for number in range(1, 120_001)]
+    rows = [f"{number} {number**7 % 1_000_003}\n" for number in range(1, 120_001)]
     path = tmp_path / f"lines.txt{suffix}"
-    whole = COMPRESS[suffix]("".join(lines).encode())
+    whole = COMPRESS[suffix]("".join(rows).encode())
     path.write_bytes(whole[: len(whole) * 3 // 4])
     read, error = lines_until_error(path)
-    assert read == list(enumerate(lines[: len(read)], 1))
-    assert 1000 < len(read) < len(lines)
+    assert read == list(enumerate(rows[: len(read)], 1))
+    assert 1000 < len(read) < len(rows)
     assert (error.path, error.line) == (str(path), len(read) + 1)
     assert str(error).startswith(f"{path}:{len(read) + 1}: corrupt or truncated file")
     assert "\n" not in str(error)
@@ -150,3 +160,62 @@ def test_a_text_field_of_another_type(tmp_path: Path, value: object, found: str)
     assert caught.value.line == 7
     with pytest.raises(DataError, match="field 'id' must be text, found nothing"):
         text_field({}, "id", tmp_path / "rows.jsonl", 7)
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_the_byte_order_mark_is_no_text(tmp_path: Path, suffix: str):
+    path = tmp_path / f"rows.jsonl{suffix}"
+    path.write_bytes(COMPRESS[suffix]('\ufeff{"a": "\ufeff"}\n\ufeffx\n'.encode()))
+    assert list(read_lines(path)) == [(1, '{"a": "\ufeff"}\n'), (2, "\ufeffx\n")]
+    assert read_whole(path) == '{"a": "\ufeff"}\n\ufeffx\n'
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("reader", [read_lines, read_json_lines])
+def test_a_line_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, reader: Callable[..., Any]
+):
+    monkeypatch.setattr(lines, "LINE_LIMIT", 1 << 16)
+    monkeypatch.setattr(lines, "BLOCK", 1 << 12)
+    path = tmp_path / f"bomb{suffix}"
+    path.write_bytes(COMPRESS[suffix](b"{}\n" + b" " * (1 << 24)))
+    peak: int
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r":2: a line of more than"):
+            list(reader(path))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 22
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_a_document_in_one_piece_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+):
+    monkeypatch.setattr(lines, "WHOLE_LIMIT", 1 << 16)
+    path = tmp_path / f"bomb{suffix}"
+    path.write_bytes(COMPRESS[suffix](b"\n" * (1 << 20)))
+    with pytest.raises(DataError, match=r"more than .* in one piece"):
+        read_whole(path)
+
+
+def test_lines_longer_than_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lines, "BLOCK", 7)
+    path = tmp_path / "lines.txt"
+    rows = ["é" * number + "\n" for number in range(20)] + ["end"]
+    path.write_text("".join(rows), encoding="utf-8")
+    assert list(read_lines(path)) == list(enumerate(rows, 1))
+    path.write_bytes("".join(rows).encode() + b"\n" + b"x" * 30 + b"\xff")
+    read, error = lines_until_error(path)
+    assert (len(read), error.line) == (21, 22)
+
+
+def test_no_memory_is_told(tmp_path: Path):
+    class Small(json.JSONDecoder):
+        def decode(self, *_: Any) -> Any:
+            raise MemoryError
+
+    with pytest.raises(DataError, match="too large for this machine's memory"):
+        parse_json("{}", tmp_path / "a.json", None, Small())

@@ -135,3 +135,13 @@ def test_a_fourth_column_names_the_article(tmp_path: Path):
     path.write_text("id\ttext\ttitle\tsource\n1\tx\tA\n")
     with pytest.raises(DataError, match=r"expected 4 .*\(id, text, title, source\), found 3"):
         list(read_sourced(path))
+
+
+def test_a_quote_that_swallows_lines_is_told_where_it_opens(tmp_path: Path):
+    path = tmp_path / "p.tsv"
+    path.write_text('\ufeffid\ttext\ttitle\n1\tplain\tT\n2\t"open\tT\n3\tx\tT\n4\t"y"\tT\n')
+    passages = read_passages(path)
+    assert next(passages) == (Passage("1", "T", "plain"), 2)
+    with pytest.raises(DataError, match=r"not CSV .*noticed on line 5") as caught:
+        next(passages)
+    assert caught.value.line == 3

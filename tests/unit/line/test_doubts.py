@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from identified import identified
+
+from qa_bench.line.doubts import doubts
+from qa_bench.metric.answer_recall import AnswerRecall
+from qa_bench.metric.mrr import ReciprocalRank
+from qa_bench.metric.relevance import Relevance
+from qa_bench.types import Question, QuestionSet
+
+METRICS = {
+    "answer_recall": identified(AnswerRecall(k=[1, 20, 100]), k=[1, 20, 100]),
+    "mrr": identified(ReciprocalRank()),
+    "relevance": identified(
+        Relevance(["nDCG@10", "R@1000", "AP"]), measures=["nDCG@10", "R@1000", "AP"]
+    ),
+}
+
+
+def line(depth: int | None, judged: bool = False, **counts: Any) -> Any:
+    """As much of a ``Line`` as is looked at; a foreign run where it has counts."""
+    qrels = {"q": {"p": 1}} if judged else None
+    asked = (Question("q", "x", ()), Question("r", "y", ()))
+    return SimpleNamespace(
+        config=SimpleNamespace(run="r.trec" if counts else None, predictions=None),
+        questions=QuestionSet("own", "test", "string", asked, "", qrels=qrels),
+        metrics=METRICS,
+        ranked_depth=depth,
+        run="run",
+        context=SimpleNamespace(run=lambda stage: SimpleNamespace(manifest={"counts": counts})),
+    )
+
+
+WHOLE = {"without_hits": 0, "first_without_hits": None, "deepest": 100}
+
+
+def test_cut_offs_beyond_our_own_depth() -> None:
+    assert doubts(line(100), {}) == []
+    assert doubts(line(10), {}) == ["cut-offs 20, 100 are left out: the run goes to depth 10"]
+    assert doubts(line(100, judged=True), {}) == [
+        "cut-offs 1000 are left out: the run goes to depth 100"
+    ]
+
+
+def test_cut_offs_beyond_a_foreign_run() -> None:
+    assert doubts(line(None, **WHOLE), {"first_rank": [0, 3]}) == []
+    assert doubts(line(None, **{**WHOLE, "deepest": 20}), {"first_rank": [0, 3]}) == [
+        "cut-offs 100 are beyond r.trec, which ends at rank 20"
+    ]
+
+
+@pytest.mark.parametrize("depth", [None, 100])
+def test_questions_and_answers_that_a_foreign_run_lacks(depth: int | None) -> None:
+    counts = {**WHOLE, "without_hits": 1, "first_without_hits": "r"}
+    assert doubts(line(depth, **counts), {"first_rank": [0, 0]}) == [
+        "r.trec: 1 of 2 questions have no hit, as 'r'; they count as not found",
+        "WARNING: r.trec: no hit holds an answer of its question: another corpus?",
+    ]
+
+
+def test_predictions_have_none() -> None:
+    alone = line(None)
+    alone.config.predictions = "p.jsonl"
+    assert doubts(alone, {}) == []
