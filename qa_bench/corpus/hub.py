@@ -14,6 +14,8 @@ from qa_bench.parts import Part
 from qa_bench.settings import one_of
 from qa_bench.types import Article
 
+_FIELDS = ("id", "title", "text")
+
 
 class HubCorpus(Part):
     """Reads one split of a set through ``datasets``: from the hub's cache, else streamed.
@@ -51,8 +53,8 @@ class HubCorpus(Part):
             UserError: an unknown unit or column.
         """
         one_of("corpus.unit", unit, ("article", "passage"))
-        self._columns = {**{field: field for field in Article._fields}, **(columns or {})}
-        if unknown := set(self._columns) - set(Article._fields):
+        self._columns = {**{field: field for field in _FIELDS}, **(columns or {})}
+        if unknown := set(self._columns) - set(_FIELDS):
             raise UserError(f"corpus.columns.{unknown.pop()} is unknown: use id, title and text")
         self.name, self.unit, self._path = name, unit, path
         self._config, self._split, self._revision = config, split, revision
@@ -82,6 +84,6 @@ class HubCorpus(Part):
             DataError: a column is missing or holds no text.
             UserError: the hub does not give a file.
         """
-        columns = [self._columns[field] for field in Article._fields]
+        columns = [self._columns[field] for field in _FIELDS]
         for row, path, number in self._source().rows():
             yield Article(*(text_field(row, c, path, number) for c in columns)), path, number

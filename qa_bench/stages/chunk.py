@@ -43,6 +43,7 @@ def chunk(corpus: Corpus, chunker: Chunker, context: Context) -> Stage:
         files = context.digests.of(corpus.files())
         return {
             **{f"file{number}": content for number, content in enumerate(files)},
+            **corpus.sources(),
             **({} if whole else chunker.sources()),
         }
 

@@ -114,7 +114,7 @@ def rows_of(run: Run, passages: Passages, source: str = "run") -> np.ndarray:
 
 
 def ids_of_both(run: Run, passages: Passages) -> bool:
-    """Whether every id of a run is that of a passage and, of another one, that of an article too."""
+    """Whether every id of a run is that of a passage and that of another passage's article."""
     ids = pc.unique(run.table.column("pid").combine_chunks().cast(pa.string()))
     if not passages.has_sources or not len(ids):
         return False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
+import io
 import itertools
 import json
 import lzma
@@ -33,7 +35,7 @@ def as_jsonl(articles: list[Article]) -> bytes:
 
 
 def as_beir(articles: list[Article]) -> bytes:
-    rows = ({"_id": pid, "title": title, "text": text} for pid, title, text in articles)
+    rows = ({"_id": pid, "title": title, "text": text} for pid, title, text, _ in articles)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
@@ -45,12 +47,20 @@ def as_tsv(articles: list[Article]) -> bytes:
     return "".join(rows).encode()
 
 
+def as_csv(articles: list[Article]) -> bytes:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerows([("title", "id", "more", "text")])
+    writer.writerows((title, pid, "", text) for pid, title, text, _ in articles)
+    return file.getvalue().encode()
+
+
 def as_dump(articles: list[Article]) -> bytes:
     pages = (
         f"<page><title>{escape(title)}</title><ns>0</ns><id>{pid}</id><revision><id>1</id><text>"
         + escape(text).replace("\n\n", "\n\n== Heading ==\n")
         + "</text></revision></page>"
-        for pid, title, text in articles
+        for pid, title, text, _ in articles
     )
     return ("<mediawiki>\n" + "\n".join(pages) + "</mediawiki>\n").encode()
 
@@ -60,10 +70,15 @@ WRITERS: dict[str, tuple[str, Callable[[list[Article]], bytes], list[int]]] = {
     "corpus/JsonlArticles": (".jsonl", as_jsonl, [1, 2, 3]),
     "corpus/BeirCorpus": (".jsonl", as_beir, [1, 2, 3]),
     "corpus/PsgsW100": (".tsv", as_tsv, [4, 5, 6]),
+    "corpus/TableCorpus": (".csv", as_csv, [4, 5, 6]),
     "corpus/WikipediaDump": (".xml", as_dump, [5, 6, 7]),
 }
 
-NOT_IN_FILES = {"corpus/HubCorpus"}
+ELSEWHERE = {
+    "corpus/HubCorpus": "tests/integration/test_fetch_hub.py",
+    "corpus/FolderCorpus": "tests/unit/corpus/test_folder.py",
+}
+"""What is not read from files of one kind, and where it is tested."""
 
 
 @pytest.fixture(params=names("corpus"))
@@ -88,8 +103,8 @@ def reader(name: str, part: Make) -> Callable[..., Any]:
 def written(name: str, part: Make, tmp_path: Path) -> Callable[..., tuple[Path, list[int]]]:
     """``written(articles, stem, compression)``: such a file, and its articles' last lines."""
     kind = part("corpus", name).identity["part"]
-    if kind in NOT_IN_FILES:
-        pytest.skip("read from the hub: tests/integration/test_fetch_hub.py")
+    if kind in ELSEWHERE:
+        pytest.skip(f"read otherwise: {ELSEWHERE[kind]}")
     suffix, write, lines = WRITERS[kind]
 
     def made(
