@@ -72,7 +72,7 @@ COMMANDS = [
     case("chunker tail", "chunk corpus=sample chunker.tail=cut", "wrap", "cut"),
     case("chunker pattern", "chunk corpus=sample 'chunker.skip_titles=[\"(\"]'", "skip_titles"),
     case("corpus without path", "chunk corpus=jsonl", "corpus.path"),
-    case("corpus not there", "chunk", "no such file", "psgs_w100.tsv.gz"),
+    case("corpus not there", "chunk corpus=psgs_w100", "no such file", "psgs_w100.tsv.gz"),
     case("corpus a folder", "chunk corpus=jsonl corpus.path=.", "corpus.path"),
     case("corpus glob empty", "chunk corpus=jsonl 'corpus.path=none*.jsonl'", "none*.jsonl"),
     case("threads no number", "chunk corpus=sample runtime.threads=abc", "threads"),
