@@ -79,7 +79,12 @@ COMMANDS = [
     case("import without run", "import", "run=<file>"),
     case("import nothing", "import run=none.trec corpus=sample dataset.split=sample", "none.trec"),
     case("export without out", "export what=passages format=psgs_w100 corpus=sample", "out="),
-    case("export format", "export what=run format=psgs_w100 out=x", "psgs_w100", "format=trec"),
+    case(
+        "export format",
+        "export corpus=sample what=run format=psgs_w100 out=x",
+        "psgs_w100",
+        "format=trec",
+    ),
     case("list group", "list nope", "no group 'nope'", "retriever"),
     case("table of nothing", "table name=empty", "empty"),
     case("predictions not there", f"{SCORE}none.jsonl", "none.jsonl", files={"q.jsonl": QUESTION}),
