@@ -38,7 +38,7 @@ def _package(name: str, purpose: str = "") -> str:
         return f"{name} {importlib.metadata.version(name)}"
     except importlib.metadata.PackageNotFoundError:
         requirement = f"'qa-bench[{EXTRAS[name]}]'" if name in EXTRAS else name
-        reason = f", which {purpose} need" if purpose else ""
+        reason = f" (for {purpose})" if purpose else ""
         raise UserError(f"{name} is not installed{reason}: pip install {requirement}") from None
 
 
@@ -92,10 +92,10 @@ def _files(lines: Sequence[Any], words: Sequence[str]) -> Iterator[tuple[str, Ca
     for line in lines:
         for group in ("dataset", "corpus"):
             if group in named or "experiment" in named:
-                yield line.choice(group), partial(_found, line, group)
+                yield line.choice(group), partial(_place, line, group)
 
 
-def _found(line: Any, group: str) -> str:
+def _place(line: Any, group: str) -> str:
     """Where a part's files lie.
 
     Raises:

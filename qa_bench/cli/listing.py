@@ -38,8 +38,8 @@ def listing(arguments: Sequence[str]) -> int:
         if group not in every:
             from qa_bench.line.explain import near
 
-            told = f"no group '{group}': use one of {', '.join(every)}{near(group, every)}"
-            print(f"qa-bench: error: {told}", file=sys.stderr)
+            message = f"no group '{group}': use one of {', '.join(every)}{near(group, every)}"
+            print(f"qa-bench: error: {message}", file=sys.stderr)
             return 2
         print(f"{group}=")
         known_choices = choices(group)

@@ -40,6 +40,8 @@ def check_yaml(path: Path) -> None:
                 size = sizes.get(str(event.anchor), 1)
             elif isinstance(event, yaml.ScalarEvent):
                 size = 1
+                if not open_nodes and event.value:
+                    raise DataError("no YAML of settings: write name: value", path, mark.line + 1)
                 if event.anchor:
                     sizes[event.anchor] = 1
             elif isinstance(event, yaml.CollectionStartEvent):

@@ -183,7 +183,7 @@ def jobs(words: list[str]) -> list[list[str]]:
 @pytest.mark.parametrize("command", each(commands()))
 def test_commands_compose(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     words = shlex.split(command, comments=True)[1:]
-    if words == ["doctor"]:
+    if words[0] == "doctor":
         return  # runs its checks at once; other tests have it
     if words[0] == "verify-cache":
         return  # has no configuration to print

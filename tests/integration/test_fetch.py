@@ -27,6 +27,9 @@ FILES = {
 }
 
 
+PSGS = ("corpus=psgs_w100", "yes=true")
+
+
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The paths that are requested; all official addresses are the loopback's."""
@@ -69,7 +72,7 @@ def test_fetch_gets_what_is_missing(run: Run, asked: list[str], tmp_path: Path) 
     there = tmp_path / "data/raw/squad/test.jsonl"
     there.parent.mkdir(parents=True)
     there.write_text(json.dumps({"question": "q", "answers": ["a"]}) + "\n")
-    status, out, err = run("fetch", "dataset=nq,squad", "corpus=psgs_w100")
+    status, out, err = run("fetch", "dataset=nq,squad", *PSGS)
     assert status == 0, err
     lines = out.splitlines()
     assert [line.split()[:3] for line in lines[:3]] == [
@@ -84,7 +87,7 @@ def test_fetch_gets_what_is_missing(run: Run, asked: list[str], tmp_path: Path) 
     assert (tmp_path / "data/raw/psgs_w100/psgs_w100.tsv.gz").read_bytes() == PASSAGES
     # what came is compared with what was published
     assert "WARNING: nq test: 5 questions where 3610 were published" in err
-    status, out, _ = run("fetch", "dataset=nq,squad", "corpus=psgs_w100")
+    status, out, _ = run("fetch", "dataset=nq,squad", *PSGS)
     assert (status, len(asked)) == (0, 2)
     assert out.splitlines()[-1] == "downloaded 0 of 0 missing; 3 were there"
 
@@ -93,9 +96,9 @@ def test_fetch_only_what_is_named(run: Run, asked: list[str]) -> None:
     assert run("fetch", "dataset=nq", "paths.raw=elsewhere")[0] == 0
     assert asked == ["/nq-test.qa.csv"]
     assert Path("elsewhere/nq/nq-test.qa.csv").exists()
-    assert run("fetch", "corpus=psgs_w100")[0] == 0
+    assert run("fetch", *PSGS)[0] == 0
     assert asked == ["/nq-test.qa.csv", "/psgs_w100.tsv.gz"]
-    assert run("fetch", "paths.raw=third")[0] == 0
+    assert run("fetch", "dataset=nq", *PSGS, "paths.raw=third")[0] == 0
     assert asked[2:] == ["/nq-test.qa.csv", "/psgs_w100.tsv.gz"]
 
 
@@ -153,19 +156,31 @@ def test_all_sets_offline_are_listed_at_once(run: Run, asked: list[str]) -> None
     lines = out.splitlines()
     assert len(lines) == 7
     assert all(line.startswith("missing") and " ← http" in line for line in lines)
-    assert all("size unknown" in line and "data/raw/" in line for line in lines)
+    assert all("data/raw/" in line for line in lines)
+    assert [("size unknown" in line) for line in lines] == [
+        "psgs_w100" not in line for line in lines
+    ]
     assert err.splitlines()[-1] == "qa-bench: error: offline: 7 of 7 are missing, see above"
     assert asked == []
 
 
 def test_a_run_downloads_what_it_misses(run: Run, asked: list[str]) -> None:
-    status, out, err = run("chunk")
+    status, out, err = run("chunk", *PSGS)
     assert status == 0, err
     assert "2 passages" in out
-    assert re.search(r"downloading http://\S+/psgs_w100.tsv.gz \(size unknown; text CC BY-SA", err)
+    assert re.search(r"downloading http://\S+/psgs_w100.tsv.gz \(4.7 GB; text CC BY-SA", err)
     assert asked == ["/psgs_w100.tsv.gz"]
-    assert run("chunk")[0] == 0
+    assert run("chunk", *PSGS)[0] == 0
     assert asked == ["/psgs_w100.tsv.gz"]
+
+
+def test_a_large_file_wants_a_yes(run: Run, asked: list[str]) -> None:
+    for words in (["chunk", PSGS[0]], ["fetch", PSGS[0]]):
+        status, _, err = run(*words)
+        assert status == 2
+        assert "a download of 4.7 GB" in err
+        assert "yes=true" in err
+    assert asked == []
 
 
 def test_never_for_a_path_of_the_users(run: Run, asked: list[str]) -> None:
@@ -179,7 +194,9 @@ def test_never_for_a_path_of_the_users(run: Run, asked: list[str]) -> None:
     assert asked == []
 
 
-@pytest.mark.parametrize("words", [["plan", "corpus=sample"], ["plan", "dataset.split=sample"]])
+@pytest.mark.parametrize(
+    "words", [["plan", "corpus=sample"], ["plan", *PSGS, "dataset.split=sample"]]
+)
 def test_a_plan_downloads_nothing(run: Run, asked: list[str], words: list[str]) -> None:
     status, out, err = run(*words)
     if words[1] == "corpus=sample":
@@ -197,7 +214,7 @@ def test_a_run_offline_lists_all_that_is_missing(
 ) -> None:
     if variable:
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    status, _, err = run("chunk", *([] if variable else ["++offline=true"]))
+    status, _, err = run("chunk", *PSGS, *([] if variable else ["++offline=true"]))
     assert status == 2
     assert len([line for line in err.splitlines() if line.startswith("missing ")]) == 2
     assert "data/raw/nq/nq-test.qa.csv ← " in err
@@ -206,8 +223,8 @@ def test_a_run_offline_lists_all_that_is_missing(
 
 
 def test_offline_with_everything_there_just_runs(run: Run, asked: list[str]) -> None:
-    run("fetch", "corpus=psgs_w100")
-    status, out, err = run("chunk", "++offline=true")
+    run("fetch", *PSGS)
+    status, out, err = run("chunk", *PSGS, "++offline=true")
     assert status == 0, err
     assert "2 passages" in out
     assert len(asked) == 1
@@ -216,5 +233,5 @@ def test_offline_with_everything_there_just_runs(run: Run, asked: list[str]) -> 
 def test_the_doctor_looks_only(run: Run, asked: list[str]) -> None:
     _, out, _ = run("doctor")
     assert "absent   dataset nq has no test file: put nq-test.qa.csv" in out
-    assert "`qa-bench fetch dataset=all corpus=psgs_w100` downloads what is absent" in out
+    assert "`qa-bench fetch dataset=all corpus=psgs_w100` gets all of DPR's" in out
     assert asked == []

@@ -35,6 +35,9 @@ def test_the_curve(tuned: Path) -> None:
     assert told.startswith("hybrid_linear on nq sample: mrr by weight of dense\n")
     assert all(f"{100 * value:.2f}" in told for value in values.values())
     assert told.count("◀") == 1
+    command = told.splitlines()[-1].split()
+    assert command[:4] == ["qa-bench", "run", "--config-dir", "results/default"]
+    assert command[4:] == [*SAMPLE_NQ, "retriever=hybrid_linear_tuned"], "all else is repeated"
     png = tuned / "results/default/tune/hybrid_linear.png"
     assert png.read_bytes().startswith(b"\x89PNG")
 

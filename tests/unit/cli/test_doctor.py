@@ -82,7 +82,7 @@ def test_without_pyserini(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     assert doctor() == 2
-    told = "MISSING  pyserini is not installed: pip install 'qa-bench[bm25]'"
+    told = "MISSING  pyserini is not installed (for BM25): pip install 'qa-bench[bm25]'"
     assert told in capsys.readouterr().out.splitlines()
 
 
@@ -93,3 +93,36 @@ def test_without_the_configuration(
     assert doctor() == 2
     told = f"MISSING  {tmp_path / 'gone'} is missing: reinstall qa-bench"
     assert told in capsys.readouterr().out.splitlines()
+
+
+def test_only_what_is_chosen_is_needed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def version(name: str) -> str:
+        if name in ("pyserini", "torch"):
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "1.2.3"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert doctor(["retriever=minilm"]) == 2
+    out = capsys.readouterr().out
+    assert "MISSING  torch is not installed (for bi-encoders): pip install 'qa-bench[dense]'" in out
+    assert "pyserini" not in out
+    assert doctor(["reader=redundancy", "retriever=bm25"]) == 2
+    assert "torch" not in capsys.readouterr().out
+
+
+def test_files_that_are_named(healthy: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["retriever=bm25", "dataset=nq", "corpus=jsonl"]
+    assert doctor(words) == 2
+    out = capsys.readouterr().out
+    assert "absent   nq test: https://" in out
+    assert "MISSING  the corpus needs corpus.path=" in out
+    (healthy / "articles.jsonl").touch()
+    assert doctor([*words, "corpus.path=articles.jsonl"]) == 0
+    assert "ok       jsonl: articles.jsonl" in capsys.readouterr().out
+
+
+def test_a_word_that_does_not_compose(capsys: pytest.CaptureFixture[str]):
+    assert doctor(["retriver=bm25"]) == 2
+    assert "did you mean retriever?" in capsys.readouterr().err

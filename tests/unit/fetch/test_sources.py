@@ -66,7 +66,7 @@ def test_every_entry_is_whole(name: str) -> None:
 def test_no_field_is_misspelt() -> None:
     fields = {
         "file", "urls", "size", "sha256", "sha1", "md5", "why", "licence", "citation", "made_of",
-        "convert", "split", "listing", "unpack",
+        "convert", "split", "listing", "unpack", "about",
     }  # fmt: skip
     for name, entry in TOLD["files"].items():
         assert set(entry) <= fields, name
@@ -140,6 +140,7 @@ def test_an_entry_becomes_a_file(
     assert target.read_bytes() == CONTENT
     assert caplog.messages == [
         f"downloading {server.url()} (size unknown; free) to {target}",
+        f"{server.url()} has {len(CONTENT) / 1000:.1f} kB",
     ]
     get(source("plain"), target)
     assert len(server.requests) == 1

@@ -23,7 +23,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from qa_bench.line.composition import Loader, nothing_twice
+from qa_bench import trust
+from qa_bench.line.composition import CheckedLoader, Loader, nothing_twice
 from qa_bench.paths import CONF, register_resolvers
 
 SWEEP = "experiment=sample"
@@ -194,8 +195,6 @@ BAD = {
     "experiment/no_group.yaml": "# @package _global_\ndefaults: [override /nosuch: x, _self_]\n",
     "experiment/no_hydra.yaml": "# @package _global_\nhydra: {sweep: 3}\n",
     "experiment/path.yaml": "# @package _global_\nhydra: {searchpath: [x]}\n",
-    "retriever/syntax.yaml": "k1: [1\n",
-    "retriever/twice.yaml": "k1: 1\nk1: 2\n",
     "experiment/list.yaml": "# @package _global_\n- k1\n",
 }
 WRONG = [
@@ -244,12 +243,26 @@ def test_a_configuration_that_cannot_be_pickled(monkeypatch: pytest.MonkeyPatch)
         assert config.chunker.inner._target_.startswith("qa_bench.fusion.")
 
 
-def test_workers_of_a_launcher_get_the_loader_of_hydra() -> None:
+def test_workers_of_a_launcher_get_a_loader_without_memory() -> None:
     _, ours = pair()
     expected = described(composed(ours, *JOBS[1]))
     for sent in (pickle.loads(pickle.dumps(ours)), copy.deepcopy(ours)):
-        assert type(sent) is ConfigLoaderImpl
+        assert type(sent) is CheckedLoader
         assert described(composed(sent, *JOBS[1])) == expected
+
+
+def test_workers_of_a_launcher_trust_the_same() -> None:
+    before = trust.current()
+    trust.allow(["my_retrievers"])
+    try:
+        _, ours = pair()
+        sent = pickle.dumps(ours)
+        trust.become(trust.Trust(frozenset(["another"]), ""))
+        pickle.loads(sent)
+        assert "my_retrievers" in trust.current().modules
+        assert "another" not in trust.current().modules
+    finally:
+        trust.become(before)
 
 
 def test_hydra_is_as_it_was_before() -> None:
