@@ -34,10 +34,9 @@ def test_no_more_tokens_than_the_model_has_positions(
 
 
 def test_an_answer_without_a_token(decoder: str, ranked: Ranked) -> None:
+    asked = {"question": "A: {}", "passage": "B: {}", "answer": ""}
     with pytest.raises(UserError, match=r"reranker\.template\.answer: '' has no token"):
-        CrossEncoder(
-            model=decoder, template={"question": "A: {}", "passage": "B: {}", "answer": ""}
-        ).rerank(ranked, RUNTIME)
+        CrossEncoder(model=decoder, template=asked).rerank(ranked, RUNTIME)
 
 
 def test_a_tokenizer_that_knows_no_end(tmp_path: Path, make_ranked: MakeRanked) -> None:
