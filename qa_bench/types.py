@@ -326,7 +326,7 @@ class Message(NamedTuple):
     """One message of a dialogue with a language model.
 
     Attributes:
-        role: user or assistant: who says it.
+        role: user, assistant or system: who says it.
         text: what is said.
     """
 

@@ -129,7 +129,7 @@ def kept_or_asked(
     Raises:
         UserError: every prompt failed; or the cache cannot be used.
     """
-    times: dict[str, int] = {}
+    times: dict[Prompt, int] = {}
     requests = []
     for prompt in prompts:
         requests.append(Request(prompt, times.get(prompt, 0) if draws else 0))

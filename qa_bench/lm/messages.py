@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from qa_bench.errors import UserError
-from qa_bench.types import Prompt
+from qa_bench.types import Message, Prompt
 
 
 def messages_of(prompt: Prompt, system: str | None) -> list[dict[str, str]]:
     """Role and content of each message, as chat templates and OpenAI's API have them."""
-    said = [("user", prompt)] if isinstance(prompt, str) else list(prompt)
+    said = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)
     if system is not None:
-        said.insert(0, ("system", system))
+        said.insert(0, Message("system", system))
     return [{"role": role, "content": text} for role, text in said]
 
 

@@ -78,6 +78,18 @@ RECIPES = {
     "e5_small": E5,
     "e5_base": E5,
     "e5_large": E5,
+    "e5_small_v2": E5,
+    "e5_base_v2": E5,
+    "e5_large_v2": E5,
+    "multilingual_e5_small": E5,
+    "multilingual_e5_base": E5,
+    "multilingual_e5_large": E5,
+    "qwen3_embedding_0_6b": recipe(
+        INSTRUCT.rstrip() + "{}", pooling="lasttoken", max_length=8192, **BF16
+    ),
+    "gte_modernbert": recipe(pooling="cls", max_length=8192),
+    "modernbert_embed": NOMIC,
+    "arctic_embed_l_v2": recipe("query: {}", pooling="cls", max_length=8192),
     "e5_mistral": recipe(INSTRUCT + "{}", pooling="lasttoken", max_length=4096, end=True, **BF16),
     "bge_small_en": BGE,
     "bge_base_en": BGE,

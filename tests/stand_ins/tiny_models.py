@@ -17,6 +17,7 @@ from tiny_tokenizers import (
     gemma_tokenizer,
     llama_tokenizer,
     mpnet_tokenizer,
+    qwen3_tokenizer,
     qwen_tokenizer,
     roberta_tokenizer,
     t5_tokenizer,
@@ -75,6 +76,15 @@ def qwen() -> Callable[[], tuple[Any, Any]]:
     return other("Qwen2Model", qwen_tokenizer, **{**DECODER, **HEADS})
 
 
+def xlmr(rows: int) -> Callable[[], tuple[Any, Any]]:
+    return other("XLMRobertaModel", xlmr_tokenizer, **{**ROBERTA, "max_position_embeddings": rows})
+
+
+def modernbert() -> Callable[[], tuple[Any, Any]]:
+    ids = {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, **HEADS}
+    return other("ModernBertModel", bert_tokenizer, max_position_embeddings=8192, **ids)
+
+
 LAYERS: dict[str, Any] = {
     # name: (model and tokenizer, modules of sentence-transformers or None, their max_seq_length)
     "dpr_question": (bert(kind="DPRQuestionEncoder"), None, None),
@@ -95,6 +105,20 @@ LAYERS: dict[str, Any] = {
     "e5_small": (bert(), ["mean", "normalize"], 512),
     "e5_base": (bert(), ["mean", "normalize"], 512),
     "e5_large": (bert(), ["mean", "normalize"], 512),
+    "e5_small_v2": (bert(), ["mean", "normalize"], 512),
+    "e5_base_v2": (bert(), ["mean", "normalize"], 512),
+    "e5_large_v2": (bert(), ["mean", "normalize"], 512),
+    "multilingual_e5_small": (bert(), ["mean", "normalize"], 512),
+    "multilingual_e5_base": (xlmr(514), ["mean", "normalize"], 512),
+    "multilingual_e5_large": (xlmr(514), ["mean", "normalize"], 512),
+    "qwen3_embedding_0_6b": (
+        other("Qwen3Model", qwen3_tokenizer, **DECODER),
+        ["lasttoken", "normalize"],
+        32768,
+    ),
+    "gte_modernbert": (modernbert(), ["cls"], 8192),
+    "modernbert_embed": (modernbert(), ["mean", "normalize"], 8192),
+    "arctic_embed_l_v2": (xlmr(8194), ["cls", "normalize"], 8192),
     "e5_mistral": (mistral(), ["lasttoken", "normalize"], 4096),
     "bge_small_en": (bert(), ["cls", "normalize"], 512),
     "bge_base_en": (bert(), ["cls", "normalize"], 512),

@@ -54,6 +54,21 @@ def qwen_tokenizer() -> Any:
     return Qwen2Tokenizer(**byte_level(["<|endoftext|>"]))
 
 
+def qwen3_tokenizer() -> Any:
+    """That of Qwen3's embeddings: every text ends in a token that is not its ``eos_token``."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import Qwen2Tokenizer
+
+    end = "<|endoftext|>"
+    tokenizer = Qwen2Tokenizer(
+        **byte_level([end, "<|im_end|>"]), eos_token="<|im_end|>", pad_token=end
+    )
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"$A {end}", special_tokens=[(end, 0)]
+    )
+    return tokenizer
+
+
 def pieces(specials: Sequence[str]) -> list[tuple[str, float]]:
     return [
         *((word, 0.0) for word in specials),

@@ -12,7 +12,7 @@ import pytest
 from qa_bench.errors import UserError
 from qa_bench.lm import local
 from qa_bench.lm.local import Local
-from qa_bench.types import Runtime
+from qa_bench.types import Message, Runtime
 
 CPU = Runtime(device="cpu", threads=1, batch_size=3, progress=False)
 PROMPTS = ["w1 w2 w3", "w4", "w5 w6 w7 w8 w9 w10 w11", "w12 w1", "w3 w3 w3", "w9", "w20 w21 w2"]
@@ -41,6 +41,21 @@ def test_chat_template(tiny_causal: Path, reference: Any) -> None:
     ids = [4, 6 + 7, 3, 6 + 1, 5]  # system: w7 user: w1 assistant:
     assert reply.prompt_tokens == len(ids)
     assert reply.text == words_of(tiny_causal, reference(tiny_causal, ids, 5))
+
+
+def test_a_dialogue(tiny_causal: Path, tiny_t5: Path, reference: Any) -> None:
+    said = (Message("user", "w1"), Message("assistant", "w2"), Message("user", "w3"))
+    [reply] = Local(str(tiny_causal), max_tokens=5, system="w7").generate([said], CPU)
+    ids = [4, 6 + 7, 3, 6 + 1, 5, 6 + 2, 3, 6 + 3, 5]
+    assert reply.prompt_tokens == len(ids)
+    assert reply.text == words_of(tiny_causal, reference(tiny_causal, ids, 5))
+    with pytest.raises(UserError, match="a dialogue is asked, which wants a chat"):
+        Local(str(tiny_t5)).generate([said], CPU)
+
+
+def test_a_prompt_of_nothing(tiny_causal: Path) -> None:
+    with pytest.raises(UserError, match="a prompt has no tokens"):
+        Local(str(tiny_causal), chat=False).generate([""], CPU)
 
 
 def test_no_template_no_system(tiny_t5: Path) -> None:

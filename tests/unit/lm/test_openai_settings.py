@@ -8,7 +8,7 @@ import pytest
 
 from qa_bench.errors import UserError
 from qa_bench.lm.openai_server import OpenAIServer
-from qa_bench.types import Runtime
+from qa_bench.types import Message, Runtime
 
 GOOD = {"url": "http://127.0.0.1:1/v1", "model": "m"}
 
@@ -57,6 +57,14 @@ def test_refused_without_repeating_a_secret(settings: dict[str, Any]) -> None:
     with pytest.raises(UserError) as caught:
         OpenAIServer(**{**GOOD, **settings})
     assert "secret" not in str(caught.value)
+
+
+def test_a_dialogue_wants_a_chat() -> None:
+    said = (Message("user", "who?"), Message("assistant", "what?"), Message("user", "well?"))
+    with pytest.raises(
+        UserError, match=r"a dialogue is asked, which wants a chat: set lm\.api=chat"
+    ):
+        OpenAIServer(**GOOD, api="completions").generate([said], Runtime(progress=False))
 
 
 @pytest.mark.parametrize("key", ["", "two words", "line\nbreak", "ключ"])
