@@ -201,7 +201,11 @@ def main(
                 made = (work or VERBS[verb])(line, config)
         except (UserError, OSError, ModuleNotFoundError) as error:
             problem, status = one_line(error) or str(error), 2
-            if isinstance(error, MissingError) and verb not in _LOOK_ONLY and problem not in messages:
+            if (
+                isinstance(error, MissingError)
+                and verb not in _LOOK_ONLY
+                and problem not in messages
+            ):
                 list_missing(requirements_of(line))
         except SystemExit as end:
             if not jobs.several:
