@@ -178,7 +178,7 @@ def _chosen_groups(line: Any) -> list[str]:
 def main(
     verb: str, overrides: Sequence[str], work: Callable[[Any, Any], None] | None = None
 ) -> int:
-    """Run ``verb`` under Hydra; its errors are told in one line.
+    """Run ``verb`` under Hydra; its errors are messages in one line.
 
     Args:
         verb: one of ``VERBS``, or what ``work`` does.
@@ -202,7 +202,7 @@ def main(
 
     jobs = Expected.jobs = Jobs()
     tell = verb in _WITH_TABLES
-    told: list[str] = []
+    messages: list[str] = []
 
     def task(config: Any) -> None:
         """One job; a failed one does not keep the others of a multirun from running."""
@@ -227,7 +227,8 @@ def main(
                     made = (work or VERBS[verb])(line, config)
         except (UserError, OSError, ModuleNotFoundError) as error:
             problem, status = one_line(error) or str(error), 2
-            if isinstance(error, MissingError) and verb not in _LOOK_ONLY and problem not in told:
+            untold = verb not in _LOOK_ONLY and problem not in messages
+            if isinstance(error, MissingError) and untold:
                 list_missing(requirements_of(line, _chosen_groups(line)))
         except SystemExit as end:
             if not jobs.several:
@@ -238,9 +239,9 @@ def main(
                 raise
             traceback.print_exc()
             problem, status = " ".join(f"{type(error).__name__}: {error}".split()), 1
-        if problem and not jobs.several and problem not in told:
+        if problem and not jobs.several and problem not in messages:
             print(f"qa-bench: error: {problem}", file=sys.stderr)
-        told.append(problem)
+        messages.append(problem)
         outcome = jobs.outcome(config, names, line, made, problem=problem, status=status)
         jobs.note(outcome, tell or bool(problem))
 

@@ -82,7 +82,7 @@ def shortened(records: Sequence[Record]) -> Shortened:
     bases = {row: _base(row.system, changes[row]) for row in rows}
     shared: list[str] = []
     common: list[str] = []
-    if len({row.system for row in rows}) > 1:
+    if len(rows) > 1:
         around = _common_end(list(bases.values()))
         bases = {row: base.removesuffix(around) for row, base in bases.items()}
         common = [c for c in changes[rows[0]] if all(c in changes[row] for row in rows)]

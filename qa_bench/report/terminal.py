@@ -22,7 +22,8 @@ def text(table: Table) -> str:
     if table.shared:
         lines.append(f"all rows: {table.shared}")
     for number, block in enumerate(blocks):
-        lines += ([""] if number else []) + _drawn(table, block)
+        gap = _GAP if _width(table, block) <= WIDTH else 1
+        lines += ([""] if number else []) + _drawn(table, block, gap)
     if any(table.best(column) for column in table.columns()):
         lines.append(f"{BEST} the best of its column")
     return "\n".join(lines)
@@ -37,7 +38,7 @@ def _blocks(table: Table) -> list[list[Column]]:
     for group in by_set:
         block: list[Column] = []
         for column in group:
-            if block and _width(table, [*block, column]) > WIDTH:
+            if block and _width(table, [*block, column], gap=1) > WIDTH:
                 blocks.append(block)
                 block = []
             block.append(column)
@@ -45,7 +46,7 @@ def _blocks(table: Table) -> list[list[Column]]:
     return [block for block in blocks if block]
 
 
-def _drawn(table: Table, columns: Sequence[Column]) -> list[str]:
+def _drawn(table: Table, columns: Sequence[Column], gap: int = _GAP) -> list[str]:
     """One block: two lines of heads where it has several sets, else the set stands on the left."""
     rows = [row for row in table.rows if any(table.figure(row, column) for column in columns)]
     sets = list(dict.fromkeys(column.set for column in columns))
@@ -56,15 +57,15 @@ def _drawn(table: Table, columns: Sequence[Column]) -> list[str]:
     cells = [_column(table, column, rows) for column in columns]
     lines = []
     if len(sets) > 1:
-        cells = _under_heads(columns, cells, sets, heads)
+        cells = _under_heads(columns, cells, sets, heads, gap)
         over = " " * wide
         for name, head in zip(sets, heads, strict=True):
             span = [cell for column, cell in zip(columns, cells, strict=True) if column.set == name]
-            over += " " * _GAP + head.rjust(sum(len(c[0]) for c in span) + _GAP * (len(span) - 1))
+            over += " " * gap + head.rjust(sum(len(c[0]) for c in span) + gap * (len(span) - 1))
         lines.append(over.rstrip())
     for place, label in enumerate(left):
         line = label + " " * (wide - _wide(label))
-        lines.append((line + "".join(" " * _GAP + cell[place] for cell in cells)).rstrip())
+        lines.append((line + "".join(" " * gap + cell[place] for cell in cells)).rstrip())
     return lines
 
 
@@ -108,20 +109,24 @@ def _column(table: Table, column: Column, rows: Sequence[Row]) -> list[str]:
 
 
 def _under_heads(
-    columns: Sequence[Column], cells: list[list[str]], sets: Sequence[str], heads: Sequence[str]
+    columns: Sequence[Column],
+    cells: list[list[str]],
+    sets: Sequence[str],
+    heads: Sequence[str],
+    gap: int,
 ) -> list[list[str]]:
     """The cells, a set's first column widened where its head needs more room."""
     widened = [list(cell) for cell in cells]
     for name, head in zip(sets, heads, strict=True):
         places = [place for place, column in enumerate(columns) if column.set == name]
-        width = sum(len(widened[p][0]) for p in places) + _GAP * (len(places) - 1)
+        width = sum(len(widened[p][0]) for p in places) + gap * (len(places) - 1)
         if (more := _wide(head) - width) > 0:
             widened[places[0]] = [" " * more + cell for cell in widened[places[0]]]
     return widened
 
 
-def _width(table: Table, columns: Sequence[Column]) -> int:
-    return max((_wide(line) for line in _drawn(table, columns)), default=0)
+def _width(table: Table, columns: Sequence[Column], gap: int = _GAP) -> int:
+    return max((_wide(line) for line in _drawn(table, columns, gap)), default=0)
 
 
 def _wide(text: str) -> int:

@@ -28,7 +28,7 @@ SCORES_FILE = "scores.parquet"
 BEST = 10
 """How many of a question's passages are named beside its values."""
 _HITS_PER_S = 370_000
-_BYTES_PER_QUESTION = 400
+_BYTES_PER_QUESTION = 300
 
 
 def score(

@@ -164,7 +164,7 @@ def test_what_is_built_says_why_and_alone_is_in_the_sum(sample: Callable[..., Li
     assert table.states["search bm25"] == "build (retriever.k1 was 0.9, is 1.2)"
     assert re.fullmatch(r"build \(inputs\.run was \w{16}, is \w{16}\)", table.states["score"])
     assert table.rows["index bm25"] == "1 MB 2 min 1.0 GB"
-    hits = 36 * 100 * 6 + 36 * 40
+    hits = 36 * 100 * 6 + 36 * 300
     assert table.total.startswith(f"to build {hits / 1000:.0f} kB 20 s"), "no index in it"
     depth = told(sample("depth=50"))
     assert depth.states["search bm25"] == "build (depth was 100, is 50)"
