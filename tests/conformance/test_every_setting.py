@@ -139,6 +139,7 @@ DIFFERENT: dict[tuple[str, str], set[str]] = {
     # The default, spelt out for those who change a piece of it.
     ("dataset", "hub"): {"columns"},
     ("corpus", "hub"): {"columns"},
+    ("corpus", "table"): {"columns"},
     ("retriever", "dense"): {"question", "passage"},
 }
 """Settings in which a YAML differs from the constructor on purpose."""
