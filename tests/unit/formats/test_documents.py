@@ -45,7 +45,8 @@ def test_markdown(content: str, title: str, text: str, tmp_path: Path) -> None:
     [
         ("<html><head><title>T &amp; t</title>"
          "<style>p</style><script>if (a<b) x()</script>"
-         "</head><body><h1>Head</h1><p>One<br>two <b>three</b></p><ul><li>a<li>b</ul></body></html>",
+         "</head><body><h1>Head</h1><p>One<br>two <b>three</b></p>"
+         "<ul><li>a<li>b</ul></body></html>",
          "T & t", "Head\nOne\ntwo three\na\nb"),
         ("<h2>First <i>heading</i></h2><h1>Second</h1>x", "First heading",
          "First heading\nSecond\nx"),
