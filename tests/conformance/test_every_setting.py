@@ -140,6 +140,7 @@ DIFFERENT: dict[tuple[str, str], set[str]] = {
     ("dataset", "hub"): {"columns"},
     ("dataset", "file"): {"columns"},
     ("corpus", "hub"): {"columns"},
+    ("corpus", "table"): {"columns"},
     ("retriever", "dense"): {"question", "passage"},
 }
 """Settings in which a YAML differs from the constructor on purpose."""

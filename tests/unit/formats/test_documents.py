@@ -43,8 +43,10 @@ def test_markdown(content: str, title: str, text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "title", "text"),
     [
-        ("<html><head><title>T &amp; t</title><style>p</style><script>if (a<b) x()</script>"
-         "</head><body><h1>Head</h1><p>One<br>two <b>three</b></p><ul><li>a<li>b</ul></body></html>",
+        ("<html><head><title>T &amp; t</title>"
+         "<style>p</style><script>if (a<b) x()</script>"
+         "</head><body><h1>Head</h1><p>One<br>two <b>three</b></p>"
+         "<ul><li>a<li>b</ul></body></html>",
          "T & t", "Head\nOne\ntwo three\na\nb"),
         ("<h2>First <i>heading</i></h2><h1>Second</h1>x", "First heading",
          "First heading\nSecond\nx"),
@@ -128,20 +130,28 @@ def test_whatever_a_file_holds(suffix: str, content: bytes | str, tmp_path: Path
         "".join(document).encode()
 
 
-PDF = b"""%PDF-1.4
-1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
-2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
-3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]/Contents 4 0 R/Resources
-<</Font<</F 5 0 R>>>>>>endobj
-4 0 obj<</Length 42>>stream
-BT /F 12 Tf 20 200 Td (Hof is a town) Tj ET
-endstream endobj
-5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj
-trailer<</Root 1 0 R>>
-startxref
-9
-%%EOF
-"""
+OBJECTS = (
+    b"<</Type/Catalog/Pages 2 0 R>>",
+    b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+    b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]/Contents 4 0 R"
+    b"/Resources<</Font<</F 5 0 R>>>>>>",
+    b"<</Length 42>>\nstream\nBT /F 12 Tf 20 200 Td (Hof is a town) Tj ET\nendstream",
+    b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+)
+
+
+def pdf() -> bytes:
+    """A page that says "Hof is a town"."""
+    content, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(OBJECTS, 1):
+        places.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"trailer\n<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(content)
+    return content + b"xref\n0 6\n0000000000 65535 f \n" + table + end
+
+
+PDF = pdf()
 
 
 @pytest.mark.filterwarnings("ignore")
