@@ -68,7 +68,7 @@ def test_java_heap(heap: str, tmp_path: Path) -> None:
     [
         (
             "_target_: qa_bench.retriever.bm25.part.Bm25\nk1: [0.9\nb: 0.4\n",
-            ("mine.yaml", "line 3"),
+            ("mine.yaml:3: no YAML",),
         ),
         ("- a\n- b\n", ("retriever",)),
         ("k1: 0.9\n", ("retriever", "_target_")),
