@@ -20,7 +20,7 @@ ITS_OWN: list[dict[str, Any]] = [
         }
     },
     {"sweeper": {"_target_": "hydra_plugins.x.Y", "sampler": {"_target_": "optuna.samplers.TPE"}}},
-    {"callbacks": {"tables": {"_target_": "qa_bench.cli.tables.Tables"}, "none": None}},
+    {"callbacks": {"tables": {"_target_": "qa_bench.cli.multirun.Expected"}, "none": None}},
     {
         "job_logging": {
             "handlers": {"a": {"class": "logging.FileHandler", "filename": "${nosuch}/x"}}

@@ -35,7 +35,7 @@ def sized(part: Any) -> Any:
         # (110e6 - 30,522 × 768) weights, twice an operation, 3.4e11 a second on two cores
         (sized(CrossEncoder(NOWHERE)), 155 * 5.094e-4, "1.4 GB"),
         (sized(CrossEncoder(NOWHERE, max_length=100)), 100 * 5.094e-4, "1.4 GB"),
-        (sized(UPR(NOWHERE, before="", after="x" * 40)), 165 * 5.094e-4, "1.4 GB"),
+        (sized(UPR(NOWHERE, before="", after="x" * 40, question="{}")), 165 * 5.094e-4, "1.4 GB"),
         (sized(UPR(NOWHERE, precision="bf16", max_length=50)), 50 * 5.094e-4, "1.2 GB"),
         (sized(Extractive(NOWHERE)), 155 * 5.094e-4, "1.4 GB"),
         (sized(FusionInDecoder(NOWHERE, max_length=100, max_tokens=5)),

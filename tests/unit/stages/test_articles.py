@@ -16,7 +16,7 @@ from qa_bench.corpus.jsonl import JsonlArticles
 from qa_bench.corpus.psgs_w100 import PsgsW100
 from qa_bench.engine.context import Context
 from qa_bench.errors import UserError
-from qa_bench.formats.runs import write_dpr_json
+from qa_bench.formats.run_writers import write_dpr_json
 from qa_bench.metric.evidence import Evidence
 from qa_bench.stages import chunk_processes
 from qa_bench.stages.articles import articles
@@ -163,7 +163,7 @@ def test_the_source_is_in_dprs_json(tmp_path: Path, context: Context) -> None:
     run = Run.of([q.qid for q in QUESTIONS], [["3", "1"], [], [], ["2"]], [[2, 1], [], [], [1]])
     path = tmp_path / "out.json"
     with path.open("w") as file:
-        write_dpr_json(file, run, QUESTIONS, passages, lambda _: lambda *_: False)
+        write_dpr_json(file, run, QUESTIONS, passages, lambda *_: lambda *_: False)
     entries = json.loads(path.read_text())
     assert [[c["source"] for c in entry["ctxs"]] for entry in entries] == [
         *(["m-3", "m-1"], [], [], ["m-1"])
