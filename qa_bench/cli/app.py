@@ -200,6 +200,8 @@ def main(
     from qa_bench.line.overrides import is_swept, plain_words
     from qa_bench.runtime.progress import end_whole
 
+    package = logging.getLogger("qa_bench")
+    level = package.level
     jobs = Expected.jobs = Jobs()
     tell = verb in _WITH_TABLES
     messages: list[str] = []
@@ -210,7 +212,7 @@ def main(
         from qa_bench.line.line import Line
 
         register_resolvers()  # a launcher's process knows none yet
-        logging.getLogger("qa_bench").setLevel(logging.INFO if config.verbose else logging.WARNING)
+        package.setLevel(logging.INFO if config.verbose else logging.WARNING)
         names = labels(config, HydraConfig.get(), jobs.swept)
         jobs.quiet = bool(config.json)
         if verb == "table":
@@ -264,6 +266,7 @@ def main(
         reason = problem or " ".join(f"{type(error).__name__}: {error}".split())
     finally:
         end_whole()
+        package.setLevel(level)
     jobs.gather(reason)
     status = 0
     if tell:

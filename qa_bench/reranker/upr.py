@@ -106,7 +106,7 @@ class UPR(Part):
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """From ``about.parameters``, as if all read all; the two halves of a T5 take less."""
-        said = text_tokens(self._before, self._after, self._question)
+        said = text_tokens(self._before, self._after, self._question.replace("{}", ""))
         row = PASSAGE_TOKENS + QUESTION_TOKENS + said
         tokens = questions * hits * min(row, self._source.max_length or row)
         return model_step("rerank", self.about, self._source.precision, tokens, runtime)

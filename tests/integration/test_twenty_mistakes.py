@@ -12,7 +12,7 @@ SAMPLE = "corpus=sample dataset=nq dataset.split=sample"
 QUESTION = '{"id": "q1", "question": "Which planet is the fourth?", "answers": ["Mars"]}\n'
 OWN = "dataset=file dataset.path=q.jsonl"
 NAME = "a name without slashes and control characters, since files are called after it, got"
-CORPORA = "beir, hub, jsonl, psgs_w100, sample, wikipedia, wikipedia_all"
+CORPORA = "beir, folder, hub, jsonl, psgs_w100, sample, table, wikipedia, wikipedia_all"
 ADDED = "where names are yours to choose, a + before it adds one"
 DEEP = f"about: {'[' * 5000}{']' * 5000}\n"
 BOMB = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
@@ -81,7 +81,7 @@ MISTAKES: list[tuple[str, str]] = [
      "duplicate key k1"),
     (f"run {SAMPLE} --config-dir conf retriever=tabs", "…retriever/tabs.yaml:2: no YAML: found "
      "character '\\t' that cannot start any token; indent with spaces, not tabs"),
-    (f"run {SAMPLE} --config-dir conf retriever=text", "…retriever/text.yaml: no YAML of "
+    (f"run {SAMPLE} --config-dir conf retriever=text", "…retriever/text.yaml:1: no YAML of "
      "settings…"),
     ("list retreiver", "no group 'retreiver': use one of … did you mean retriever?"),
     ("doctor retriver=bm25", "Could not override 'retriver'. … did you mean retriever?"),
