@@ -217,6 +217,9 @@ def _command(asked: dict[str, Any], ending: list[int]) -> None:
     for number, stream in enumerate(asked["streams"]):
         os.dup2(stream, number)
         os.close(stream)
+    # As a new process has them: those of the server are of what its own streams were.
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.argv = ["qa-bench", *asked["words"]]
     sys.path[0] = asked["path"]
     ending.append(1)  # where an exception is not caught

@@ -51,9 +51,8 @@ ALONE = ("fetch", "list", "doctor", "verify-cache")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the return value is the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a figure is no reason to fail over a sign
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a sign is no reason to fail after all the work
     if (problem := python_problem()) is not None:
         return _failed(problem)
     try:

@@ -66,7 +66,7 @@ def tune(line: Line, config: Any) -> str:
     return "\n".join(lines)
 
 
-_NOT_REPEATED = ("retriever", "fusion", "tune")
+_NOT_REPEATED = ("retriever", "fusion", "tune", "verbose")
 """What the tuned YAML holds itself, or only tuning asks for."""
 
 
@@ -88,7 +88,7 @@ def _command(folder: Path, name: str) -> str:
         options = ["--config-dir", str(folder)]
     trusted = [f"--trust={module}" for module in sorted(trust.current().modules)]
     every = ["qa-bench", "run", *trusted, *options, *words, *hydras, f"retriever={name}"]
-    return shlex.join(word for word in every if word != "~hydra.callbacks.tables")
+    return shlex.join(every)
 
 
 def _measure(line: Line, config: Any, fusion: Any, part: str) -> Callable[[float], float]:

@@ -11,7 +11,7 @@ from qa_bench.errors import DataError
 from qa_bench.formats.answers import DECODER, answer_list, kind_of
 from qa_bench.formats.faults import Faults
 from qa_bench.formats.json_entries import JsonEntries
-from qa_bench.formats.lines import json_object, read_lines
+from qa_bench.formats.lines import json_object, read_lines, read_whole
 from qa_bench.formats.qa import suffix_of
 from qa_bench.formats.question_ids import EntryText, qids_of, qids_of_texts
 from qa_bench.types import QuestionSet
@@ -66,9 +66,11 @@ def read_predictions(path: Path, questions: QuestionSet) -> dict[str, str]:
                     seen[row.qid] = line
                 rows.append(row)
     if not rows:
-        raise DataError("holds no prediction", path)
+        if read_whole(path).strip() != "{}":  # an object says that it is all of them
+            raise DataError("holds no prediction", path)
+        log.warning("%s: holds no prediction, so that every question counts as wrong", path)
     for note in dict.fromkeys(row.note for row in rows if row.note):
-        log.info("%s: %s", path, note)
+        log.warning("%s: %s", path, note)
     return dict(zip(_qids(rows, path, questions), (row.answer for row in rows), strict=True))
 
 

@@ -64,7 +64,7 @@ def test_two_retrievers_in_one_table(place: Path) -> None:
     q1, q2 = read_csv(first)
     assert (q1["qid"], q2["qid"]) == ("q1", "q2")
     assert list(q1) == [
-        "qid", "question", "ndcg@10", "recall@20", "recall@100", "map", "mrr",
+        "qid", "question", "passages", "ndcg@10", "recall@20", "recall@100", "map", "mrr",
     ]  # fmt: skip
     assert float(q1["ndcg@10"]) == pytest.approx((2 + 1 / log2(3)) / ideal)
     assert float(q1["recall@20"]) == pytest.approx(2 / 3)

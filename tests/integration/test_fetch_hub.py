@@ -108,7 +108,7 @@ def test_a_corpus_is_pinned_streamed_and_found_again(hub: Hub, tmp_path: Path) -
     )
     assert first[0] == 0, first[2]
     assert "(6 articles, 0 articles_without_passages, 6 passages)" in first[1]
-    assert "streaming 2 files from the hub" in first[2]
+    assert "streaming 2 files, 2.2 kB, from the hub" in first[2]
     for later in (again, pinned):
         assert later[0] == 0
         assert later[2].startswith("chunk: reusing hub-"), later[2]

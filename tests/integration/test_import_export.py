@@ -25,7 +25,7 @@ from bench_helpers import (
 )
 
 from qa_bench.paths import SAMPLE
-from qa_bench.store.passages import Passages
+from qa_bench.store.passages import Passages, open_passages
 
 QUESTIONS = ("dataset=nq", "dataset.split=sample")
 
@@ -100,7 +100,7 @@ def test_dpr_json(
     held = sum(any(hit["has_answer"] for hit in entry["ctxs"][:20]) for entry in entries)
     assert held / 36 == ours["answer_recall@20"]
     first = entries[0]["ctxs"][0]
-    assert set(first) == {"id", "title", "text", "score", "has_answer"}
+    assert set(first) == {"id", "title", "text", "source", "score", "has_answer"}
     assert tuple(passages[int(first["id"]) - 1]) == (first["id"], first["title"], first["text"])
 
     alone = tmp_path / "alone"  # neither corpus nor index: the texts are in the file
@@ -192,9 +192,11 @@ def test_passages(nq_cache: Path, ours: dict[str, float], nq_run: Path) -> None:
             )
             assert ranked == first
     assert len(stage_folders(again, "chunk")) == 2
-    source = (only(stage_folders(nq_run, "chunk")) / "passages-00000.arrow").read_bytes()
+    first_passages = open_passages(only(stage_folders(nq_run, "chunk")))
     for folder in stage_folders(again, "chunk"):
-        assert (folder / "passages-00000.arrow").read_bytes() == source
+        passages = open_passages(folder)
+        assert len(passages) == len(first_passages) == 269
+        assert all(passages[row] == first_passages[row] for row in range(269))
 
 
 @pytest.mark.java

@@ -334,7 +334,7 @@ def test_line(asked_of: Any, server: Server, tmp_path: Path) -> None:
     counts = json.loads(predictions.with_name("manifest.json").read_text())["counts"]
     assert (counts["failed"], counts["completion_tokens"]) == (0, 8)
 
-    whole_replies = asked_of("reader.short=false")
+    whole_replies = asked_of("reader.short=false", "verbose=true")
     assert json.loads(whole_replies.stdout)["em"] == 0
     assert "4 kept, 0 to ask for" in whole_replies.stderr
     assert len(server.bodies) == requests + 1, "the replies are on the disk"

@@ -31,7 +31,7 @@ def test_the_verb_trains_once_and_the_reader_takes_it(cli: Cli, tmp_path: Path) 
     manifest = json.loads((tmp_path / folder).parent.joinpath("manifest.json").read_text())
     assert manifest["counts"]["without_answer"] == 1
     assert manifest["counts"]["examples"] == 2
-    again = cli(*words, "reader.aggregation=gar", "++train.checkpoint=5")
+    again = cli(*words, "verbose=true", "reader.aggregation=gar", "++train.checkpoint=5")
     assert "reusing" in again.stderr, "what only chooses answers is not trained for"
     other = cli(*words, "++train.seed=1")
     assert "train.seed was 0, is 1" in other.stderr

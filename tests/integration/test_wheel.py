@@ -50,7 +50,7 @@ def test_what_is_in_it(wheel: Path) -> None:
     notes = [name for name in names if name.endswith("METADATA")]
     metadata = zipfile.ZipFile(wheel).read(only(Path(name) for name in notes).as_posix()).decode()
     assert "License-Expression: Apache-2.0" in metadata
-    assert "Requires-Python: >=3.11" in metadata
+    assert "Requires-Python: <3.14,>=3.11" in metadata
 
 
 def test_it_is_typed(wheel: Path) -> None:
