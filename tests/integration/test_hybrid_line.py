@@ -215,7 +215,9 @@ def test_parts_and_fusions_are_swapped_on_the_command_line(
     assert sorted(rows) == sorted(
         ["hybrid_linear[parts_depth=10,depth=10]", "hybrid_rrf[parts_depth=10,depth=10]", system]
     )
-    assert f"| {system} |" in (place / "results" / "default.md").read_text()
+    shown = (place / "results" / "default.md").read_text()
+    assert "All rows: parts_depth=10 depth=10 (sample/dpr_w100)" in shown
+    assert f"| hybrid_linear[{label}] |" in shown
 
 
 def test_runs_of_parts_are_those_of_the_retrievers_alone(place: Path) -> None:

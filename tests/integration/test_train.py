@@ -33,7 +33,7 @@ def test_the_verb_trains_once_and_the_reader_takes_it(cli: Cli, tmp_path: Path) 
     assert manifest["counts"]["examples"] == 2
     again = cli(*words, "verbose=true", "reader.aggregation=gar", "++train.checkpoint=5")
     assert "reusing" in again.stderr, "what only chooses answers is not trained for"
-    other = cli(*words, "++train.seed=1")
+    other = cli(*words, "verbose=true", "++train.seed=1")
     assert "train.seed was 0, is 1" in other.stderr
     two = cli(*words, f"++train.data=[{data},{data}]")
     folder = two.stdout.split("reader.model=")[1].strip()
