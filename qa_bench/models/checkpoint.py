@@ -18,7 +18,11 @@ from typing import Any, NamedTuple
 
 from qa_bench.errors import UserError
 from qa_bench.models.source import Place, Source
-from qa_bench.net.hub import fetched_file
+from qa_bench.net.consent import consent
+from qa_bench.net.hub import fetched_file, weights_to_download
+from qa_bench.net.web import told_size
+
+log = logging.getLogger(__name__)
 
 _ONE_AT_A_TIME = threading.RLock()
 """What follows changes settings of the libraries while a model is loaded."""
@@ -55,6 +59,11 @@ def checkpoint(
         _weights(source, _remedy(source, group, remedy), unread, new),
     ):
         place = source.place()
+        if place.commit is not None:
+            size = weights_to_download(place.name, place.commit, place.gguf_file)
+            consent(f"model {source.model}", size)
+            if size:
+                log.warning("model %s: %s to download", source.model, told_size(size))
         _check_hashes(source, place)
         yield place
 

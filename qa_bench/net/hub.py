@@ -120,6 +120,34 @@ def fetched_file(name: str, path: str, commit: str, kind: Kind) -> Path:
     return Path(hf_hub_download(name, path, repo_type=kind, revision=commit))
 
 
+def weights_to_download(name: str, commit: str, file: str | None = None) -> int | None:
+    """Bytes of a model's weights that are not in the hub's cache; None where nobody says.
+
+    Args:
+        name: of the repository.
+        commit: of it.
+        file: the only one that is wanted; None for safetensors, or where there are none, torch's.
+    """
+    if hub_offline():
+        return 0
+    from huggingface_hub import HfApi
+
+    try:
+        tree = list(HfApi().list_repo_tree(name, revision=commit))
+    except Exception:  # whatever it is, loading the model will tell it
+        return None
+    sizes = {entry.path: entry.size for entry in tree if getattr(entry, "size", None) is not None}
+    for pattern in (re.escape(file),) if file else (r".*\.safetensors", r"pytorch_model.*\.bin"):
+        weights = {path: size for path, size in sizes.items() if re.fullmatch(pattern, path)}
+        if weights:
+            return sum(
+                size
+                for path, size in weights.items()
+                if cached_file(name, path, commit, "model") is None
+            )
+    return None
+
+
 @contextmanager
 def one_line(what: str, refused: str = _CALLED["dataset"][1]) -> Iterator[None]:
     """Tell in one line what the hub's libraries raise: their own errors, and those of a network.

@@ -128,3 +128,25 @@ def test_a_damaged_note_of_a_commit_is_none(
     assert known_commit("some/model", None, "model") is None
     path.write_text(COMMIT)
     assert known_commit("some/model", None, "model") == COMMIT
+
+
+SIZES = """
+import json, sys
+from qa_bench.net.hub import commit_of, fetched_file, weights_to_download
+name = "some/model"
+commit = commit_of(name, None, "model")
+sizes = [weights_to_download(name, commit), weights_to_download(name, commit, "x.gguf")]
+fetched_file(name, "model.safetensors", commit, "model")
+print(json.dumps([*sizes, weights_to_download(name, commit), weights_to_download(name, "0" * 40)]))
+"""
+
+
+def test_weights_that_are_not_here_yet(hub: Hub, tmp_path: Path) -> None:
+    folder = tmp_path / "repositories/models/some/model"
+    files = {"model.safetensors": 500, "pytorch_model.bin": 9000, "x.gguf": 70, "onnx/m.bin": 3}
+    for path, size in files.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(bytes(size))
+    done = hub.python("-c", SIZES, home=tmp_path / "home")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [500, 70, 0, None]
