@@ -71,10 +71,8 @@ def test_two_retrievers_in_one_table(place: Path) -> None:
     assert float(q1["map"]) == pytest.approx(2 / 3)
     assert bm25["mrr"] == pytest.approx((float(q1["mrr"]) + float(q2["mrr"])) / 2)
     table = (place / "results/default.md").read_text()
-    assert (
-        "| system | beir NDCG@10 | beir RECALL@20 | beir RECALL@100 | beir MAP | beir MRR |"
-        in table
-    )
+    for head in ("beir NDCG@10", "beir RECALL@20 | beir RECALL@100", "beir MAP", "beir MRR"):
+        assert f"| system | {head} |\n" in table
     assert "`beir ndcg@10|match:qrels|" in table
     manifest = only(place.glob("data/cache/score/beir-test-bm25-*/manifest.json"))
     assert json.loads(manifest.read_text())["counts"]["relevant_absent"] == 1
