@@ -151,12 +151,16 @@ def make(group: str, node: Any) -> Any:
     """Make the part that ``node`` describes, and the parts inside of it.
 
     Raises:
-        UserError: the node has no target, the target is no part, of a module that is not trusted
-            (``qa_bench.trust``), or refuses a setting, or a value is missing.
+        UserError: the node is no mapping, has no target, the target is no part, of a module that is
+            not trusted (``qa_bench.trust``), or refuses a setting, or a value is missing.
     """
-    from omegaconf import OmegaConf
+    from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    if not isinstance(node, Mapping | DictConfig):
+        raise UserError(
+            f"{group}: the settings of a part, got '{'null' if node is None else node}'"
+        )
     try:
         settings = cast(
             dict[str, Any], OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
