@@ -90,5 +90,6 @@ class BeirSplit(Part):
             log.warning("WARNING: %s (%s)", remark, self._path)
         digest = judged_digest(questions, qrels)
         others = rest(whole, questions)
-        common = (self.name, self._split, "qrels", questions, digest, None, remark, qrels)
-        return QuestionSet(*common, rest=others)
+        return QuestionSet(
+            self.name, self._split, "qrels", questions, digest, None, remark, qrels, rest=others
+        )

@@ -92,15 +92,15 @@ def _no_setting(key: str, words: Sequence[str], error: Exception) -> str:
     if "@" in key:
         places = sorted(place for place in _places() if place != key)
         return f"{head}: what is chosen has no such place{near(key, places)}"
-    settings, places = contents()
-    if node and group not in settings and group not in places:
-        return f"{head}. There is no such setting{near(group, [*settings, *places])}"
+    top = [*contents().settings, *contents().places]
+    if node and group not in top:
+        return f"{head}. There is no such setting{near(group, top)}"
     names = _names(error, node)
     there = names is not None
     if names is None:  # node is not there either
         inner = key.split(".")[1:2] if node else [key]
         node, last = group if node else "", inner[0]
-        names = sorted(_settings(group, *choices)) if node else [*groups, *settings, *places]
+        names = sorted(_settings(group, *choices)) if node else [*groups, *top]
     names = [name for name in names if not name.startswith("_") and name != "hydra"]
     hint = near(last, names)
     if not hint and there and node.rpartition(".")[2] in _FREE:

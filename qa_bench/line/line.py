@@ -123,11 +123,12 @@ class Line:
 
         Raises:
             UserError: see ``corpus``; not where predictions are scored, or a run that may bring
-                its passages.
+                its passages; the run is no file.
         """
         run = self.config.run
         if self.config.predictions is not None:
             return
+        self._check_run()
         scored = verb in ("run", "score", "import")
         if run is not None and (not scored or suffix_of(Path(run)) in (".json", ".jsonl")):
             return
@@ -266,9 +267,15 @@ class Line:
         run = self.config.run
         if run is None:
             return None
-        if Path(run).is_dir():
-            raise UserError(f"run: {run} is a folder: name the run file")
+        self._check_run()
         return ForeignFile(Path(run), self.questions)
+
+    def _check_run(self) -> None:
+        run = self.config.run
+        if run is not None and Path(run).is_dir():
+            raise UserError(f"run: {run} is a folder: name the run file")
+        if run is not None and not Path(run).exists():
+            raise UserError(f"run: no such file: {run}")
 
     @cached_property
     def _imported(self) -> Stage | None:

@@ -249,7 +249,13 @@ def test_predictions_are_scored_as_they_are(sample: Callable[..., Line], word: s
         sample("predictions=p.jsonl", word)
 
 
-def test_a_run_without_texts_is_scored_with_a_corpus(tmp_path: Path) -> None:
+def test_a_run_without_texts_is_scored_with_a_corpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("r.trec", "r.trec.gz", "r.json"):
+        Path(name).touch()
+
     def check(verb: str, *words: str) -> None:
         line_of(tmp_path, "dataset=nq", *words).check_corpus(verb)
 
