@@ -185,6 +185,11 @@ def _made(group: str, settings: Mapping[str, Any]) -> Any:
     except UserError:
         raise
     except Exception as error:
+        names = _settings_of(kind)
+        if names and (strangers := [name for name in arguments if name not in names]):
+            raise UserError(
+                f"{group}.{strangers[0]}: no such setting: {target} has {', '.join(names)}"
+            ) from None
         reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         plain = ", ".join(
             f"{name}={value}"
@@ -195,6 +200,18 @@ def _made(group: str, settings: Mapping[str, Any]) -> Any:
     part.identity = _identity(kind, settings)
     part.about = About.of(group, settings.get("about"))
     return part
+
+
+def _settings_of(kind: Any) -> list[str]:
+    """The settings that a class takes; empty where it takes any, or does not tell."""
+    import inspect
+
+    try:
+        parameters = inspect.signature(kind).parameters
+    except (TypeError, ValueError):
+        return []
+    free = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    return [] if free else list(parameters)
 
 
 def _inner(place: str, value: Any) -> Any:

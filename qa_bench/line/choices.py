@@ -118,7 +118,8 @@ def check_predictions(config: Any) -> None:
     for group in _MAYBE_NONE:
         if "_target_" in config[group]:
             raise UserError(
-                f"predictions= are scored as they are: leave {group}= out, or predictions="
+                f"predictions= are scored as they are, without a {group}: {group}=none, or no "
+                "predictions="
             )
 
 

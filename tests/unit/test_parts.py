@@ -187,3 +187,14 @@ def test_every_group_of_parts_has_a_protocol():
     assert isinstance(Bm25(), PARTS["retriever"])
     hybrid = Hybrid({"one": Bm25(), "two": Bm25()}, ReciprocalRank())
     assert isinstance(hybrid, PARTS["retriever"])
+
+
+@pytest.mark.parametrize("value", [None, "em", ["em"]])
+def test_a_part_needs_settings(value: object) -> None:
+    with pytest.raises(UserError, match=r"^metric: the settings of a part, got '"):
+        make("metric", value)
+
+
+def test_a_setting_that_a_part_has_not() -> None:
+    with pytest.raises(UserError, match=r"^chunker\.sise: no such setting: .*Words has size, "):
+        make("chunker", node(_target_=WORDS, sise=5))
