@@ -151,12 +151,16 @@ def make(group: str, node: Any) -> Any:
     """Make the part that ``node`` describes, and the parts inside of it.
 
     Raises:
-        UserError: the node has no target, the target is no part, of a module that is not trusted
-            (``qa_bench.trust``), or refuses a setting, or a value is missing.
+        UserError: the node is no mapping, has no target, the target is no part, of a module that is
+            not trusted (``qa_bench.trust``), or refuses a setting, or a value is missing.
     """
-    from omegaconf import OmegaConf
+    from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    if not isinstance(node, Mapping | DictConfig):
+        raise UserError(
+            f"{group}: the settings of a part, got '{'null' if node is None else node}'"
+        )
     try:
         settings = cast(
             dict[str, Any], OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
@@ -181,6 +185,11 @@ def _made(group: str, settings: Mapping[str, Any]) -> Any:
     except UserError:
         raise
     except Exception as error:
+        names = _settings_of(kind)
+        if names and (strangers := [name for name in arguments if name not in names]):
+            raise UserError(
+                f"{group}.{strangers[0]}: no such setting: {target} has {', '.join(names)}"
+            ) from None
         reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         plain = ", ".join(
             f"{name}={value}"
@@ -191,6 +200,18 @@ def _made(group: str, settings: Mapping[str, Any]) -> Any:
     part.identity = _identity(kind, settings)
     part.about = About.of(group, settings.get("about"))
     return part
+
+
+def _settings_of(kind: Any) -> list[str]:
+    """The settings that a class takes; empty where it takes any, or does not tell."""
+    import inspect
+
+    try:
+        parameters = inspect.signature(kind).parameters
+    except (TypeError, ValueError):
+        return []
+    free = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    return [] if free else list(parameters)
 
 
 def _inner(place: str, value: Any) -> Any:

@@ -75,6 +75,7 @@ class QuestionSet:
         qrels: which passages are relevant, where passages were judged instead of answers given.
         beside: passages whose vectors a bi-encoder averages with the question's, a tuple a
             question; empty where there are none.
+        rest: those of the split that ``dataset.limit`` leaves out.
     """
 
     name: str
@@ -86,6 +87,7 @@ class QuestionSet:
     remark: str = ""
     qrels: Qrels | None = None
     beside: tuple[tuple[str, ...], ...] = ()
+    rest: tuple[Question, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         """Number of questions: the denominator of every metric."""

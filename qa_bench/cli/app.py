@@ -154,6 +154,10 @@ def _allowance(verb: str, config: Any) -> Iterator[None]:
         yield
 
 
+class _Unread(BaseException):
+    """Nobody reads stdout any more; Hydra has a word of its own for every ``Exception``."""
+
+
 GROUPS = ("dataset", "corpus")
 """What reads official files."""
 
@@ -187,6 +191,9 @@ def main(
 
     Returns:
         The exit status: 0, 2 for what the user can mend, 130 for Ctrl-C.
+
+    Raises:
+        BrokenPipeError: nobody reads what is printed.
     """
     # Hydra shall raise instead of printing its own report and exiting.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -221,12 +228,14 @@ def main(
         try:
             with _allowance(verb, config):
                 line = Line(config, *names)
-                if verb not in _WITHOUT_CORPUS:
-                    line.check_corpus()
+                if verb not in _WITHOUT_CORPUS or (verb == "import" and config.run):
+                    line.check_corpus(verb)
                 if tell and verb != "table" and not config.run:
                     jobs.draw(line)
                 with line.context.watching():
                     made = (work or VERBS[verb])(line, config)
+        except BrokenPipeError:  # nobody reads on: the command ends, without a word
+            raise _Unread from None
         except (UserError, OSError, ModuleNotFoundError) as error:
             problem, status = one_line(error) or str(error), 2
             untold = verb not in _LOOK_ONLY and problem not in messages
@@ -251,10 +260,15 @@ def main(
     reason = ""
     try:
         options, words = split_options(overrides)
+        check_options(options)
+        for note in repeated(words):
+            print(f"qa-bench: {note}", file=sys.stderr)
         words = plain_words(words, is_swept(options, words))
         sys.argv = ["qa-bench", *options, *words]
         with nothing_twice():
             decorated()
+    except (BrokenPipeError, _Unread):
+        raise BrokenPipeError from None
     except Exception as error:
         problem = explain(error, words)
         died = type(error).__module__.startswith(("joblib", "concurrent."))
@@ -272,6 +286,8 @@ def main(
     if tell:
         try:
             jobs.tables()
+        except BrokenPipeError:
+            raise
         except (UserError, OSError) as error:
             print(f"qa-bench: error: {one_line(error) or error}", file=sys.stderr)
             status = 2
@@ -279,6 +295,42 @@ def main(
 
 
 _WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn")
+
+
+_OPTIONS = (
+    *("--help", "--hydra-help", "--version", "--cfg", "--resolve", "--package", "--run"),
+    *("--multirun", "--shell-completion", "--config-path", "--config-name", "--config-dir"),
+    *("--experimental-rerun", "--info", "--json", "--verbose", "--trust"),
+)
+"""Hydra's long options and ours."""
+
+
+def check_options(options: Sequence[str]) -> None:
+    """Whether there are such long options; beginnings of their names do, too.
+
+    Raises:
+        UserError: there is no such option.
+    """
+    from qa_bench.line.names import near
+
+    for option in options:
+        name = option.partition("=")[0]
+        if name.startswith("--") and not any(one.startswith(name) for one in _OPTIONS):
+            raise UserError(f"no option {name}{near(name, _OPTIONS)}")
+
+
+def repeated(words: Sequence[str]) -> list[str]:
+    """What to say of settings that stand twice: of Hydra's overrides the last one counts."""
+    values: dict[str, list[str]] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if equals and not name.startswith("~"):
+            values.setdefault(name.lstrip("+"), []).append(value)
+    return [
+        f"{name} stands {len(every)} times: {name}={every[-1]} counts"
+        for name, every in values.items()
+        if len({*every}) > 1
+    ]
 
 
 def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:

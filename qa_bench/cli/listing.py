@@ -36,7 +36,7 @@ def listing(arguments: Sequence[str]) -> int:
     every = groups()
     for group in arguments or every:
         if group not in every:
-            from qa_bench.line.explain import near
+            from qa_bench.line.names import near
 
             message = f"no group '{group}': use one of {', '.join(every)}{near(group, every)}"
             print(f"qa-bench: error: {message}", file=sys.stderr)

@@ -40,7 +40,7 @@ about
 
 Overrides are Hydra's: dataset=webq retriever.k1=1.2 depth=1000; -m dataset=nq,webq runs several;
 experiment=sample is the embedded demonstration; --json ends with one JSON line a system and set;
- -v also says what is reused and built, and why;
+-v also says what is reused and built, and why;
 --cfg job prints the configuration; --trust MODULE lets a YAML name classes of that module;
 -sc install=bash installs tab completion. `qa-bench VERB --help` tells of a verb.
 """
@@ -56,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (problem := python_problem()) is not None:
         return _failed(problem)
     try:
-        return _main(arguments)
+        status = _main(arguments)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print(
             "qa-bench: interrupted; finished work is kept, the same command goes on from there",
@@ -109,7 +111,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     from qa_bench.cli import app
 
     if verb not in app.VERBS:
-        from qa_bench.line.explain import near
+        from qa_bench.line.names import near
 
         verbs = [*app.VERBS, *ALONE]
         hint = near(verb, verbs)

@@ -21,6 +21,7 @@ from hydra.experimental.callback import Callback
 
 from qa_bench.cli.plan import seconds_to_build
 from qa_bench.engine.files import write_whole
+from qa_bench.errors import UserError
 from qa_bench.line.labels import Labels, labels, swept_settings
 from qa_bench.line.line import Line
 from qa_bench.net.policy import no_downloads
@@ -120,7 +121,11 @@ class Jobs:
     def _lines(self) -> Iterator[Line]:
         for number, words in enumerate(self.overrides):
             config = self._compose(list(words))
-            yield Line(config, *labels(config, config.hydra, self.swept)._replace(place=number))
+            names = labels(config, config.hydra, self.swept)._replace(place=number)
+            try:
+                yield Line(config, *names)
+            except UserError:  # the job itself will say so
+                continue
 
     def note(self, outcome: Outcome, tell: bool) -> None:
         """Take down what became of a job.

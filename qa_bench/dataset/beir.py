@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from qa_bench.dataset.limit import limited
+from qa_bench.dataset.limit import limited, rest
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.beir import inside, qrels_file, read_qrels, read_queries
 from qa_bench.parts import Part
@@ -89,4 +89,7 @@ class BeirSplit(Part):
         if remark:
             log.warning("WARNING: %s (%s)", remark, self._path)
         digest = judged_digest(questions, qrels)
-        return QuestionSet(self.name, self._split, "qrels", questions, digest, None, remark, qrels)
+        others = rest(whole, questions)
+        return QuestionSet(
+            self.name, self._split, "qrels", questions, digest, None, remark, qrels, rest=others
+        )

@@ -18,3 +18,9 @@ def limited(questions: Sequence[Question], limit: int | None) -> tuple[tuple[Que
         return tuple(questions), ""
     some = tuple(questions[number * whole // limit] for number in range(limit))
     return some, f"only {limit} of {whole} questions, spread evenly"
+
+
+def rest(questions: Sequence[Question], some: Sequence[Question]) -> tuple[Question, ...]:
+    """Those that ``limited`` has left out."""
+    qids = {question.qid for question in some}
+    return tuple(question for question in questions if question.qid not in qids)

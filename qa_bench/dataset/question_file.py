@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from qa_bench.dataset.limit import limited
+from qa_bench.dataset.limit import limited, rest
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.sources import Requirement, get_or_explain, requirement, source
 from qa_bench.formats.answers import look_like_patterns
@@ -186,7 +186,7 @@ class QuestionFile(Part):
                     questions.append(Question(qid, text, tuple(answers)))
         if not questions:
             raise DataError("holds no question", self._where())
-        whole = tuple(questions)
+        every = whole = tuple(questions)
         official, remark = self._compare(published, whole)
         if doubt := self._doubt(whole):
             remark = f"{remark}; {doubt}" if remark else doubt
@@ -199,7 +199,9 @@ class QuestionFile(Part):
         digest = content_digest(whole)
         if self._dpr_apostrophes:
             whole = tuple(q._replace(text=straight_apostrophes(q.text)) for q in whole)
-        return QuestionSet(self.name, self._split, self._match, whole, digest, official, remark)
+        others = rest(every, whole)
+        common = (self.name, self._split, self._match, whole, digest, official, remark)
+        return QuestionSet(*common, rest=others)
 
     def _doubt(self, questions: tuple[Question, ...]) -> str:
         """What is doubtful of ``match``, if anything.

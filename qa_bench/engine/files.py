@@ -28,6 +28,8 @@ _LITTLE = 1 << 20
 _MANY = 1000
 """Files that take longer one by one than all that the system has to write."""
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What systems say where a file may grow no more: the last, of a limit as `ulimit -f` sets."""
 _NO_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS, errno.EACCES)
 """What file systems say that cannot sync a folder."""
 
@@ -104,14 +106,20 @@ def sync(path: Path) -> None:
 
 def no_space(error: Exception, folder: Path) -> bool:
     """Whether an error says that the disk of ``folder`` is full; some libraries say it in words."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in FULL:
         return True
-    if os.strerror(errno.ENOSPC) in str(error):  # faiss, safetensors
+    if any(os.strerror(number) in str(error) for number in FULL):  # faiss, safetensors, arrow
         return not isinstance(error, UserError)
     if isinstance(error, OSError) and error.errno is None:  # numpy: "9 requested and 5 written"
         with contextlib.suppress(OSError):
             return shutil.disk_usage(folder).free < _LITTLE
     return False
+
+
+def too_large(error: Exception) -> bool:
+    """Whether an error says that the file, not the disk, is full."""
+    number = error.errno if isinstance(error, OSError) else None
+    return number == errno.EFBIG or os.strerror(errno.EFBIG) in str(error)
 
 
 def sync_all(folder: Path) -> None:

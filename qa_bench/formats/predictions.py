@@ -109,8 +109,8 @@ def _qids(rows: list[Prediction], path: Path, questions: QuestionSet) -> list[st
 def _of_object(name: str, value: Any, path: Path, line: int | None) -> Prediction:
     if not isinstance(value, str):
         raise DataError(
-            "expected one JSON object that maps ids to predictions, or a list of predictions; "
-            f"'{name[:40]}' has {kind_of(value)}",
+            f"the prediction of '{name[:40]}' must be text, found {kind_of(value)}: one JSON "
+            'object maps ids to predictions, as {"q1": "Mars"}; or a list of predictions',
             path,
             line,
         )

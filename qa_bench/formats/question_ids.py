@@ -30,13 +30,16 @@ def qids_of(
         places: whether places are known in this format.
 
     Raises:
-        DataError: neither; names the first id that is not of the numbering.
+        DataError: neither; names the first id that is not of the numbering. Or places, or a
+            question that is left out, where ``dataset.limit`` leaves only some of the set.
     """
     order = [question.qid for question in questions]
     own = set(order)
     strangers = [name for name in ids if name not in own]
     if not strangers:
         return {name: name for name in ids}
+    if questions.rest:
+        _check_limit(strangers, ids, path, questions, places)
     if places and all(_is_place(name, len(order)) for name in ids):
         return {name: order[int(name)] for name in ids}
     name = strangers[0]
@@ -49,6 +52,34 @@ def qids_of(
         f"question '{name[:60]}' is not in {questions.name} {questions.split}{hint}",
         path,
         ids[name],
+    )
+
+
+def _check_limit(
+    strangers: Sequence[str],
+    ids: Mapping[str, int | None],
+    path: Path,
+    questions: QuestionSet,
+    places: bool,
+) -> None:
+    rest = {question.qid for question in questions.rest}
+    for name in strangers:
+        if name in rest:
+            raise DataError(f"question '{name[:60]}' {_left_out(questions)}", path, ids[name])
+    size = len(questions) + len(rest)
+    if places and all(_is_place(name, size) for name in ids):
+        raise DataError(
+            "tells questions by their places in the set, of which dataset.limit leaves "
+            f"{len(questions)}: leave dataset.limit out",
+            path,
+        )
+
+
+def _left_out(questions: QuestionSet) -> str:
+    whole = len(questions) + len(questions.rest)
+    return (
+        f"is not among the {len(questions)} of {whole} questions of {questions.name} "
+        f"{questions.split} that dataset.limit leaves: leave dataset.limit out, or such lines"
     )
 
 
@@ -76,7 +107,8 @@ def qids_of_texts(entries: Sequence[EntryText], path: Path, questions: QuestionS
     the file, then the first question of that text that is still free.
 
     Raises:
-        DataError: a text that is not in the set, or more often than in the set.
+        DataError: a text that is not in the set, or not in what ``dataset.limit`` leaves of it, or
+            more often than in the set.
     """
     by_text, by_loose = _places_of(questions, plain), _places_of(questions, loose)
     choice: list[int | None] = [None] * len(entries)
@@ -86,9 +118,12 @@ def qids_of_texts(entries: Sequence[EntryText], path: Path, questions: QuestionS
         places = by_text.get(plain(entry.text)) or by_loose.get(loose(entry.text), [])
         candidates.append(places)
         if not places:
+            out = {loose(question.text) for question in questions.rest}
+            stranger = f"is not in {questions.name} {questions.split}"
+            if loose(entry.text) in out:
+                stranger = _left_out(questions)
             raise DataError(
-                f"question {number + 1} ('{entry.text[:60]}') is not in {questions.name} "
-                f"{questions.split}",
+                f"question {number + 1} ('{entry.text[:60]}') {stranger}",
                 path,
                 entry.line,
             )

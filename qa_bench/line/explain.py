@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from qa_bench.line.choices import contents
 from qa_bench.line.messages import one_line
+from qa_bench.line.names import listed, near
 from qa_bench.paths import CONF
 
 _NO_CHOICE = re.compile(r"(?:In '.*': )?Could not find '(?P<group>.+)/(?P<name>[^/]+)'$")
 _NO_SETTING = re.compile(r"Could not (?:override|append to config|delete) '(?P<key>.+?)'")
-_LISTED = 30
-"""So many names are listed at most."""
+_FREE = frozenset(
+    {"weights", "search", "about", "prompts", "extra", "sha256", "arguments", "splits"}
+)
+"""Settings below which names are free: those of parts, of an index' search, of a request."""
+_FREE_PARTS = {"parts": "retriever", "metrics": "metric"}
+"""Settings below which parts have free names, and the groups of those."""
 
 
 def explain(error: Exception, words: Sequence[str]) -> str | None:
@@ -41,21 +46,23 @@ def explain(error: Exception, words: Sequence[str]) -> str | None:
             )
         if match := re.match(r"Multiple values for (?P<group>[\w/@.]+)\.", first):
             return f"{match['group']} is chosen twice: write {match['group']}=, without a plus"
+    if isinstance(error, ValueError) and str(error).startswith("Config group override must be"):
+        return _null(words)
     return one_line(error)
 
 
-def near(word: str, names: Iterable[str], asks: str = "did you mean") -> str:
-    """``; did you mean …?`` where a name is near, else nothing."""
-    by_lower = {name.lower(): name for name in names}
-    close = get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.65)
-    return f"; {asks} {by_lower[close[0]]}?" if close else ""
+def _null(words: Sequence[str]) -> str:
+    """Whose choice is null; Hydra does not say."""
+    of_it = [word for word in words if word.partition("=")[2].lower() == "null"]
+    groups = [word.partition("=")[0].lstrip("+") for word in of_it]
+    group = next((g for g in groups if (CONF / g.partition("@")[0]).is_dir()), "")
+    choices = _every_choice(group.partition("@")[0]) if group else []
+    none = f"; {group}=none is none" if "none" in choices else ""
+    return f"{group or 'a group'}=null: the name of a choice, such as {listed(choices)}{none}"
 
 
-def listed(names: Iterable[str]) -> str:
-    """Names in one line; of many the first, and how many more."""
-    every = list(names)
-    rest = len(every) - _LISTED
-    return ", ".join(every[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")
+def _every_choice(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def _no_choice(group: str, name: str, message: str) -> str:
@@ -85,16 +92,23 @@ def _no_setting(key: str, words: Sequence[str], error: Exception) -> str:
     if "@" in key:
         places = sorted(place for place in _places() if place != key)
         return f"{head}: what is chosen has no such place{near(key, places)}"
-    names = _names(error, node) or (
-        [*groups, *_top()] if not node else sorted(_settings(group, *choices))
-    )
+    top = [*contents().settings, *contents().places]
+    if node and group not in top:
+        return f"{head}. There is no such setting{near(group, top)}"
+    names = _names(error, node)
+    there = names is not None
+    if names is None:  # node is not there either
+        inner = key.split(".")[1:2] if node else [key]
+        node, last = group if node else "", inner[0]
+        names = sorted(_settings(group, *choices)) if node else [*groups, *top]
     names = [name for name in names if not name.startswith("_") and name != "hydra"]
-    where = f"{node} has" if node else "there are"
     hint = near(last, names)
-    if node and not hint:
-        hint = f"; where names are yours to choose, a + before it adds one: +{key}=…"
-    there = f": {where} {listed(names)}" if names else ""
-    return f"{head}. There is no such setting{there}{hint}"
+    if not hint and there and node.rpartition(".")[2] in _FREE:
+        hint = f"; the names are yours to choose here, and a + before it adds one: +{key}=…"
+    if not hint and there and (of := _FREE_PARTS.get(node.rpartition(".")[2])):
+        hint = f"; a + before it adds one: +{of}@{key}=<one of `qa-bench list {of}`>"
+    every = f": {node} has {listed(names)}" if node else f": there are {listed(names)}"
+    return f"{head}. There is no such setting{every if names else ''}{hint}"
 
 
 def _choices(group: str, words: Sequence[str]) -> list[str]:
@@ -133,8 +147,11 @@ def _settings(group: str, *choices: str) -> set[str]:
     return names - {"defaults"}
 
 
-def _names(error: Exception, node: str) -> list[str]:
-    """The settings beside the one that does not exist, as OmegaConf's complaint knows them."""
+def _names(error: Exception, node: str) -> list[str] | None:
+    """The settings beside the one that does not exist, as OmegaConf's complaint knows them.
+
+    None where the node is not there either.
+    """
     from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
@@ -143,14 +160,8 @@ def _names(error: Exception, node: str) -> list[str]:
         cause = cause.__cause__
     parent = getattr(cause, "parent_node", None)
     if not isinstance(parent, DictConfig) or parent._get_full_key(None) != node:
-        return []
+        return None
     return [str(name) for name in parent]
-
-
-def _top() -> list[str]:
-    import yaml
-
-    return list(yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8")))
 
 
 def _places() -> set[str]:

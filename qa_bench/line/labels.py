@@ -16,6 +16,9 @@ _SYSTEM = (
 )
 """How the overrides begin that make another system."""
 
+_PREDICTIONS = ("mode=", "dataset.limit=")
+"""How those begin that count where predictions are scored: nothing is retrieved then."""
+
 _PASSAGES = ("corpus.", "chunker.")
 """How those begin that make other passages."""
 
@@ -24,6 +27,12 @@ _ELSEWHERE = re.compile(
     r"|predictions|json|verbose|offline|(dataset|corpus)\.name|dataset\.split|paths\..*|hydra[./].*)="
 )
 """Overrides that a table shows elsewhere, or that say where and not what; swept ones, too."""
+
+_HOW_ASKED = frozenset(
+    {"key_from", "concurrency", "requests_per_minute", "timeout_s", "tries", "backoff_s", "cache"}
+    | {"sha256"}
+)
+"""Settings of a language model that are in no key: ``labels`` of the parts in ``qa_bench.lm``."""
 
 _SUFFIXES = frozenset(
     {".trec", ".txt", ".run", ".res", ".json", ".jsonl", ".csv", ".tsv", ".parquet"}
@@ -65,12 +74,17 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
     """
     choices = {name: str(choice) for name, choice in hydra.runtime.choices.items()}
     words = [word.lstrip("+~") for word in hydra.overrides.task]
-    words = [word for word in words if not _is_address(word)]
+    words = [word for word in words if not _is_address(word) and not _is_in_no_key(word)]
+    system_of = _SYSTEM if config.predictions is None else _PREDICTIONS
     changes = tuple(
         re.sub(r"^[\w/]+@", "", word).removeprefix("retriever.")
         for word in words
-        if word.startswith(_SYSTEM)
-        or (_name(word) in swept and not word.startswith(_PASSAGES) and not _ELSEWHERE.match(word))
+        if word.startswith(system_of)
+        or (
+            _name(word) in swept
+            and not word.startswith((*_PASSAGES, *(() if system_of is _SYSTEM else _SYSTEM)))
+            and not _ELSEWHERE.match(word)
+        )
     )
     passages = tuple(
         (word.partition(".")[0], word.partition(".")[2])
@@ -81,8 +95,12 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
     place = number if isinstance(number, int) else 0
     if config.system is not None:
         return Labels(choices, str(config.system), (), passages, frozenset(swept), place)
-    file = config.run if config.run is not None else config.predictions
-    base = choices["retriever"] if file is None else file_label(Path(file))
+    if config.predictions is not None:
+        base = file_label(Path(config.predictions))
+        return Labels(
+            choices, base + bracketed(changes), changes, passages, frozenset(swept), place
+        )
+    base = choices["retriever"] if config.run is None else file_label(Path(config.run))
     base = "+".join([base, *(choices[group] for group in _AROUND if "_target_" in config[group])])
     system = base + bracketed(changes)
     return Labels(choices, system, changes, passages, frozenset(swept), place)
@@ -118,3 +136,9 @@ def _is_address(word: str) -> bool:
     """Whether an override names a server: where something runs says nothing of what it is."""
     name, _, value = word.partition("=")
     return name.rpartition(".")[2] in ("url", "base_url") or "://" in value
+
+
+def _is_in_no_key(word: str) -> bool:
+    """Whether an override says how a language model is asked, which changes no reply."""
+    where, _, last = _name(word).rpartition(".")
+    return where.rpartition(".")[2] == "lm" and last in _HOW_ASKED

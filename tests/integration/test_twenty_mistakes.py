@@ -13,7 +13,6 @@ QUESTION = '{"id": "q1", "question": "Which planet is the fourth?", "answers": [
 OWN = "dataset=file dataset.path=q.jsonl"
 NAME = "a name without slashes and control characters, since files are called after it, got"
 CORPORA = "beir, folder, hub, jsonl, psgs_w100, sample, table, wikipedia, wikipedia_all"
-ADDED = "where names are yours to choose, a + before it adds one"
 DEEP = f"about: {'[' * 5000}{']' * 5000}\n"
 BOMB = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
@@ -38,7 +37,9 @@ MISTAKES: list[tuple[str, str]] = [
      "retriever has k1, b, …; did you mean k1?"),
     (f"run {SAMPLE} runtime.cores=2", "Could not override 'runtime.cores'. There is no such "
      "setting: "
-     f"runtime has threads, …; {ADDED}: +runtime.cores=…"),
+     "runtime has threads, java_heap, device, batch_size, progress"),
+    (f"run {SAMPLE} +retriver.k1=2", "retriver: no such setting: … did you mean retriever?"),
+    (f"run {SAMPLE} reader=null", "reader=null: the name of a choice, such as …"),
     (f"run {SAMPLE} retriever.k1=abc", "retriever.k1: a number >= 0, got 'abc'"),
     (f"run {SAMPLE} depth=0", "depth: a whole number >= 1, got '0'"),
     (f"run {SAMPLE} mode=exact", "match mode 'exact' is unknown: use one of dpr, …"),
@@ -86,7 +87,10 @@ MISTAKES: list[tuple[str, str]] = [
     ("list retreiver", "no group 'retreiver': use one of … did you mean retriever?"),
     ("doctor retriver=bm25", "Could not override 'retriver'. … did you mean retriever?"),
     ("import corpus=sample", "import needs run=<file>: …"),
-    (f"import run=bad.trec {OWN}", "bad.trec:1: … 6 columns…"),
+    (f"import run=bad.trec {OWN} corpus=sample", "bad.trec:1: … 6 columns…"),
+    (f"import run=bad.trec {OWN}", "no corpus is chosen: …"),
+    (f"score {OWN}", "no corpus is chosen: … or predictions=<a file of answers>, …"),
+    (f"run {SAMPLE} --jsn", "no option --jsn; did you mean --json?"),
     (f"score predictions=none.jsonl {OWN}", "none.jsonl: no such file…"),
     ("table name=empty", "no results of experiment 'empty' in results: qa-bench run makes them"),
     ("fetch corpus=psgs_w100", "this is a download of 4.7 GB: `qa-bench plan` with the same "

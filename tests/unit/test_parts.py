@@ -132,7 +132,7 @@ def test_where_a_corpus_lies_is_no_part_of_its_identity():
         ({"size": 3}, "chunker: the configuration names no _target_"),
         ({"_target_": WORDS, "size": "???"}, "chunker: Missing mandatory value: size"),
         ({"_target_": WORDS, "size": "${nowhere}"}, "chunker: Interpolation key 'nowhere'"),
-        ({"_target_": WORDS, "colour": 1}, f"chunker ({WORDS}): "),
+        ({"_target_": WORDS, "colour": 1}, f"chunker.colour: no such setting: {WORDS} has size, "),
         ({"_target_": "qa_bench.no.No"}, "chunker: there is no class qa_bench.no.No ("),
         ({"_target_": WORDS, "size": "ten"}, "chunker.size: a whole number >= 1, got 'ten'"),
         ({"_target_": WORDS, "size": 0}, "chunker.size: a whole number >= 1, got '0'"),
@@ -187,3 +187,14 @@ def test_every_group_of_parts_has_a_protocol():
     assert isinstance(Bm25(), PARTS["retriever"])
     hybrid = Hybrid({"one": Bm25(), "two": Bm25()}, ReciprocalRank())
     assert isinstance(hybrid, PARTS["retriever"])
+
+
+@pytest.mark.parametrize("value", [None, "em", ["em"]])
+def test_a_part_needs_settings(value: object) -> None:
+    with pytest.raises(UserError, match=r"^metric: the settings of a part, got '"):
+        make("metric", value)
+
+
+def test_a_setting_that_a_part_has_not() -> None:
+    with pytest.raises(UserError, match=r"^chunker\.sise: no such setting: .*Words has size, "):
+        make("chunker", node(_target_=WORDS, sise=5))

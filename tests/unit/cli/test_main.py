@@ -15,7 +15,7 @@ from qa_bench import trust
 from qa_bench.cli import app
 from qa_bench.cli import main as module
 from qa_bench.cli.pages import PAGES
-from qa_bench.errors import PYTHONS, python_problem
+from qa_bench.errors import PYTHONS, UserError, python_problem
 
 ROOT = Path(__file__).parents[3]
 Capture = pytest.CaptureFixture[str]
@@ -86,3 +86,30 @@ def test_another_python(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Non
 def test_the_makefile_promises_the_same() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert f"{PYTHONS[0]} <= sys.version_info < {(3, PYTHONS[-1][1] + 1)}" in text
+
+
+def test_who_reads_no_further_is_told_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def unread(line: object, config: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    for verb in ("chunk", "run"):
+        monkeypatch.setitem(app.VERBS, verb, unread)
+        for words in ([], ["-m", "mode=dpr,drqa"]):
+            with pytest.raises(BrokenPipeError):
+                app.main(verb, [*words, "corpus=sample"])
+    assert capfd.readouterr().err == ""
+
+
+def test_options_that_there_are() -> None:
+    app.check_options(["--cfg", "--cfg=job", "-m", "--multi", "--config-dir", "--info"])
+    with pytest.raises(UserError, match=r"^no option --jsn; did you mean --json\?$"):
+        app.check_options(["--jsn"])
+
+
+def test_settings_that_stand_twice() -> None:
+    words = ["name=p", "depth=5", "name=q", "json=true", "json=true", "~metrics.em"]
+    assert app.repeated(words) == ["name stands 2 times: name=q counts"]

@@ -14,8 +14,10 @@ import pytest
 
 from qa_bench.engine.files import (
     locked,
+    no_space,
     settle,
     sweep,
+    too_large,
     whole,
     whole_folder,
     whole_text,
@@ -190,3 +192,13 @@ def test_a_piece_that_is_finished(tmp_path: Path) -> None:
     part.write_text("new")
     settle(part, path)
     assert (names(tmp_path), path.read_text()) == (["file"], "new")
+
+
+def test_a_file_that_may_grow_no_more(tmp_path: Path) -> None:
+    for error in (
+        OSError(errno.EFBIG, "File too large"),
+        OSError(None, "[Errno 27] Error writing bytes to file. Detail: File too large"),
+    ):
+        assert no_space(error, tmp_path)
+        assert too_large(error)
+    assert not too_large(OSError(errno.ENOSPC, "No space left on device"))

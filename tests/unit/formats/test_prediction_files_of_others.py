@@ -111,7 +111,7 @@ def test_kilts(tmp_path: Path):
         ("a.json", '{"2": "x"}', "question '2' is not in own test"),
         ("a.json", '{"0": "x"}', "question '0' is not in own test"),
         ("a.json", '["x"]', "expected one JSON object"),
-        ("a.json", '{"1": 2}', "expected one JSON object"),
+        ("a.json", '{"1": 2}', "prediction of '1' must be text, found int"),
         ("a.json", '{"1": ', "cut off"),
         ("a.json", "[]", "holds no prediction"),
         ("a.jsonl", "", "holds no prediction"),

@@ -8,6 +8,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from qa_bench.line.labels import file_label, labels, swept_settings
+from qa_bench.lm.local import Local
+from qa_bench.lm.openai_server import OpenAIServer
 
 
 def named(*overrides: str, swept: str = "", **settings: Any) -> Any:
@@ -72,6 +74,18 @@ def test_what_a_table_shows_elsewhere_is_not(word: str):
 )
 def test_a_servers_address_is_in_no_label(word: str):
     assert named(word, swept=word.partition("=")[0]).system == "bm25"
+
+
+@pytest.mark.parametrize("last", sorted(OpenAIServer.labels | Local.labels))
+def test_how_a_model_is_asked_is_in_no_label(last: str) -> None:
+    words = ("reader.lm.model=m", f"reader.lm.{last}=2", "reader.lm.max_tokens=8")
+    assert named(*words).system == "bm25[reader.lm.model=m,reader.lm.max_tokens=8]"
+
+
+def test_what_predictions_have_not_gone_through_is_in_no_label() -> None:
+    words = ("retriever=minilm", "retriever.k1=1", "depth=5", "reader.depth=2", "mode=drqa")
+    assert named(*words, predictions="p1.jsonl").system == "p1[mode=drqa]"
+    assert named(*words, predictions="p1.jsonl", swept="depth mode").system == "p1[mode=drqa]"
 
 
 def test_parts_around_and_a_label_of_ones_own():

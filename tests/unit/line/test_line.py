@@ -85,7 +85,7 @@ def test_predictions_need_neither_corpus_nor_retriever(
     (tmp_path / "p.jsonl").write_text('{"id": "nq-sample-0", "prediction": "x"}\n')
     line = sample(
         f"predictions={tmp_path / 'p.jsonl'}", "corpus=jsonl", "corpus.path=none.jsonl",
-        "retriever=dpr_multi", "reader=oracle", "ceiling=true",
+        "retriever=dpr_multi", "ceiling=true",
     )  # fmt: skip
     assert titles(line.stages()) == ["score"]
     assert line.scores.missing is None
@@ -211,5 +211,65 @@ def test_a_depth_out_of_range(sample: Callable[..., Line], depth: str) -> None:
 
 def test_a_runtime_that_is_none(sample: Callable[..., Line]) -> None:
     settings: dict[str, Any] = {"threads": 1, "speed": "high"}
-    with pytest.raises(UserError, match=r"runtime: .*speed"):
+    with pytest.raises(UserError, match=r"runtime\.speed: no such setting: runtime has threads, "):
         sample(runtime=settings)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("+retriver.k1=2", r"^retriver: no such setting: .*; did you mean retriever\?"),
+        ("+dpeth=5", r"^dpeth: .*; did you mean depth\?"),
+        ("+foo=1", r"^foo: no such setting: there are name, "),
+        ("+fusion=rrf", r"^fusion: no such setting"),
+        ("+tune.weight=[1]", r"^tune\.weight: .* tune has part, .*; did you mean weights\?"),
+        ("+paths.foo=x", r"^paths\.foo: no such setting: paths has data, "),
+        ("+runtime.thread=1", r"^runtime\.thread: .*; did you mean threads\?"),
+        ("+reader.top=5", r"^reader\.top: no reader is chosen"),
+        ("metrics=em", r"^metrics: a name and a metric each, got 'em': .*~metrics\.em"),
+        ("metrics=null", r"^metrics: a name and a metric each, got 'null'"),
+        ("metrics.em=null", r"^metrics\.em: .*take it away with ~metrics\.em"),
+        ("tune=null", r"^tune: settings of its own"),
+    ],
+)
+def test_a_setting_that_nobody_looks_at(
+    sample: Callable[..., Line], words: str, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        sample(words)
+
+
+def test_a_value_for_others_may_have_any_name(sample: Callable[..., Line]) -> None:
+    assert sample("+own=7", "depth=${own}").depth == 7
+
+
+@pytest.mark.parametrize("word", ["run=r.trec", "reader=oracle", "reranker=rankgpt"])
+def test_predictions_are_scored_as_they_are(sample: Callable[..., Line], word: str) -> None:
+    with pytest.raises(UserError, match=r"^predictions= "):
+        sample("predictions=p.jsonl", word)
+
+
+def test_a_run_without_texts_is_scored_with_a_corpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("r.trec", "r.trec.gz", "r.json"):
+        Path(name).touch()
+
+    def check(verb: str, *words: str) -> None:
+        line_of(tmp_path, "dataset=nq", *words).check_corpus(verb)
+
+    for verb in ("run", "score", "import"):
+        with pytest.raises(UserError, match="no corpus is chosen"):
+            check(verb, "run=r.trec.gz")
+        check(verb, "run=r.json")
+        check(verb, "run=r.trec", "corpus=sample")
+        check(verb, "predictions=p.jsonl")
+    check("export", "run=r.trec")
+    with pytest.raises(UserError, match="or predictions=<a file of answers>"):
+        check("score")
+
+
+def test_a_run_that_is_a_folder(sample: Callable[..., Line], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder: name the run file"):
+        _ = sample(f"run={tmp_path}").run
