@@ -40,7 +40,7 @@ def rerank(
 
     ``beside.parquet`` has, hit by hit of the run, what the retriever said: ``rank`` and ``score``.
 
-    Its build raises ``UserError`` where a hit has no score, or one that is not a number (-inf drops it).
+    Its build raises ``UserError`` where a hit has no score, or no finite one; -inf drops it.
 
     Args:
         run: what is reranked.

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from qa_bench.errors import UserError
 from qa_bench.store.passages import Passages
-from qa_bench.store.runs import rows_of
+from qa_bench.store.runs import first_hits, rising, rows_of
 from qa_bench.types import QuestionSet, Run
 
 
@@ -43,7 +43,6 @@ def check_run(
         stranger = column.filter(pc.is_null(places))[0].as_py()
         raise UserError(f"{who}: the run has hits of '{stranger}', no question of the set")
     owners = places.to_numpy(zero_copy_only=False).astype(np.int64)
-    new = np.concatenate([[True], owners[1:] != owners[:-1]])
 
     def refuse(bad: np.ndarray, what: str) -> None:
         if bad.any():
@@ -56,14 +55,13 @@ def check_run(
         raise UserError(
             f"{who}: question '{qids[place]}' has {counts[place]} hits, depth is {depth}"
         )
-    starts = np.flatnonzero(new)
+    starts = np.flatnonzero(first_hits(run))
     within = np.arange(len(run)) - np.repeat(starts, np.diff(starts, append=len(run)))
     ranks = run.table.column("rank").to_numpy()
     refuse(ranks != within + 1, "has ranks that do not count from 1")
     scores = run.table.column("score").to_numpy()
     refuse(~np.isfinite(scores), "has a score that is not finite")
-    rising = np.concatenate([[False], scores[1:] > scores[:-1]]) & ~new
-    refuse(rising, "has scores that rise: the best passage is first, with the highest")
+    refuse(rising(run), "has scores that rise: the best passage is first, with the highest")
     keys = owners * len(passages) + rows_of(run, passages, who)
     order = np.argsort(keys, kind="stable")
     twice = np.zeros(len(run), dtype=bool)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_bench.errors import DataError
+from qa_bench.errors import DataError, UserError
 from qa_bench.formats.run_writers import write_dpr_json, write_trec
 from qa_bench.formats.runs import read_run_file
 from qa_bench.metric.matching import answer_test
@@ -280,6 +280,12 @@ def test_trec_export_refuses_ids_it_cannot_carry(tmp_path: Path, qid: str, pid: 
     path = tmp_path / "run.trec"
     with path.open("w") as file, pytest.raises(DataError, match="ids with white space"):
         write_trec(file, Run.of([qid], [[pid]], [[1.0]]), "tag")
+
+
+def test_trec_export_refuses_scores_that_contradict_the_order():
+    run = Run.of(["1", "2"], [["a"], ["b", "c"]], [[1], [2, 3]])
+    with pytest.raises(UserError, match="those of question '2' rise: another order"):
+        write_trec(io.StringIO(), run, "tag")
 
 
 def test_trec_export_has_six_columns_whatever_the_systems_label():
