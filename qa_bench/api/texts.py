@@ -26,7 +26,7 @@ def as_passage(text: Text) -> Passage:
         UserError: it is something else than a ``Text``.
     """
     if isinstance(text, Passage):
-        return text[0], text[1]
+        return text
     title, body = _pair("a passage", text)
     return Passage("", title, body)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.engine.digests import FileDigests
-from qa_bench.engine.files import locked, no_space, settle
+from qa_bench.engine.files import TOO_LARGE, locked, no_space, settle, too_large
 from qa_bench.engine.integrity import damage, hidden_damage, size_of
 from qa_bench.engine.manifest import MANIFEST, differences, newest, read_manifest, write_manifest
 from qa_bench.engine.shards import NOTE_SUFFIX
@@ -180,6 +180,8 @@ class Context:
                 raise UserError(
                     f"no space left on the disk while writing {work}: free some, or set paths.cache"
                 ) from error
+            if too_large(error):
+                raise UserError(f"{work}: {TOO_LARGE}") from error
             raise
 
     def _built(

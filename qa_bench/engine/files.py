@@ -114,6 +114,17 @@ def no_space(error: Exception, folder: Path) -> bool:
     return False
 
 
+def too_large(error: Exception) -> bool:
+    """Whether an error says that a file grew beyond what the system allows (``ulimit -f``)."""
+    return isinstance(error, OSError) and error.errno == errno.EFBIG
+
+
+TOO_LARGE = (
+    "a file grew larger than is allowed here: raise the limit (ulimit -f), or write to a file "
+    "system that takes larger ones (paths.cache, paths.results)"
+)
+
+
 def sync_all(folder: Path) -> None:
     """``sync`` a folder with all that is below it."""
     paths = [path for path in folder.rglob("*") if not path.is_symlink()]

@@ -126,7 +126,8 @@ def rising(run: Run) -> np.ndarray:
     """Of every hit whether its score is higher than that of the one before it; bool (hits,)."""
     scores = run.table.column("score").to_numpy()
     higher = np.concatenate([np.zeros(min(1, len(scores)), dtype=bool), scores[1:] > scores[:-1]])
-    return higher & ~first_hits(run)
+    higher &= ~first_hits(run)
+    return higher
 
 
 def ids_of_both(run: Run, passages: Passages) -> bool:

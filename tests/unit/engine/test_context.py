@@ -185,6 +185,14 @@ def test_a_full_disk_is_told_in_one_line(
         run(build=fill)
 
 
+def test_a_file_that_is_too_large_is_told_in_one_line(run: RunStage) -> None:
+    def grow(folder: Path, inputs: Inputs) -> NoReturn:
+        raise OSError(errno.EFBIG, "Error writing bytes to file. Detail: File too large")
+
+    with pytest.raises(UserError, match=r"\.partial: a file grew larger .* \(ulimit -f\)"):
+        run(build=grow)
+
+
 def test_other_errors_pass(run: RunStage) -> None:
     for error in (PermissionError(errno.EACCES, "no"), OSError("no number"), UserError("no")):
 

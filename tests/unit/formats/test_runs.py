@@ -106,7 +106,9 @@ class TestTrec:
 
     def test_a_passage_twice(self, trec: Path):
         text = "0 Q0 p1 1 2.5 tag\n0 Q0 p2 2 2 tag\n0 Q0 p1 3 1 tag\n1 Q0 p1 1 1 tag\n"
-        assert "question 'nq-test-0' names a passage twice" in str(refusal(trec, text))
+        error = refusal(trec, text)
+        assert "question '0' names passage 'p1' twice, first in line 1" in str(error)
+        assert error.line == 3
 
     @pytest.mark.parametrize("text", ["", "\n\n"])
     def test_no_hit(self, trec: Path, text: str):
@@ -167,7 +169,7 @@ class TestDprJson:
 
     def test_a_passage_twice(self, as_json: Path):
         text = self.entries(("who's first", [context("a"), context("b"), context("a")]))
-        assert "question 'nq-test-0' names a passage twice" in str(refusal(as_json, text))
+        assert "question 'nq-test-0' names passage 'a' twice" in str(refusal(as_json, text))
 
     @pytest.mark.parametrize("other", [context("a", "zwei"), context("a", "one", title="U")])
     def test_conflicting_texts(self, as_json: Path, other: object):
