@@ -188,9 +188,7 @@ class Run:
                     f"a run: question '{qid}' has {count} passages and {len(several)} scores"
                 )
         if len(passages["pid"]) != sum(counts):
-            raise UserError(
-                f"a run: {sum(counts)} rows, of which {len(passages['pid'])} are in the corpus"
-            )
+            raise UserError(f"a run: {sum(counts)} rows, {len(passages['pid'])} pids of them")
         owners = np.repeat(np.arange(len(qids)), counts)
         none = np.zeros(0, dtype=np.int32)
         ranks = np.concatenate([none, *(np.arange(1, n + 1) for n in counts)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,9 @@ from qa_bench.formats.answers import loose, plain
 from qa_bench.types import QuestionSet
 
 log = logging.getLogger(__name__)
+
+_LIMITED = re.compile(r"\bonly \d+ of \d+ questions, spread evenly")
+"""What the remark on a set says that ``dataset.limit`` made smaller."""
 
 
 def qids_of(
@@ -46,10 +50,18 @@ def qids_of(
     elif places:
         hint = ", as other ids of the file are"
     raise DataError(
-        f"question '{name[:60]}' is not in {questions.name} {questions.split}{hint}",
+        f"question '{name[:60]}' is not {_whereabouts(questions)}{hint}",
         path,
         ids[name],
     )
+
+
+def _whereabouts(questions: QuestionSet) -> str:
+    """Where a question is not; of a set that was limited it may be another question."""
+    name = f"{questions.name} {questions.split}"
+    if _LIMITED.search(questions.remark):
+        return f"among the {len(questions)} questions of {name} that dataset.limit leaves"
+    return f"in {name}"
 
 
 def _is_place(name: str, size: int) -> bool:
@@ -87,8 +99,7 @@ def qids_of_texts(entries: Sequence[EntryText], path: Path, questions: QuestionS
         candidates.append(places)
         if not places:
             raise DataError(
-                f"question {number + 1} ('{entry.text[:60]}') is not in {questions.name} "
-                f"{questions.split}",
+                f"question {number + 1} ('{entry.text[:60]}') is not {_whereabouts(questions)}",
                 path,
                 entry.line,
             )
