@@ -135,7 +135,11 @@ class Run:
     def of(
         cls, qids: Sequence[str], pids: Sequence[Sequence[str]], scores: Sequence[Sequence[float]]
     ) -> Run:
-        """Build a run from each question's pids and scores, best first."""
+        """Build a run from each question's pids and scores, best first.
+
+        Raises:
+            UserError: other numbers of pids than of questions or of scores.
+        """
         import pyarrow as pa
 
         flat = pa.array([pid for ranked in pids for pid in ranked], pa.string())
@@ -152,6 +156,10 @@ class Run:
         """Build a run from each question's passage rows and scores, best first.
 
         ``pids`` looks all rows up at once, see ``Passages.pids``.
+
+        Raises:
+            UserError: rows that ``pids`` has no passage for, or other numbers of them than of
+                questions or of scores.
         """
         import numpy as np
         import pyarrow as pa
@@ -171,6 +179,18 @@ class Run:
         import numpy as np
         import pyarrow as pa
 
+        if not len(qids) == len(counts) == len(scores):
+            raise UserError(
+                f"a run: {len(qids)} questions, {len(counts)} lists of passages and {len(scores)} "
+                "of scores: each question needs one of either"
+            )
+        for qid, count, several in zip(qids, counts, scores, strict=True):
+            if len(several) != count:
+                raise UserError(
+                    f"a run: question '{qid}' has {count} passages and {len(several)} scores"
+                )
+        if len(passages["pid"]) != sum(counts):
+            raise UserError(f"a run: {sum(counts)} rows, {len(passages['pid'])} pids of them")
         owners = np.repeat(np.arange(len(qids)), counts)
         none = np.zeros(0, dtype=np.int32)
         ranks = np.concatenate([none, *(np.arange(1, n + 1) for n in counts)])

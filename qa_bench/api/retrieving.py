@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from qa_bench.api.texts import Text, as_passage, question_set, stored
+from qa_bench.api.texts import Text, as_passages, question_set, stored
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
@@ -42,12 +42,12 @@ class LoadedRetriever:
                 indexed twice there. None: a temporary one, which ends with the index.
 
         Raises:
-            UserError: there are no passages, or a pid is there twice.
+            UserError: no list of passages, or there are none, or a pid is there twice.
         """
         place = tempfile.mkdtemp(prefix="qa_bench-") if folder is None else folder
         try:
             context = Context(Path(place), self._runtime)
-            passages = stored([as_passage(text) for text in texts])
+            passages = stored(as_passages(texts))
             for stage in self._retrieval(passages, None, context).indexes():
                 context.run(stage)
             index = Index(self, passages, context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,47 @@ Text = str | tuple[str, str] | Passage
 
 
 def as_passage(text: Text) -> Passage:
-    """The passage; without a pid unless it had one."""
+    """The passage; without a pid unless it had one.
+
+    Raises:
+        UserError: it is something else than a ``Text``.
+    """
     if isinstance(text, Passage):
         return text
-    title, body = ("", text) if isinstance(text, str) else text
+    title, body = _pair("a passage", text)
     return Passage("", title, body)
 
 
+def as_passages(texts: Iterable[Text]) -> list[Passage]:
+    """``as_passage`` of each.
+
+    Raises:
+        UserError: one string instead of a list of them, or something else.
+    """
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        kind = "one string" if isinstance(texts, str) else type(texts).__name__
+        raise UserError(f"texts must be a list of passages, not {kind}")
+    return [as_passage(text) for text in texts]
+
+
+def _pair(what: str, text: Any) -> tuple[str, str]:
+    """Title and text."""
+    if isinstance(text, str):
+        return "", text
+    if isinstance(text, tuple | list) and [type(one) for one in text] == [str, str]:
+        return text[0], text[1]
+    raise UserError(f"{what} is a text, or a pair (title, text), got {str(text)[:40]!r}")
+
+
 def as_article(place: int, article: str | tuple[str, str] | Article) -> Article:
-    """The article; its id is its place unless it had one."""
+    """The article; its id is its place unless it had one.
+
+    Raises:
+        UserError: it is something else.
+    """
     if isinstance(article, Article):
         return article
-    title, text = ("", article) if isinstance(article, str) else article
+    title, text = _pair("an article", article)
     return Article(str(place), title, text)
 
 
@@ -39,10 +68,13 @@ def question_set(texts: Sequence[str]) -> QuestionSet:
     """Questions without answers; the qid of each is its place.
 
     Raises:
-        UserError: one string instead of a list of them.
+        UserError: one string instead of a list of them, or something else in it.
     """
     if isinstance(texts, str):
         raise UserError("questions must be a list of texts, not one text")
+    for text in texts:
+        if not isinstance(text, str):
+            raise UserError(f"a question is a text, got {str(text)[:40]!r}")
     questions = tuple(Question(str(place), text, ()) for place, text in enumerate(texts))
     content = digest([[question.qid, question.text] for question in questions])
     return QuestionSet("questions", "given", "string", questions, content)
@@ -88,9 +120,7 @@ def as_ranked(question: str, texts: Sequence[Text], depth: int | None = None) ->
     Raises:
         UserError: one string instead of a list of them.
     """
-    if isinstance(texts, str):
-        raise UserError("texts must be a list of passages, not one string")
-    passages = [as_passage(text) for text in texts[:depth]]
+    passages = as_passages(texts if isinstance(texts, str) else texts[:depth])
     count = len(passages)
     return Ranked(
         question_set([question]),

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.engine.digests import FileDigests
-from qa_bench.engine.files import locked, no_space, settle, too_large
+from qa_bench.engine.files import TOO_LARGE, locked, no_space, settle, too_large
 from qa_bench.engine.integrity import damage, hidden_damage, size_of
 from qa_bench.engine.manifest import MANIFEST, differences, newest, read_manifest, write_manifest
 from qa_bench.engine.shards import NOTE_SUFFIX
@@ -176,11 +176,9 @@ class Context:
                 )
                 return self._built(stage, inputs, target, work)
         except Exception as error:
+            if too_large(error):
+                raise UserError(f"{work}: {TOO_LARGE}") from error
             if no_space(error, target.parent):
-                if too_large(error):
-                    raise UserError(
-                        f"a file in {work} may grow no more: is there a limit (`ulimit -f`)?"
-                    ) from error
                 raise UserError(
                     f"no space left on the disk while writing {work}: free some, or set paths.cache"
                 ) from error

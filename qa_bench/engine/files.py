@@ -117,9 +117,15 @@ def no_space(error: Exception, folder: Path) -> bool:
 
 
 def too_large(error: Exception) -> bool:
-    """Whether an error says that the file, not the disk, is full."""
+    """Whether an error says that a file grew beyond what the system allows (``ulimit -f``)."""
     number = error.errno if isinstance(error, OSError) else None
     return number == errno.EFBIG or os.strerror(errno.EFBIG) in str(error)
+
+
+TOO_LARGE = (
+    "a file grew larger than is allowed here: raise the limit (ulimit -f), or write to a file "
+    "system that takes larger ones (paths.cache, paths.results)"
+)
 
 
 def sync_all(folder: Path) -> None:

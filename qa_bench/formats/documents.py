@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -200,11 +201,16 @@ def _pdf(data: bytes, path: Path) -> Document:
         import pypdf
     except ImportError:
         raise UserError(f"{path}: .pdf needs pypdf: pip install 'qa-bench[pdf]'") from None
+    log = logging.getLogger("pypdf")  # it names no file, and what matters is raised
+    level = log.level
+    log.setLevel(logging.CRITICAL)
     try:
         pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages]
     except Exception as error:  # damaged files raise whatever they meet
         what = (str(error).splitlines() or [""])[0][:80]
         raise DataError(f"not a readable PDF ({type(error).__name__}: {what})", path) from None
+    finally:
+        log.setLevel(level)
     text = "\n".join(pages).replace("\0", "").encode("utf-8", "replace").decode()
     return Document("", text)
 

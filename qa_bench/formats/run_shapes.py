@@ -5,6 +5,7 @@ Each function makes ``Ranked`` of one entry, best passage first.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -40,7 +41,9 @@ class Ranked(NamedTuple):
 
 
 def of_dpr(entry: dict[str, Any], line: int | None) -> Ranked:
-    """DPR's and FiD's: ``{"question", "ctxs": [{"id", "title", "text", "score"?}]}``.
+    """DPR's and FiD's: ``{"question", "ctxs": [{"id"?, "title", "text", "score"?}]}``.
+
+    FiD reads no ids, so its files may have none: the pid is then a hash of title and text.
 
     Raises:
         ValueError: something else.
@@ -49,7 +52,7 @@ def of_dpr(entry: dict[str, Any], line: int | None) -> Ranked:
     if not isinstance(question, str):
         raise ValueError(f"field 'question' must be text, found {kind_of(question)}")
     contexts = _list(entry.get("ctxs"), "ctxs")
-    pids = [_pid(context, _PIDS) for context in contexts]
+    pids = [_pid_or_hash(context) for context in contexts]
     passages = []
     for pid, context in zip(pids, contexts, strict=True):
         if context.get("text"):
@@ -150,6 +153,14 @@ def _pid(context: dict[str, Any], names: Sequence[str]) -> str:
         kind = "an empty one" if value == "" else kind_of(value)
         raise ValueError(f"field '{names[0]}' must be an id, found {kind}")
     return value
+
+
+def _pid_or_hash(context: dict[str, Any]) -> str:
+    """The pid of a passage; without an id, from what it says."""
+    if any(name in context for name in _PIDS) or not context.get("text"):
+        return _pid(context, _PIDS)
+    content = f"{_title(context)}\n{_text(context['text'], 'without an id')}"
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _title(context: dict[str, Any]) -> str:

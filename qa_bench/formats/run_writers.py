@@ -8,9 +8,9 @@ from typing import IO, NamedTuple
 
 import pyarrow as pa
 
-from qa_bench.errors import DataError
+from qa_bench.errors import DataError, UserError
 from qa_bench.store.passages import Passages
-from qa_bench.store.runs import rows_of
+from qa_bench.store.runs import rising, rows_of
 from qa_bench.types import QuestionSet, Run
 
 Tests = Callable[[tuple[str, ...], str], Callable[..., bool]]
@@ -22,7 +22,14 @@ def write_trec(file: IO[str], run: Run, tag: str) -> int:
 
     Raises:
         DataError: an id holds white space, which the format cannot carry.
+        UserError: scores contradict the order of the hits, which it cannot carry either.
     """
+    if (wrong := rising(run)).any():
+        qid = run.table.column("qid")[int(wrong.argmax())].as_py()
+        raise UserError(
+            f"TREC orders hits by their scores, and those of question '{qid}' rise: another order "
+            "than the run's; format=dpr keeps it"
+        )
     count, tag = 0, "-".join(tag.split())
     for batch in run.table.to_batches():
         qids, ranks, pids = (batch.column(i).to_pylist() for i in range(3))

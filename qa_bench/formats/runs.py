@@ -61,7 +61,12 @@ def _run_of(entries: Iterator[Ranked], path: Path, questions: QuestionSet) -> Fo
     for row in entries:
         for passage in row.passages:
             if passages.setdefault(passage.pid, passage) != passage:
-                raise DataError(f"passage '{passage.pid}' has two different texts", path, row.line)
+                raise DataError(
+                    f"passage '{passage.pid}' has two different texts, the second in an entry of "
+                    f"question '{str(row.question or row.qid)[:40]}'",
+                    path,
+                    row.line,
+                )
         rows.append(row._replace(passages=[]))  # a text that many questions have is kept once
     by_qid: dict[str, Ranked] = {}
     qids = _qids(rows, path, questions)
@@ -70,7 +75,8 @@ def _run_of(entries: Iterator[Ranked], path: Path, questions: QuestionSet) -> Fo
             raise DataError(f"question '{qid}' is there twice", path, row.line)
         by_qid[qid] = row
         if len(set(row.pids)) != len(row.pids):
-            raise DataError(f"question '{qid}' names a passage twice", path, row.line)
+            twice = _first_twice(row.pids)
+            raise DataError(f"question '{qid}' names passage '{twice}' twice", path, row.line)
     if not any(row.pids for row in rows):
         raise DataError("holds no hit", path)
     _check_scores(rows, path)
@@ -130,8 +136,28 @@ def _trec_rows(path: Path) -> Iterator[Ranked]:
                 ranked.setdefault(qid, []).append(hit)
     for qid, hits in ranked.items():
         hits.sort(key=lambda hit: hit[:2])
-        scores = [-negative for negative, _, _ in hits]
-        yield Ranked(qid, None, None, [pid for *_, pid in hits], scores, [], first[qid])
+        pids = [pid for *_, pid in hits]
+        if len(set(pids)) != len(pids):
+            raise _twice_in_trec(qid, _first_twice(pids), path)
+        yield Ranked(qid, None, None, pids, [-negative for negative, *_ in hits], [], first[qid])
+
+
+def _first_twice(pids: list[str]) -> str:
+    """The first pid that was there before."""
+    before: set[str] = set()
+    return next(pid for pid in pids if pid in before or before.add(pid))  # type: ignore[func-returns-value]
+
+
+def _twice_in_trec(qid: str, pid: str, path: Path) -> DataError:
+    """What to raise, with the lines of both; the file is read anew for them."""
+    lines = [
+        number
+        for number, line in read_lines(path)
+        if (cells := line.split()) and (cells[0], cells[2]) == (qid, pid)
+    ]
+    return DataError(
+        f"question '{qid}' names passage '{pid}' twice, first in line {lines[0]}", path, lines[1]
+    )
 
 
 def _trec_hit(line: str, path: Path, number: int) -> tuple[str, tuple[float, int, str]]:
@@ -159,14 +185,25 @@ def _trec_hit(line: str, path: Path, number: int) -> tuple[str, tuple[float, int
 def _json_rows(path: Path) -> Iterator[Ranked]:
     """DPR's and FiD's list, pyserini's or BEIR's object, KILT's lines as a list."""
     with Faults() as faults:
-        for name, value, line in JsonEntries(path):
+        for number, (name, value, line) in enumerate(JsonEntries(path), 1):
             if name in _OF_A_LINE and not isinstance(value, dict):
                 raise DataError("one entry alone, not a run: JSON Lines end in .jsonl", path, line)
             with faults.row:
                 try:
                     yield _of_item(value, line) if name is None else _of_named(name, value, line)
                 except ValueError as error:
-                    raise DataError(f"no run of a known form: {error}", path, line) from None
+                    where = _entry(number, name, value)  # all may be in one line
+                    raise DataError(
+                        f"no run of a known form: {error} ({where})", path, line
+                    ) from None
+
+
+def _entry(number: int, name: str | None, value: Any) -> str:
+    """Which entry of a file it is: its number, and its name or its question."""
+    texts = [value.get(field) for field in ("question", "input")] if isinstance(value, dict) else []
+    text = next((text for text in (name, *texts) if isinstance(text, str)), "")
+    shown = text if len(text) <= 40 else f"{text[:40]}…"
+    return f"entry {number}, '{shown}'" if shown else f"entry {number}"
 
 
 def _json_lines(path: Path) -> Iterator[Ranked]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from qa_bench.errors import DataError
 from qa_bench.formats.lines import read_json_lines, read_lines
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
+"""What parts the columns, unless only another of ``_OTHERS`` gives the header its names."""
+_OTHERS = ",;\t"
 _PACKED = {".gz", ".bz2", ".xz"}
 _BATCH = 4096
 
@@ -66,11 +70,25 @@ def _missing(columns: Sequence[str], header: Sequence[str], path: Path) -> None:
         )
 
 
+def _delimiter(first: list[str], columns: Sequence[str], usual: str) -> str:
+    """What parts a header that has the columns: the usual, or what spreadsheets write instead."""
+    delimiter: str
+    for delimiter in (usual, *_OTHERS):
+        with suppress(csv.Error):
+            header = next(csv.reader(first, delimiter=delimiter), [])
+            if set(columns) <= {name.removeprefix("\ufeff") for name in header}:
+                return delimiter
+    return usual
+
+
 def _separated(
     path: Path, columns: Sequence[str], delimiter: str
 ) -> Iterator[tuple[dict[str, Any], int]]:
     csv.field_size_limit(sys.maxsize)
-    reader = csv.reader((line for _, line in read_lines(path)), delimiter=delimiter, strict=True)
+    lines = (line for _, line in read_lines(path))
+    first = list(islice(lines, 1))
+    delimiter = _delimiter(first, columns, delimiter)
+    reader = csv.reader(chain(first, lines), delimiter=delimiter, strict=True)
     try:
         header = next(reader, [])
         if header:

@@ -1,4 +1,4 @@
-"""What is doubtful about a run's figures: cut-offs beyond it, questions and answers it lacks."""
+"""What is doubtful about figures: cut-offs beyond the run, and what run and corpus lack."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from qa_bench.line.line import Line
+import pyarrow as pa
 
+from qa_bench.line.line import Line
+from qa_bench.store.runs import RUN_FILE, read_run, rising
+
+_MANY = 0.1
+"""The share of a corpus' articles without passages from which it is told."""
 _CUT = re.compile(r"@(\d+)$")
 
 
@@ -20,14 +25,19 @@ def doubts(line: Line, rows: Mapping[str, Any]) -> list[str]:
     """
     if line.config.predictions is not None:
         return []
+    sentences = [] if line.run_passages is line.run else _lacking(line)
     if line.config.run is None:
-        return _beyond(line, line.ranked_depth, "left out: the run goes to depth")
-    sentences = []
+        return sentences + _beyond(line, line.ranked_depth, "left out: the run goes to depth")
     counts, file = line.context.run(line.run).manifest["counts"], line.config.run
     if missing := counts["without_hits"]:
         sentences.append(
             f"{file}: {missing} of {len(line.questions)} questions have no hit, as "
             f"'{counts['first_without_hits']}'; they count as not found"
+        )
+    if unordered := _unordered(line):
+        sentences.append(
+            f"{file}: {unordered} questions are not in the order of their scores; the file's order "
+            "counts"
         )
     if "first_rank" in rows and not any(rows["first_rank"]):
         sentences.append(
@@ -37,6 +47,27 @@ def doubts(line: Line, rows: Mapping[str, Any]) -> list[str]:
         sentences += _beyond(line, counts["deepest"], f"beyond {file}, which ends at rank")
     else:
         sentences += _beyond(line, line.ranked_depth, "left out: the run goes to depth")
+    return sentences
+
+
+def _unordered(line: Line) -> int:
+    """Questions of the run file whose scores rise from a hit to the next."""
+    run = read_run(line.context.run(line.run).path / RUN_FILE, lean=True)
+    qids = run.table.column("qid").combine_chunks().indices
+    return len(qids.filter(pa.array(rising(run))).unique())
+
+
+def _lacking(line: Line) -> list[str]:
+    """What of the corpus is in no passage; as the manifest has it, so at every use of it."""
+    counts, name = line.context.run(line.passages).manifest["counts"], line.corpus.name
+    sentences = []
+    if unreadable := counts.get("unreadable_files"):
+        sentences.append(f"{name}: {unreadable} documents cannot be read and are left out")
+    articles, bare = counts.get("articles", 0), counts.get("articles_without_passages", 0)
+    if bare > articles * _MANY:
+        short = line.config.chunker.get("short") == "drop"
+        why = " (the chunker drops short ones); chunker=words keeps them" if short else ""
+        sentences.append(f"{name}: {bare} of {articles} articles have no passage{why}")
     return sentences
 
 

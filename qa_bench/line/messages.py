@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 
+from qa_bench.engine.files import TOO_LARGE, too_large
 from qa_bench.errors import UserError
 
 _NOISE = ("full_key", "object_type", "Config search", "provider=", "To append", "See https")
@@ -36,11 +37,10 @@ def one_line(error: Exception) -> str | None:
     if isinstance(error, MemoryError):
         return f"not enough memory{f' ({error})' if str(error) else ''}"
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-        if error.errno == errno.EFBIG:
-            where = error.filename or "a file"
-            return f"{where} may grow no more: is there a limit on files' sizes (`ulimit -f`)?"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return f"no space left on the disk ({error.filename or 'while writing'})"
+        if too_large(error):
+            return f"{error.filename or 'while writing'}: {TOO_LARGE}"
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
     return None
 

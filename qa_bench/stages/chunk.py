@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import xxhash
 from qa_bench.engine.context import Context
 from qa_bench.engine.shards import Shards
 from qa_bench.engine.stage import Stage
-from qa_bench.errors import DataError
+from qa_bench.errors import DataError, UserError
 from qa_bench.protocols import Chunker, Corpus
 from qa_bench.runtime.progress import progress
 from qa_bench.stages.chunk_processes import chunk_in_processes
@@ -34,8 +34,8 @@ SHARD_PASSAGES = 100_000
 def chunk(corpus: Corpus, chunker: Chunker, context: Context) -> Stage:
     """The corpus as passages, ``pid`` "1", "2", … in corpus order unless it came with its own.
 
-    Its build raises ``DataError`` for anything wrong in the corpus' files, an id twice, or no
-    passage at all.
+    Its build raises ``DataError`` for anything wrong in the corpus' files or an id twice, and
+    ``UserError`` for no passage at all.
     """
     whole = corpus.unit == "passage"
 
@@ -69,10 +69,10 @@ def chunk(corpus: Corpus, chunker: Chunker, context: Context) -> Stage:
         unique.check(corpus)
         totals = {name: sum(note[name] for note in notes) for name in notes[0]} if notes else {}
         if not totals.get("passages"):
-            raise DataError(
-                f"{totals.get('articles', 0)} articles, and the chunker made no passage of them; "
-                "are they shorter than it keeps? qa-bench list chunker shows others",
-                corpus.files()[0],
+            others = "chunker=words keeps short ones, qa-bench list chunker shows all"
+            raise UserError(
+                f"corpus {corpus.name}: no passage of {totals.get('articles', 0)} articles in "
+                f"{_places(corpus.files())}{'' if whole else f': {others}'}"
             )
         describe_passages(folder, [shards.data(n) for n in range(len(notes))])
         return totals | corpus.counts()
@@ -91,6 +91,10 @@ def chunk(corpus: Corpus, chunker: Chunker, context: Context) -> Stage:
         build,
         plan,
     )
+
+
+def _places(files: Sequence[Path]) -> str:
+    return str(files[0]) if len(files) == 1 else f"{len(files)} files, first {files[0]}"
 
 
 _Group = tuple[str, list[Passage]]

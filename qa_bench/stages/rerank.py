@@ -40,7 +40,7 @@ def rerank(
 
     ``beside.parquet`` has, hit by hit of the run, what the retriever said: ``rank`` and ``score``.
 
-    Its build raises ``UserError`` where a score is not a number.
+    Its build raises ``UserError`` where a hit has no score, or no finite one; -inf drops it.
 
     Args:
         run: what is reranked.
@@ -58,9 +58,14 @@ def rerank(
         collection = open_passages(inputs["passages"].path)
         hits = read_run(inputs["run"].path / RUN_FILE)
         ranked = Ranked.of(hits, collection, questions, reranker.depth)
-        scores = reranker.rerank(ranked, context.runtime).astype(np.float32)
-        if np.isnan(scores).any():
-            bad = questions.questions[int(ranked.question_rows[np.isnan(scores).argmax()])].qid
+        scores = np.asarray(reranker.rerank(ranked, context.runtime), dtype=np.float32)
+        if scores.shape != (len(ranked),):
+            raise UserError(
+                f"the reranker gave scores of the shape {scores.shape}, not one for each of the "
+                f"{len(ranked)} hits"
+            )
+        if (wrong := np.isnan(scores) | (scores == np.inf)).any():
+            bad = questions.questions[int(ranked.question_rows[wrong.argmax()])].qid
             raise UserError(f"the reranker gave a passage of question '{bad}' no number")
         order = np.lexsort((ranked.rows, -scores, ranked.question_rows))
         places = [

@@ -12,6 +12,7 @@ from qa_bench.engine.stage import Stage
 from qa_bench.protocols import Retriever
 from qa_bench.stages.expand import Wording
 from qa_bench.stages.index import Parts, indexed, indexes, steps
+from qa_bench.stages.run_check import check_run
 from qa_bench.store.passages import open_passages
 from qa_bench.store.runs import BYTES_PER_HIT, RUN_FILE, write_run
 from qa_bench.types import Folder, Load, Step
@@ -29,21 +30,26 @@ def search(
     parts: Parts,
     context: Context,
 ) -> Stage:
-    """The best ``depth`` passages for every question."""
+    """The best ``depth`` passages for every question.
+
+    Its build raises ``UserError`` where the retriever's run is none, see ``check_run``.
+    """
     questions = wording.questions
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
         worded = wording.open(inputs)
         clock = time.perf_counter()
+        collection = open_passages(inputs["passages"].path)
         run = retriever.search(
             inputs["index"].path,
-            open_passages(inputs["passages"].path),
+            collection,
             worded,
             depth,
             context.runtime,
             **indexed(parts, inputs),
         )
         seconds = time.perf_counter() - clock
+        check_run(run, retriever, worded, depth, collection)
         write_run(folder / RUN_FILE, run)
         return {"questions": len(questions), "hits": len(run), "seconds": round(seconds, 3)}
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_bench.engine.digests import digest, file_digest
-from qa_bench.errors import DataError
+from qa_bench.errors import DataError, UserError
 from qa_bench.types import Passage
 
 PASSAGE_SCHEMA = pa.schema([("pid", pa.string()), ("title", pa.string()), ("text", pa.string())])
@@ -176,7 +176,14 @@ class Passages:
         return np.concatenate(rows), np.concatenate(places)
 
     def pids(self, rows: np.ndarray) -> pa.Array:
-        """The pids at ``rows`` (any order, repeats allowed), as one string array."""
+        """The pids at ``rows`` (any order, repeats allowed), as one string array.
+
+        Raises:
+            UserError: a row that is none of the corpus.
+        """
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
+            bad = int(rows.min()) if rows.min() < 0 else int(rows.max())
+            raise UserError(f"row {bad} is outside the corpus, whose rows are 0 to {len(self) - 1}")
         order = np.argsort(rows, kind="stable")
         ordered = rows[order]
         bounds = np.searchsorted(ordered, self._starts)

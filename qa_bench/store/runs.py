@@ -113,6 +113,23 @@ def rows_of(run: Run, passages: Passages, source: str = "run") -> np.ndarray:
     return rows
 
 
+def first_hits(run: Run) -> np.ndarray:
+    """Of every hit whether it is the first of its question; bool (hits,)."""
+    codes = run.table.column("qid").combine_chunks()
+    if not pa.types.is_dictionary(codes.type):
+        codes = codes.dictionary_encode()
+    places = codes.indices.to_numpy(zero_copy_only=False)
+    return np.concatenate([np.ones(min(1, len(places)), dtype=bool), places[1:] != places[:-1]])
+
+
+def rising(run: Run) -> np.ndarray:
+    """Of every hit whether its score is higher than that of the one before it; bool (hits,)."""
+    scores = run.table.column("score").to_numpy()
+    higher = np.concatenate([np.zeros(min(1, len(scores)), dtype=bool), scores[1:] > scores[:-1]])
+    higher &= ~first_hits(run)
+    return higher
+
+
 def ids_of_both(run: Run, passages: Passages) -> bool:
     """Whether every id of a run is that of a passage and that of another passage's article."""
     ids = pc.unique(run.table.column("pid").combine_chunks().cast(pa.string()))

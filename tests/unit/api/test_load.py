@@ -88,6 +88,12 @@ class TestRetriever:
         retriever = qa_bench.load("retriever=bm25")
         with pytest.raises(UserError, match="no passages"):
             retriever.index([])
+        with pytest.raises(UserError, match="texts must be a list of passages, not one string"):
+            retriever.index("abc")
+        with pytest.raises(UserError, match=r"a passage is a text, or a pair .*, got '1'"):
+            retriever.index([1, 2])
+        with pytest.raises(UserError, match="texts must be a list of passages, not int"):
+            retriever.index(1)
         with pytest.raises(UserError, match="pid 'a' is there twice"):
             retriever.index([Passage("a", "", "x"), Passage("a", "", "y")])
         with retriever.index(TEXTS) as index:

@@ -32,6 +32,15 @@ def test_csv_and_tsv(tmp_path: Path) -> None:
     assert rows(tmp_path / "b.tsv.gz") == [(Article("1", "T", "a, b"), 2)]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_what_spreadsheets_write_instead_of_commas(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('\ufeffid;title;text\n1;"A; B";x, y\n')
+    assert rows(tmp_path / name) == [(Article("1", "A; B", "x, y"), 2)]
+    (tmp_path / name).write_text('id\ttext,title;none\n1;"A; B";x, y\n')
+    with pytest.raises(DataError, match="there is no column"):
+        rows(tmp_path / name)
+
+
 def test_parquet(tmp_path: Path) -> None:
     table = pa.table({
         "key": [3, 4],

@@ -171,6 +171,7 @@ def test_a_folder_without_a_manifest_is_rebuilt(run: RunStage) -> None:
         OSError(errno.EDQUOT, "full"),
         RuntimeError("write error in index.faiss: 6 != 60 (No space left on device)"),
         OSError("38400 requested and 26592 written"),
+        OSError(errno.EFBIG, "Error writing bytes to file"),
     ],
 )
 def test_a_full_disk_is_told_in_one_line(
@@ -181,7 +182,9 @@ def test_a_full_disk_is_told_in_one_line(
         monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4096))
         raise error
 
-    with pytest.raises(UserError, match=r"no space left .* set paths\.cache"):
+    limited = getattr(error, "errno", None) == errno.EFBIG
+    message = r"ulimit -f" if limited else r"no space left .* set paths\.cache"
+    with pytest.raises(UserError, match=message):
         run(build=fill)
 
 

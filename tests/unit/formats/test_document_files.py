@@ -155,7 +155,7 @@ PDF = pdf()
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_pdf(tmp_path: Path) -> None:
+def test_pdf(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("pypdf")
     document = read(tmp_path, "a.pdf", PDF)
     assert (document.title, document.text.strip()) == ("", "Hof is a town")
@@ -164,6 +164,7 @@ def test_pdf(tmp_path: Path) -> None:
             read(tmp_path, "b.pdf", content)
         except DataError as error:
             assert "not a readable PDF" in str(error)  # noqa: PT017
+    assert not caplog.messages  # pypdf's, which name no file
 
 
 def test_pdf_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

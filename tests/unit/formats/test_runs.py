@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_bench.errors import DataError
+from qa_bench.errors import DataError, UserError
 from qa_bench.formats.run_writers import write_dpr_json, write_trec
 from qa_bench.formats.runs import read_run_file
 from qa_bench.metric.matching import answer_test
@@ -106,7 +106,9 @@ class TestTrec:
 
     def test_a_passage_twice(self, trec: Path):
         text = "0 Q0 p1 1 2.5 tag\n0 Q0 p2 2 2 tag\n0 Q0 p1 3 1 tag\n1 Q0 p1 1 1 tag\n"
-        assert "question 'nq-test-0' names a passage twice" in str(refusal(trec, text))
+        error = refusal(trec, text)
+        assert "question '0' names passage 'p1' twice, first in line 1" in str(error)
+        assert error.line == 3
 
     @pytest.mark.parametrize("text", ["", "\n\n"])
     def test_no_hit(self, trec: Path, text: str):
@@ -167,7 +169,7 @@ class TestDprJson:
 
     def test_a_passage_twice(self, as_json: Path):
         text = self.entries(("who's first", [context("a"), context("b"), context("a")]))
-        assert "question 'nq-test-0' names a passage twice" in str(refusal(as_json, text))
+        assert "question 'nq-test-0' names passage 'a' twice" in str(refusal(as_json, text))
 
     @pytest.mark.parametrize("other", [context("a", "zwei"), context("a", "one", title="U")])
     def test_conflicting_texts(self, as_json: Path, other: object):
@@ -280,6 +282,12 @@ def test_trec_export_refuses_ids_it_cannot_carry(tmp_path: Path, qid: str, pid: 
     path = tmp_path / "run.trec"
     with path.open("w") as file, pytest.raises(DataError, match="ids with white space"):
         write_trec(file, Run.of([qid], [[pid]], [[1.0]]), "tag")
+
+
+def test_trec_export_refuses_scores_that_contradict_the_order():
+    run = Run.of(["1", "2"], [["a"], ["b", "c"]], [[1], [2, 3]])
+    with pytest.raises(UserError, match="those of question '2' rise: another order"):
+        write_trec(io.StringIO(), run, "tag")
 
 
 def test_trec_export_has_six_columns_whatever_the_systems_label():

@@ -6,11 +6,13 @@ import codecs
 import io
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from qa_bench.dataset.limit import limited
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.run_writers import write_pyserini_json
 from qa_bench.formats.runs import read_run_file
@@ -252,3 +254,48 @@ def test_what_is_deep_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     read(path, trec("0"))
     foreign = read_run_file(path, SET)
     assert (foreign.deepest, foreign.without_hits) == (1, ["2", "3"])
+
+
+class TestWhereAFaultIs:
+    def test_an_entry_of_json_in_one_line(self, tmp_path: Path):
+        good, bad = entry("who one", "a"), entry("who designed the long bridge of the bay?", "b")
+        bad["ctxs"] = [{"score": 1}]
+        message = r"r.json:1: .*\(entry 2, 'who designed the long bridge of the bay\?'\)$"
+        with pytest.raises(DataError, match=message):
+            read(tmp_path / "r.json", [good, bad])
+        with pytest.raises(DataError, match=r"must be a number, found list \(entry 1, '7'\)$"):
+            read(tmp_path / "r.json", {"7": {"p": []}} | {"8": {"p": 1}})
+
+    def test_a_passage_twice(self, tmp_path: Path):
+        twice = entry("who two", "b")
+        twice["ctxs"] *= 2
+        with pytest.raises(DataError, match="question '2' names passage 'b' twice"):
+            read(tmp_path / "r.json", [entry("who two", "a"), twice][1:])
+        lines = ["1 Q0 a 1 3 t", "2 Q0 a 1 3 t", "", "2 Q0 b 2 2 t", "2 Q0 a 3 1 t"]
+        message = r"r.trec:5: question '2' names passage 'a' twice, first in line 2$"
+        with pytest.raises(DataError, match=message):
+            read(tmp_path / "r.trec", "\n".join(lines))
+
+
+class TestFiDsFilesWithoutIds:
+    def test_a_pid_is_made_of_title_and_text(self, tmp_path: Path):
+        contexts = [{"title": "A", "text": "one"}, {"title": "B", "text": "one"}]
+        rows = [{"question": "who one", "answers": ["alpha"], "ctxs": contexts}]
+        rows += [{"question": "who two", "ctxs": contexts[1:]}]
+        pids = read(tmp_path / "r.json", rows)
+        assert len(set(pids["1"])) == 2
+        assert pids["2"] == pids["1"][1:]
+        passages = read_run_file(tmp_path / "r.json", SET).passages
+        assert passages == [Passage(pids["1"][0], "A", "one"), Passage(pids["1"][1], "B", "one")]
+
+    def test_neither_id_nor_text(self, tmp_path: Path):
+        with pytest.raises(DataError, match="field 'id' must be an id, found nothing"):
+            read(tmp_path / "r.json", [{"question": "who two", "ctxs": [{"title": "A"}]}])
+
+
+@pytest.mark.parametrize("rows", [[entry("who one", "a")], {"x": {"p": 1}}])
+def test_a_question_that_a_limit_took_away(tmp_path: Path, rows: Any):
+    few = replace(SET, questions=SET.questions[1:2], remark=limited(SET.questions, 1)[1])
+    message = "is not among the 1 questions of own test that dataset.limit leaves"
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / "r.json", rows, few)

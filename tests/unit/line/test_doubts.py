@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,8 @@ from qa_bench.line.doubts import doubts
 from qa_bench.metric.answer_recall import AnswerRecall
 from qa_bench.metric.mrr import ReciprocalRank
 from qa_bench.metric.relevance import Relevance
-from qa_bench.types import Question, QuestionSet
+from qa_bench.store.runs import RUN_FILE, write_run
+from qa_bench.types import Question, QuestionSet, Run
 
 METRICS = {
     "answer_recall": identified(AnswerRecall(k=[1, 20, 100]), k=[1, 20, 100]),
@@ -21,17 +24,40 @@ METRICS = {
 }
 
 
-def line(depth: int | None, judged: bool = False, **counts: Any) -> Any:
+FOLDERS: list[Path] = []
+
+
+@pytest.fixture(autouse=True)
+def foreign_run(tmp_path: Path) -> Iterator[None]:
+    """The file of the run that a ``line`` has."""
+    write_run(tmp_path / RUN_FILE, Run.of(["q", "r"], [["a"], ["b"]], [[1], [2]]))
+    FOLDERS[:] = [tmp_path]
+    yield
+    FOLDERS.clear()
+
+
+def line(
+    depth: int | None, judged: bool = False, corpus: dict[str, int] | None = None, **counts: Any
+) -> Any:
     """As much of a ``Line`` as is looked at; a foreign run where it has counts."""
+    folder = FOLDERS[0]
+    stages = {"run": counts, "passages": corpus or {}}
     qrels = {"q": {"p": 1}} if judged else None
     asked = (Question("q", "x", ()), Question("r", "y", ()))
     return SimpleNamespace(
-        config=SimpleNamespace(run="r.trec" if counts else None, predictions=None),
+        config=SimpleNamespace(
+            run="r.trec" if counts else None, predictions=None, chunker={"short": "drop"}
+        ),
+        corpus=SimpleNamespace(name="folder"),
+        passages="passages",
+        run_passages="passages",
         questions=QuestionSet("own", "test", "string", asked, "", qrels=qrels),
         metrics=METRICS,
         ranked_depth=depth,
         run="run",
-        context=SimpleNamespace(run=lambda stage: SimpleNamespace(manifest={"counts": counts})),
+        context=SimpleNamespace(
+            run=lambda stage: SimpleNamespace(manifest={"counts": stages[stage]}, path=folder)
+        ),
     )
 
 
@@ -66,3 +92,30 @@ def test_predictions_have_none() -> None:
     alone = line(None)
     alone.config.predictions = "p.jsonl"
     assert doubts(alone, {}) == []
+
+
+def test_what_of_a_corpus_is_in_no_passage() -> None:
+    few = {"articles": 10, "articles_without_passages": 1, "passages": 9}
+    assert doubts(line(100, corpus=few), {}) == []
+    many = {**few, "articles_without_passages": 9, "unreadable_files": 2}
+    sentences = [
+        "folder: 2 documents cannot be read and are left out",
+        "folder: 9 of 10 articles have no passage (the chunker drops short ones); "
+        "chunker=words keeps them",
+    ]
+    assert doubts(line(100, corpus=many), {}) == sentences
+    other = line(100, corpus=many)
+    other.config.chunker = {}
+    assert doubts(other, {})[1] == "folder: 9 of 10 articles have no passage"
+    foreign = line(None, corpus=many, **WHOLE)
+    assert doubts(foreign, {}) == sentences
+    foreign.run_passages = foreign.run
+    assert doubts(foreign, {}) == []
+
+
+def test_scores_that_contradict_the_order_of_a_foreign_run(tmp_path: Path) -> None:
+    run = Run.of(["q", "r"], [["a", "b", "c"], ["b", "a"]], [[1, 2, 3], [1, 1]])
+    write_run(tmp_path / RUN_FILE, run)
+    assert doubts(line(None, **{**WHOLE, "deepest": 100}), {}) == [
+        "r.trec: 1 questions are not in the order of their scores; the file's order counts"
+    ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from qa_bench.chunker.words import Words
 from qa_bench.corpus.jsonl import JsonlArticles
 from qa_bench.corpus.psgs_w100 import PsgsW100
 from qa_bench.engine.context import Context
-from qa_bench.errors import DataError
+from qa_bench.errors import DataError, UserError
 from qa_bench.stages import chunk as module
 from qa_bench.stages import chunk_processes as processes
 from qa_bench.stages.chunk import chunk
@@ -142,12 +143,19 @@ def test_an_empty_id_is_told(tmp_path: Path, context: Context):
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_a_corpus_without_passages_is_an_error(tmp_path: Path, context: Context, text: str):
     path = write_articles(tmp_path / "a.jsonl", ("x", "A", text))
-    with pytest.raises(DataError, match="1 articles, and the chunker made no passage") as caught:
+    message = f"corpus own: no passage of 1 articles in {path}: chunker=words keeps short ones"
+    with pytest.raises(UserError, match=re.escape(message)):
         chunked(corpus_of(path), words(), context)
-    assert caught.value.path == str(path)
     path.write_text("")
-    with pytest.raises(DataError, match="0 articles"):
+    with pytest.raises(UserError, match="0 articles"):
         chunked(corpus_of(path), words(), context)
+
+
+def test_no_passage_of_several_files(tmp_path: Path, context: Context):
+    for name in "ab":
+        path = write_articles(tmp_path / f"{name}.jsonl", (name, "A", ""))
+    with pytest.raises(UserError, match=r"2 articles in 2 files, first .*a\.jsonl: chunker=words"):
+        chunked(corpus_of(path.with_stem("*")), words(), context)
 
 
 def test_a_changed_file_makes_another_folder(articles: Path, context: Context):

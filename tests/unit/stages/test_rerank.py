@@ -164,3 +164,13 @@ def test_what_is_in_the_key(reranked: Any) -> None:
     assert second.key != first.key
     model.content = "2"
     assert reranked(model).key not in (first.key, second.key)
+
+
+def test_scores_for_some_hits_only(reranked: Any) -> None:
+    with pytest.raises(UserError, match=r"scores of the shape \(4,\), not one for each of the 5"):
+        reranked(Given({"q1": [1, 2], "q3": [1, 2]}))
+
+
+def test_an_infinite_score_is_an_error(reranked: Any) -> None:
+    with pytest.raises(UserError, match="passage of question 'q1' no number"):
+        reranked(Given({"q1": [1, np.inf, 3], "q3": [1, 2]}))
