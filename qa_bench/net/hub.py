@@ -136,7 +136,7 @@ def weights_to_download(name: str, commit: str, file: str | None = None) -> int 
         tree = list(HfApi().list_repo_tree(name, revision=commit))
     except Exception:  # whatever it is, loading the model will tell it
         return None
-    sizes = {entry.path: entry.size for entry in tree if getattr(entry, "size", None) is not None}
+    sizes = {entry.path: int(getattr(entry, "size", 0) or 0) for entry in tree}  # folders have none
     for pattern in (re.escape(file),) if file else (r".*\.safetensors", r"pytorch_model.*\.bin"):
         weights = {path: size for path, size in sizes.items() if re.fullmatch(pattern, path)}
         if weights:
