@@ -12,20 +12,21 @@ from qa_bench.line.line import Line
 from qa_bench.store.runs import RUN_FILE, read_run, rising
 
 _MANY = 0.1
-"""The share of a corpus' articles without passages from which it is told."""
+"""The share of articles without passages, or of empty predictions, from which it is told."""
 _CUT = re.compile(r"@(\d+)$")
 
 
 def doubts(line: Line, rows: Mapping[str, Any]) -> list[str]:
-    """What to tell beside the figures, a sentence each; none for predictions alone.
+    """What to tell beside the figures, a sentence each.
 
     Args:
         line: one that was run.
         rows: the columns of its scores.
     """
+    sentences = _empty(line, rows)
     if line.config.predictions is not None:
-        return []
-    sentences = [] if line.run_passages is line.run else _lacking(line)
+        return sentences
+    sentences += [] if line.run_passages is line.run else _lacking(line)
     if line.config.run is None:
         return sentences + _beyond(line, line.ranked_depth, "left out: the run goes to depth")
     counts, file = line.context.run(line.run).manifest["counts"], line.config.run
@@ -48,6 +49,15 @@ def doubts(line: Line, rows: Mapping[str, Any]) -> list[str]:
     else:
         sentences += _beyond(line, line.ranked_depth, "left out: the run goes to depth")
     return sentences
+
+
+def _empty(line: Line, rows: Mapping[str, Any]) -> list[str]:
+    """That a reader, a language model say, often answers with nothing."""
+    predictions = rows.get("prediction", ())
+    blank = sum(text is not None and not text.strip() for text in predictions)
+    if blank <= len(predictions) * _MANY:
+        return []
+    return [f"{line.system}: {blank} of {len(predictions)} predictions are empty"]
 
 
 def _unordered(line: Line) -> int:

@@ -157,6 +157,9 @@ def start_jvm(heap: str) -> Any:
         # -Xrs leaves Ctrl-C to Python; the parallel collector costs a twentieth less CPU than G1
         # when indexing; SLF4J would greet on stderr.
         jnius_config.add_options(f"-Xmx{heap}", "-Xrs", "-XX:+UseParallelGC")
+        # The JVM lays guard pages into the main thread's stack, 1 MB from the top if left alone:
+        # Python, since 3.13, would run into them where JSON is nested deeply, and the process die.
+        jnius_config.add_options("-Xss8m")
         jnius_config.add_options("-Dslf4j.internal.verbosity=WARN")
         if "jdk.incubator.vector" in _release(home).get("MODULES", "").split():
             jnius_config.add_options("--add-modules=jdk.incubator.vector")

@@ -49,6 +49,7 @@ def line(
             run="r.trec" if counts else None, predictions=None, chunker={"short": "drop"}
         ),
         corpus=SimpleNamespace(name="folder"),
+        system="bm25+reader",
         passages="passages",
         run_passages="passages",
         questions=QuestionSet("own", "test", "string", asked, "", qrels=qrels),
@@ -119,3 +120,9 @@ def test_scores_that_contradict_the_order_of_a_foreign_run(tmp_path: Path) -> No
     assert doubts(line(None, **{**WHOLE, "deepest": 100}), {}) == [
         "r.trec: 1 questions are not in the order of their scores; the file's order counts"
     ]
+
+
+def test_predictions_that_are_empty() -> None:
+    texts = ["Mars", " ", "", None, "Venus"]
+    assert doubts(line(100), {"prediction": texts}) == ["bm25+reader: 2 of 5 predictions are empty"]
+    assert doubts(line(100), {"prediction": ["x"] * 19 + ["", None]}) == []

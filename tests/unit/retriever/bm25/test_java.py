@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -158,3 +159,11 @@ def test_without_pyserini_no_jvm_is_started(machine: Machine):
     java.start_jvm.cache_clear()
     with pytest.raises(UserError, match="BM25 needs pyserini"):
         start_jvm("2g")
+
+
+@pytest.mark.java
+def test_deep_json_beside_a_jvm() -> None:
+    """The guard pages of the JVM are not in the way: an error, and the process lives."""
+    start_jvm("512m")
+    with pytest.raises(RecursionError):
+        json.loads("[" * 100_000)
