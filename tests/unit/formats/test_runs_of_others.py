@@ -6,13 +6,11 @@ import codecs
 import io
 import json
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qa_bench.dataset.limit import limited
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.run_writers import write_pyserini_json
 from qa_bench.formats.runs import read_run_file
@@ -291,11 +289,3 @@ class TestFiDsFilesWithoutIds:
     def test_neither_id_nor_text(self, tmp_path: Path):
         with pytest.raises(DataError, match="field 'id' must be an id, found nothing"):
             read(tmp_path / "r.json", [{"question": "who two", "ctxs": [{"title": "A"}]}])
-
-
-@pytest.mark.parametrize("rows", [[entry("who one", "a")], {"x": {"p": 1}}])
-def test_a_question_that_a_limit_took_away(tmp_path: Path, rows: Any):
-    few = replace(SET, questions=SET.questions[1:2], remark=limited(SET.questions, 1)[1])
-    message = "is not among the 1 questions of own test that dataset.limit leaves"
-    with pytest.raises(DataError, match=message):
-        read(tmp_path / "r.json", rows, few)
