@@ -158,8 +158,7 @@ class Run:
         ``pids`` looks all rows up at once, see ``Passages.pids``.
 
         Raises:
-            UserError: rows that ``pids`` has no passage for, or other numbers of them than of
-                questions or of scores.
+            UserError: rows that ``pids`` has none for, or numbers that do not agree.
         """
         import numpy as np
         import pyarrow as pa
@@ -345,12 +344,7 @@ class Reply(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One message of a dialogue with a language model.
-
-    Attributes:
-        role: user, assistant or system: who says it.
-        text: what is said.
-    """
+    """What user, assistant or system (``role``) say in a dialogue with a language model."""
 
     role: str
     text: str
