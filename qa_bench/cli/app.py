@@ -8,7 +8,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
@@ -105,11 +104,7 @@ def _train(line: Any, config: Any) -> None:
 
 
 def _table(line: Any, config: Any) -> None:
-    """Only look whether there are results: the tables are written at the end."""
-    if not (Path(config.paths.results) / config.name).is_dir():
-        from qa_bench.report.record import load
-
-        load(Path(config.paths.results), config.name)
+    """Nothing of its own: the tables are written at the end."""
 
 
 VERBS: dict[str, Callable[[Any, Any], Any]] = {

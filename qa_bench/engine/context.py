@@ -100,10 +100,12 @@ class Context:
         """
         try:
             yield
+        except BrokenPipeError:  # nobody reads on: that is no damage
+            raise
         except Exception as error:
-            mendable = isinstance(error, UserError) and not isinstance(error, DataError)
-            limit = _READ_FOR_OTHER_ERRORS if mendable else None
-            for folder in list(self._folders.values() if folders is None else folders):
+            several = list(self._folders.values() if folders is None else folders)
+            limit = None if _is_of(error, several) else _READ_FOR_OTHER_ERRORS
+            for folder in several:
                 if limit is None and size_of(folder.manifest["outputs"]) > _READ_FOR_OTHER_ERRORS:
                     log.info("an error: is it the disk's? reading %s again", folder.path)
                 if problem := hidden_damage(folder.path, folder.manifest["outputs"], limit):
@@ -225,6 +227,13 @@ def _provisional(folder: Folder) -> bool:
 def _failures(folder: Folder) -> str:
     failed = folder.manifest["counts"].get("failed")
     return f"; {failed} failed the last time" if failed else ""
+
+
+def _is_of(error: Exception, folders: Iterable[Folder]) -> bool:
+    """Whether nothing but damage explains an error: of a folder's file, or of nobody's wording."""
+    if isinstance(error, DataError):
+        return any(Path(error.path).is_relative_to(folder.path) for folder in folders)
+    return not isinstance(error, UserError)
 
 
 def _clear(work: Path) -> None:

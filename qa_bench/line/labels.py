@@ -12,7 +12,7 @@ _AROUND = ("expander", "reranker", "reader")
 
 _SYSTEM = (
     *("retriever.", "retriever@", "fusion@", "expander.", "reranker.", "reader.", "lm@"),
-    *("depth=", "mode=", "dataset.limit="),
+    *("depth=", "mode=", "dataset.limit=", "run_ids="),
 )
 """How the overrides begin that make another system."""
 

@@ -164,9 +164,10 @@ def _notes(line: Line, counts: dict[str, Any], used_corpus: bool) -> list[str]:
 def _ids_note(line: Line, used_corpus: bool) -> str:
     """What the ids of a run file mean, where they are not those of passages, or may not be."""
     if line.config.run_ids == "articles":
+        across = ", or a pattern matches across two" if line.questions.match == "regex" else ""
         return (
             f"{line.system}: the hits are articles; one holds an answer where one of its passages "
-            "does, so figures of passages are no match for these"
+            f"does{across}, so figures of passages are no match for these"
         )
     if line.config.run is None or not used_corpus:
         return ""

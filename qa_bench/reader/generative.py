@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from qa_bench.errors import UserError
+from qa_bench.models.prompts import PassageTemplate, asking_step, filled
 from qa_bench.parts import Part
-from qa_bench.prompts import PassageTemplate, asking_step, filled
 from qa_bench.protocols import LanguageModel
 from qa_bench.runtime.estimates import prompt_tokens
 from qa_bench.settings import flag, whole_number

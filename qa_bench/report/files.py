@@ -9,7 +9,7 @@ from pathlib import Path
 from qa_bench.engine.files import locked, write_whole
 from qa_bench.errors import UserError
 from qa_bench.report.markdown import markdown
-from qa_bench.report.record import Record, load_with_files
+from qa_bench.report.record import Record, load
 from qa_bench.report.table import Place, Table
 
 
@@ -24,9 +24,9 @@ def alone(results: Path, experiment: str) -> Iterator[list[tuple[Record, Path]]]
     """
     folder = results / experiment
     if not folder.is_dir():
-        load_with_files(results, experiment)  # says that there is nothing
+        load(results, experiment)  # says that there is nothing
     with locked(folder / "tables", "writing the results in"):
-        yield load_with_files(results, experiment)
+        yield load(results, experiment)
 
 
 def write_tables(results: Path, experiment: str, stale: Collection[Place] = ()) -> Table:

@@ -139,17 +139,10 @@ def _tell_of_another_file(record: Record, path: Path) -> None:
         )
 
 
-def load(results: Path, experiment: str) -> list[Record]:
-    """All records of an experiment, in the order of their names; one that is spoilt is told of.
+def load(results: Path, experiment: str) -> list[tuple[Record, Path]]:
+    """All records of an experiment and their files, in the order of the files' names.
 
-    Raises:
-        UserError: there are none.
-    """
-    return [record for record, _ in load_with_files(results, experiment)]
-
-
-def load_with_files(results: Path, experiment: str) -> list[tuple[Record, Path]]:
-    """As ``load``, each record with its file.
+    One that is spoilt is left out, with a warning.
 
     Raises:
         UserError: there are none.

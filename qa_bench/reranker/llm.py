@@ -14,8 +14,8 @@ from itertools import groupby
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.models.prompts import asking_step, filled
 from qa_bench.parts import Part
-from qa_bench.prompts import asking_step, filled
 from qa_bench.protocols import LanguageModel
 from qa_bench.reranker.hits import check_depths
 from qa_bench.runtime.estimates import prompt_tokens

@@ -24,8 +24,8 @@ from qa_bench.types import Folder, Load, Step
 
 VERSION = 1
 BETWEEN = "\n␟\n"
-"""Between an article's passages: the sign is a token of its own, so that no answer is found across
-two of them, and an article holds an answer where one of its passages does."""
+"""Between an article's passages: the sign is a token of its own, so that no answer string is found
+across two of them: an article holds one where one of its passages does. A pattern may match it."""
 
 
 def articles(run: Stage, passages: Stage, slug: str, source: str, context: Context) -> Stage:

@@ -195,3 +195,38 @@ def test_an_error_of_a_reader_is_told_as_the_damage_it_comes_of(
     with pytest.raises(BaseException) as caught, context.watching():  # noqa: PT011
         raise error
     assert (caught.value is error) is not (damaged and line)
+
+
+@pytest.mark.parametrize(
+    ("error", "whole"),
+    [
+        (DataError("not a readable Arrow file", "INDEX/out/data.txt"), True),
+        (RuntimeError("Error in faiss::read_index"), True),
+        (DataError("expected 6 columns", "run.trec"), False),
+        (UserError("depth: a whole number >= 1"), False),
+    ],
+)
+def test_a_large_folder_is_read_again_for_no_slip_of_the_users(
+    error: Exception,
+    whole: bool,
+    make_stage: Callable[..., Stage],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("qa_bench.engine.context._READ_FOR_OTHER_ERRORS", 1)
+    context = Context(tmp_path, Runtime())
+    index = context.run(make_stage(name="index")).path
+    flip(index / "out" / "data.txt")
+    if isinstance(error, DataError):
+        error = DataError("bad", error.path.replace("INDEX", str(index)))
+    with pytest.raises(UserError if whole else type(error)) as caught, context.watching():
+        raise error
+    assert (f"delete {index} to rebuild it" in str(caught.value)) is whole
+
+
+def test_a_broken_pipe_is_no_damage(make_stage: Callable[..., Stage], tmp_path: Path) -> None:
+    context = Context(tmp_path, Runtime())
+    index = context.run(make_stage(name="index")).path
+    flip(index / "out" / "data.txt")
+    with pytest.raises(BrokenPipeError), context.watching():
+        raise BrokenPipeError

@@ -42,6 +42,7 @@ def test_what_was_changed_is_in_the_label_in_the_order_of_the_command():
     words = ("dataset=nq", "depth=20", "retriever.k1=1.2", "+reader.depth=5", "runtime.threads=1")
     assert named(*words).system == "bm25[depth=20,k1=1.2,reader.depth=5]"
     assert named(*words).changes == ("depth=20", "k1=1.2", "reader.depth=5")
+    assert named("run_ids=articles", run="a.trec").system == "a[run_ids=articles]"
 
 
 def test_settings_of_corpus_and_chunker_belong_to_the_passages():

@@ -12,6 +12,11 @@ from qa_bench.errors import UserError
 from qa_bench.report.record import Record, load, save
 from qa_bench.types import Heading
 
+
+def records(results: Path, experiment: str) -> list[Record]:
+    return [record for record, _ in load(results, experiment)]
+
+
 RECORD = Record(
     system="bm25[k1=1.2]",
     dataset="nq",
@@ -38,7 +43,7 @@ ROWS: dict[str, list[Any]] = {"qid": ["q1", "q2"], "question": ['a "b", c', "ü\
 def test_what_is_saved_is_loaded(tmp_path: Path):
     path = save(RECORD, tmp_path, "table2", ROWS)
     assert path.parent == tmp_path / "table2"
-    assert load(tmp_path, "table2") == [RECORD]
+    assert records(tmp_path, "table2") == [RECORD]
     with path.open(encoding="utf-8", newline="") as file:
         assert list(csv.reader(file)) == [
             ["qid", "question", "mrr"],
@@ -53,7 +58,7 @@ def test_the_same_row_again_replaces_the_older_one(tmp_path: Path):
     save(RECORD, tmp_path, "x", ROWS)
     newer = replace(RECORD, values={"mrr": 0.5}, version="0.2.0")
     save(newer, tmp_path, "x", ROWS)
-    assert load(tmp_path, "x") == [newer]
+    assert records(tmp_path, "x") == [newer]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +75,7 @@ def test_another_row_stands_beside_it(tmp_path: Path, change: dict[str, Any]):
     other = replace(RECORD, **change)
     save(RECORD, tmp_path, "x", ROWS)
     save(other, tmp_path, "x", ROWS)
-    loaded = load(tmp_path, "x")
+    loaded = records(tmp_path, "x")
     assert len(loaded) == 2
     assert RECORD in loaded
     assert other in loaded
@@ -79,7 +84,7 @@ def test_another_row_stands_beside_it(tmp_path: Path, change: dict[str, Any]):
 def test_systems_that_differ_in_an_unsafe_character_stand_beside_each_other(tmp_path: Path):
     for system in ("my run", "my/run", "my-run"):
         save(replace(RECORD, system=system), tmp_path, "x", ROWS)
-    assert {record.system for record in load(tmp_path, "x")} == {"my run", "my/run", "my-run"}
+    assert {record.system for record in records(tmp_path, "x")} == {"my run", "my/run", "my-run"}
 
 
 @pytest.mark.parametrize("system", ["../../etc", "a/b\\c", "x" * 240, 'q?*"<>|', "é 東京"])
@@ -87,13 +92,13 @@ def test_any_system_makes_two_files_in_the_folder(tmp_path: Path, system: str):
     path = save(replace(RECORD, system=system), tmp_path, "x", ROWS)
     assert path.parent == tmp_path / "x"
     assert len(list((tmp_path / "x").iterdir())) == 2
-    assert load(tmp_path, "x")[0].system == system
+    assert records(tmp_path, "x")[0].system == system
 
 
 def test_predictions_have_no_passages(tmp_path: Path):
     record = replace(RECORD, corpus="", passages_key="", costs={}, values={"em": 0.3})
     save(record, tmp_path, "x", ROWS)
-    assert load(tmp_path, "x") == [record]
+    assert records(tmp_path, "x") == [record]
 
 
 def test_columns_of_different_lengths_are_an_error(tmp_path: Path):
@@ -104,7 +109,7 @@ def test_columns_of_different_lengths_are_an_error(tmp_path: Path):
 
 def test_no_results_at_all(tmp_path: Path):
     with pytest.raises(UserError, match=r"no results of experiment 'x' in .*: qa-bench run makes"):
-        load(tmp_path, "x")
+        records(tmp_path, "x")
 
 
 BROKEN = ["{", "{}", "[]", "\xff", "[" * 100_000, '{"system": "bm25", "unknown": 1}']
@@ -117,7 +122,7 @@ def test_what_is_no_record_costs_its_row(
     save(RECORD, tmp_path, "x", ROWS)
     path = tmp_path / "x" / "bad.json"
     path.write_text(content, encoding="latin-1")
-    assert load(tmp_path, "x") == [RECORD]
+    assert records(tmp_path, "x") == [RECORD]
     (message,) = caplog.messages
     assert message.startswith(f"{path}: not a record of this version")
     assert message.endswith("its row is left out")
@@ -133,7 +138,7 @@ def test_a_field_of_another_kind_is_no_record(name: str, value: Any, tmp_path: P
     path = save(RECORD, tmp_path, "x", ROWS).with_suffix(".json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
     with pytest.raises(UserError, match="not a record of this version"):
-        load(tmp_path, "x")
+        records(tmp_path, "x")
 
 
 def test_a_record_of_another_run_file_is_not_replaced_without_a_word(

@@ -345,7 +345,7 @@ def test_a_row_that_another_process_makes_meanwhile_is_in_the_last_table(
 
     save(NQ, tmp_path, "x", {"qid": ["q1"]})
     first = threading.Event()
-    read = files.load_with_files
+    read = files.load
 
     def slow(results: Path, experiment: str) -> Any:
         pairs = read(results, experiment)
@@ -360,7 +360,7 @@ def test_a_row_that_another_process_makes_meanwhile_is_in_the_last_table(
         write_tables(tmp_path, "x")
 
     other = threading.Thread(target=b)
-    monkeypatch.setattr(files, "load_with_files", slow)
+    monkeypatch.setattr(files, "load", slow)
     write_tables(tmp_path, "x")
     other.join()
     assert "\nb," in (tmp_path / "x.csv").read_text()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_bench.errors import UserError
-from qa_bench.prompts import PassageTemplate, filled
+from qa_bench.models.prompts import PassageTemplate, filled
 from qa_bench.store.ranked import Ranked
 
 
