@@ -76,6 +76,8 @@ class QuestionSet:
         beside: passages whose vectors a bi-encoder averages with the question's, a tuple a
             question; empty where there are none.
         rest: those of the split that ``dataset.limit`` leaves out.
+        groups: a question's group (what was drawn together: SQuAD's articles), in order; empty
+            where the set has none. Part of no digest: it changes intervals, not values.
     """
 
     name: str
@@ -88,6 +90,7 @@ class QuestionSet:
     qrels: Qrels | None = None
     beside: tuple[tuple[str, ...], ...] = ()
     rest: tuple[Question, ...] = field(default=(), repr=False)
+    groups: tuple[str, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         """Number of questions: the denominator of every metric."""

@@ -11,6 +11,7 @@ from qa_bench.api.results import Results
 from qa_bench.line.record import record
 from qa_bench.net.consent import large_downloads
 from qa_bench.net.policy import network_forbidden
+from qa_bench.parts import make
 from qa_bench.report.files import write_tables
 from qa_bench.trust import allow
 
@@ -39,5 +40,5 @@ def run(*overrides: str, trust: Sequence[str] = ()) -> Results:
             records.append(record(line))
     tables = {(line.config.paths.results, line.config.name): None for line in jobs}
     for results, name in tables:
-        write_tables(Path(results), name)
+        write_tables(Path(results), name, (), make("statistics", jobs[-1].config.statistics))
     return Results(list(zip(jobs, records, strict=True)))

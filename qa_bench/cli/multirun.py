@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
+from omegaconf import OmegaConf
 
 from qa_bench.cli.plan import seconds_to_build
 from qa_bench.engine.files import write_whole
@@ -25,6 +26,7 @@ from qa_bench.errors import UserError
 from qa_bench.line.labels import Labels, labels, swept_settings
 from qa_bench.line.line import Line
 from qa_bench.net.policy import no_downloads
+from qa_bench.parts import make
 from qa_bench.report.failures import Outcome, failures, headline, stale, twins
 from qa_bench.report.files import write_tables
 from qa_bench.report.record import Record
@@ -194,6 +196,7 @@ class Jobs:
             experiment=str(config.name),
             figure=headline(record) if record else "",
             row=record.row if record else "",
+            statistics=OmegaConf.to_container(config.statistics, resolve=True),
             with_corpus=any(s.partition(".")[0] in ("corpus", "chunker") for s in self.swept),
             **more,
         )
@@ -211,9 +214,11 @@ class Jobs:
             of_it = [one for one in self.outcomes if (one.results, one.experiment)
                      == (results, name)]  # fmt: skip
             missing = stale(of_it)
-            table = write_tables(Path(results), name, missing)
+            statistics = make("statistics", OmegaConf.create(next(one.statistics for one in of_it if one.statistics)))
+            table = write_tables(Path(results), name, missing, statistics)
             if self.systems:
-                table = Table(name, choose(table.records, self.systems), missing)
+                some = choose(table.records, self.systems)
+                table = Table(name, some, missing, table.outcomes, statistics)
             if not self.quiet:
                 print(text(table), flush=True)
             print(f"tables: {Path(results) / name}.md, {Path(results) / name}.csv", file=sys.stderr)

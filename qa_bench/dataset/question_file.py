@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +18,7 @@ from qa_bench.fetch.sources import Requirement, get_or_explain, requirement, sou
 from qa_bench.formats.answers import look_like_patterns
 from qa_bench.formats.columns import Columns
 from qa_bench.formats.faults import Faults
+from qa_bench.formats.groups import read_groups
 from qa_bench.formats.qa import READERS, read_questions
 from qa_bench.parts import Part
 from qa_bench.settings import flag, one_of, whole_number
@@ -71,6 +72,7 @@ class QuestionFile(Part):
         dpr_apostrophes: bool = False,
         limit: int | None = None,
         columns: Mapping[str, str | None] | None = None,
+        groups: str | None = None,
     ) -> None:
         """Keep the settings; nothing is read yet.
 
@@ -87,6 +89,9 @@ class QuestionFile(Part):
             limit: at most so many questions, spread evenly over the set.
             columns: where ``id``, ``question`` and ``answers`` are, where it is not in columns of
                 these names; ``answers.text`` is a field inside of a column.
+            groups: the file that tells which questions were drawn together, see
+                ``formats/groups.py``; a split may name its own, in ``folder``, which counts where
+                it is there. It changes intervals alone.
 
         Raises:
             UserError: an unknown match or column, or a limit below 1.
@@ -98,6 +103,7 @@ class QuestionFile(Part):
         self._dpr_apostrophes = flag("dataset.dpr_apostrophes", dpr_apostrophes)
         self._limit = whole_number("dataset.limit", limit, optional=True)
         self._columns = Columns.of(columns)
+        self._groups = groups
 
     def _published(self) -> Mapping[str, Any]:
         if self._path is None and self._splits and self._split not in self._splits:
@@ -197,11 +203,28 @@ class QuestionFile(Part):
             remark = f"{self.name} {self._split}: {remark}"
             log.warning("WARNING: %s (%s)", remark, self._where())
         digest = content_digest(whole)
+        groups = self._groups_of(whole)
         if self._dpr_apostrophes:
             whole = tuple(q._replace(text=straight_apostrophes(q.text)) for q in whole)
         others = rest(every, whole)
         common = (self.name, self._split, self._match, whole, digest, official, remark)
-        return QuestionSet(*common, rest=others)
+        return QuestionSet(*common, rest=others, groups=groups)
+
+    def _groups_of(self, questions: Sequence[Question]) -> tuple[str, ...]:
+        """The questions' groups; none where no file tells them.
+
+        Raises:
+            UserError: the file that ``groups`` names is not there.
+            DataError: it lacks a question.
+        """
+        named = self._groups or self._published().get("groups")
+        if named is None or (self._groups is None and self._path is not None):
+            return ()
+        path = Path(named) if self._groups is not None else self._home() / named
+        if self._groups is None and not path.exists():
+            return ()
+        groups = read_groups(path, questions)
+        return groups if len(set(groups)) > 1 else ()  # of a look at a few questions
 
     def _doubt(self, questions: tuple[Question, ...]) -> str:
         """What is doubtful of ``match``, if anything.

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qa_bench.engine.digests import FileDigests
+from qa_bench.engine.digests import FileDigests, file_sha256
 from qa_bench.engine.files import TOO_LARGE, locked, no_space, settle, too_large
 from qa_bench.engine.integrity import damage, hidden_damage, size_of
 from qa_bench.engine.manifest import MANIFEST, differences, newest, read_manifest, write_manifest
@@ -56,6 +56,11 @@ class Context:
     def digests(self) -> FileDigests:
         """Digests of input files, remembered in the cache."""
         return FileDigests(self.cache / "file-digests.json")
+
+    @property
+    def sha256(self) -> FileDigests:
+        """SHA-256 of input files, for certificates, remembered in the cache."""
+        return FileDigests(self.cache / "file-sha256.json", file_sha256)
 
     def run(self, stage: Stage) -> Folder:
         """The stage's folder, after those it is made of; each is looked at once.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,12 @@ def file_digest(path: Path) -> str:
         while block := file.read(1 << 22):
             state.update(block)
     return state.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, which others know."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 _SETTLED_S = 2.0
@@ -87,9 +94,14 @@ class FileDigests:
     new time stamp.
     """
 
-    def __init__(self, memory: Path) -> None:
-        """Remember in the JSON file ``memory``; where it cannot be written, nothing is."""
-        self._memory = memory
+    def __init__(self, memory: Path, hashed: Callable[[Path], str] = file_digest) -> None:
+        """Remember in the JSON file ``memory``; where it cannot be written, nothing is.
+
+        Args:
+            memory: the file.
+            hashed: what makes a digest.
+        """
+        self._memory, self._hashed = memory, hashed
 
     def of(self, paths: list[Path]) -> list[str]:
         """One digest a path."""
@@ -106,7 +118,7 @@ class FileDigests:
             if isinstance(entry, list) and entry[:-1] == stamp:
                 digests.append(str(entry[-1]))
                 continue
-            digests.append(file_digest(path))
+            digests.append(self._hashed(path))
             if _settled(stamp):
                 fresh[name] = [*stamp, digests[-1]]
         if fresh:

@@ -68,6 +68,18 @@ class Stage:
         """The files whose content went into the key, as they were then."""
         return {}
 
+    @property
+    def files(self) -> list[Path]:
+        """The files whose content went into the key."""
+        _ = self.identified
+        return list(self._stamps)
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """The hashes of what else than stages went into the key, by name."""
+        hashes = self.identified["inputs"]
+        return {name: value for name, value in hashes.items() if name not in self.inputs}
+
     def changed_files(self) -> list[Path]:
         """The files that are not what they were when the key was made of them."""
 

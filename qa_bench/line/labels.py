@@ -52,6 +52,7 @@ class Labels(NamedTuple):
         swept: those settings of the corpus that the command sweeps: they belong into a label even
             where they change no result.
         place: number of the job in its multirun, from 0.
+        overrides: the job's own, as Hydra takes them.
     """
 
     choices: dict[str, str]
@@ -60,6 +61,7 @@ class Labels(NamedTuple):
     passages: tuple[tuple[str, str], ...] = ()
     swept: frozenset[str] = frozenset()
     place: int = 0
+    overrides: tuple[str, ...] = ()
 
 
 def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
@@ -73,7 +75,8 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
         swept: the settings that the command sweeps, see ``swept_settings``.
     """
     choices = {name: str(choice) for name, choice in hydra.runtime.choices.items()}
-    words = [word.lstrip("+~") for word in hydra.overrides.task]
+    own = tuple(str(word) for word in hydra.overrides.task)
+    words = [word.lstrip("+~") for word in own]
     words = [word for word in words if not _is_address(word) and not _is_in_no_key(word)]
     system_of = _SYSTEM if config.predictions is None else _PREDICTIONS
     changes = tuple(
@@ -94,16 +97,16 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
     number = hydra.job.get("num") if "job" in hydra else None
     place = number if isinstance(number, int) else 0
     if config.system is not None:
-        return Labels(choices, str(config.system), (), passages, frozenset(swept), place)
+        return Labels(choices, str(config.system), (), passages, frozenset(swept), place, own)
     if config.predictions is not None:
         base = file_label(Path(config.predictions))
         return Labels(
-            choices, base + bracketed(changes), changes, passages, frozenset(swept), place
+            choices, base + bracketed(changes), changes, passages, frozenset(swept), place, own
         )
     base = choices["retriever"] if config.run is None else file_label(Path(config.run))
     base = "+".join([base, *(choices[group] for group in _AROUND if "_target_" in config[group])])
     system = base + bracketed(changes)
-    return Labels(choices, system, changes, passages, frozenset(swept), place)
+    return Labels(choices, system, changes, passages, frozenset(swept), place, own)
 
 
 def swept_settings(overrides: Iterable[Any]) -> frozenset[str]:

@@ -56,6 +56,7 @@ class Line:
         passages: Sequence[tuple[str, str]] = (),
         swept: Collection[str] = (),
         place: int = 0,
+        overrides: Sequence[str] = (),
     ) -> None:
         """Keep the configuration; nothing is read or built yet.
 
@@ -67,6 +68,7 @@ class Line:
             passages: what was changed of corpus and chunker.
             swept: settings that the command sweeps.
             place: number of the job.
+            overrides: the job's, for its certificate.
 
         Raises:
             UserError: a setting that belongs to no part is out of range, or nothing is called so.
@@ -75,7 +77,7 @@ class Line:
         check_names(config)
         check_predictions(config)
         self.config, self._choices, self.system = config, choices, system
-        self.changes, self.place = tuple(changes), place
+        self.changes, self.place, self.overrides = tuple(changes), place, tuple(overrides)
         self._changed_passages, self._swept = tuple(passages), frozenset(swept)
         self.depth: int = config.depth
         whole_number("depth", self.depth)

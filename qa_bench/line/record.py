@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import qa_bench
+from qa_bench.engine.digests import digest
 from qa_bench.line.doubts import doubts
 from qa_bench.line.line import Line
+from qa_bench.line.provenance import provenance
 from qa_bench.report.record import Record, save
 from qa_bench.runtime.progress import whole
 from qa_bench.stages.ceiling import CEILING_FILE
@@ -31,7 +34,7 @@ def record(line: Line) -> Record:
     Raises:
         UserError: whatever a stage cannot do.
     """
-    run, config = line.context.run, line.config
+    run, config, started = line.context.run, line.config, time.time()
     if (bar := whole()) is not None:
         for stage in line.stages():
             with bar.stage(stage.key, stage.title or stage.name):
@@ -71,13 +74,23 @@ def record(line: Line) -> Record:
         changes=list(line.changes),
         file=str(config.run or config.predictions or ""),
         place=line.place,
+        key=_key(line),
     )
     if ceiling:
         rows |= read_columns(ceiling.path / CEILING_FILE)
-    rows = {"qid": rows.pop("qid"), "question": [q.text for q in questions], **rows}
-    path = save(result, Path(config.paths.results), config.name, rows)
+    groups = {"group": list(questions.groups)} if questions.groups else {}
+    rows = {"qid": rows.pop("qid"), "question": [q.text for q in questions], **groups, **rows}
+    path = save(result, Path(config.paths.results), config.name, rows, provenance(line, started))
     log.info("per-question values: %s", path)
     return result
+
+
+def _key(line: Line) -> str:
+    """What makes the figures: hits or answers, questions, rules; not what it is called."""
+    made = line.answers or (line.ranked if line.config.predictions is None else line.scores)
+    questions, passages = line.questions, line.config.predictions is None
+    known = [made.key, line.run_passages.key if passages else "", questions.digest]
+    return digest([*known, questions.match, line.config.mode])[:16]
 
 
 def _is_published_corpus(line: Line) -> bool:

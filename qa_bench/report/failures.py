@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from qa_bench.report.record import Record
 from qa_bench.report.table import Place, shown
@@ -29,6 +30,7 @@ class Outcome:
         figure: its headline, as "Top-20 97.22"; empty where it has none.
         row: key of the row it made.
         with_corpus: whether the command has several corpora or chunkers.
+        statistics: the configuration of how rows are compared.
     """
 
     number: int
@@ -42,6 +44,7 @@ class Outcome:
     figure: str = ""
     row: str = ""
     with_corpus: bool = False
+    statistics: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def what(self) -> str:

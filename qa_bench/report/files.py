@@ -8,7 +8,9 @@ from pathlib import Path
 
 from qa_bench.engine.files import locked, write_whole
 from qa_bench.errors import UserError
+from qa_bench.protocols import Statistics
 from qa_bench.report.markdown import markdown
+from qa_bench.report.outcomes import read
 from qa_bench.report.record import Record, load
 from qa_bench.report.table import Place, Table
 
@@ -29,19 +31,28 @@ def alone(results: Path, experiment: str) -> Iterator[list[tuple[Record, Path]]]
         yield load(results, experiment)
 
 
-def write_tables(results: Path, experiment: str, stale: Collection[Place] = ()) -> Table:
+def write_tables(
+    results: Path,
+    experiment: str,
+    stale: Collection[Place] = (),
+    statistics: Statistics | None = None,
+) -> Table:
     """Write ``<experiment>.csv`` and ``.md`` from the experiment's records.
 
     Args:
         results: the folder of all results.
         experiment: its name.
         stale: what the command should have made anew and did not.
+        statistics: how rows are compared; None for not at all.
 
     Raises:
         UserError: there are no records, or a table cannot be written.
+        DataError: a record or its per-question file was edited; the message names it.
     """
     with alone(results, experiment) as pairs:
-        table = Table(experiment, [record for record, _ in pairs], stale)
+        outcomes = [one for pair in pairs if (one := read(*pair, ())) is not None]
+        records = [record for record, _ in pairs]
+        table = Table(experiment, records, stale, outcomes, statistics)
         write(results / f"{experiment}.csv", table.csv())
         write(results / f"{experiment}.md", markdown(table))
     return table

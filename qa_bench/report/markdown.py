@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from qa_bench.report.captions import captions, comparisons
+from qa_bench.report.comparison import BEST
 from qa_bench.report.published import Published, find
 from qa_bench.report.record import Record
 from qa_bench.report.rows import Row
-from qa_bench.report.table import COSTS, Column, Table, family, unique
+from qa_bench.report.table import COSTS, Column, Table, family, half_width, unique
 
 _WIDEST = 11
 """Columns of a table, that of the systems among them."""
@@ -30,8 +32,11 @@ def markdown(table: Table) -> str:
             parts += [*_figures(table, piece), ""]
     parts += ["Per cent of all questions of the set, the best of a column in bold;"
               " a figure in brackets is published."]  # fmt: skip
+    parts += [piece for line in captions(table) for piece in ("", line)]
     parts += ["", "## Cost", "", *_costs(table)]
     parts += ["", "## Signatures", "", *(f"- `{text}`" for text in _signatures(table))]
+    if compared := comparisons(table):
+        parts += ["", "## Comparisons", "", *(f"- `{text}`" for text in compared)]
     if sources := _sources(table):
         parts += ["", "## Published figures", "", *sources]
     return "\n".join(parts) + "\n"
@@ -75,24 +80,27 @@ def _pieces(groups: Sequence[Sequence[Column]]) -> Iterator[list[Column]]:
 
 
 def _figures(table: Table, columns: Sequence[Column]) -> list[str]:
-    best = {column: table.best(column) for column in columns}
     head = [f"{name} {table.headings[metric].title}" for name, metric in columns]
     rows = []
     for row in table.rows:
-        cells = [_figure(table, row, column, row in best[column]) for column in columns]
+        cells = [_figure(table, row, column) for column in columns]
         if any(cells):
             rows.append([table.labels[row], *cells])
     return _markdown(["system", *head], rows)
 
 
-def _figure(table: Table, row: Row, column: Column, best: bool) -> str:
+def _figure(table: Table, row: Row, column: Column) -> str:
     ours = table.figure(row, column)
     record = table.record(row, column.set)
     if not ours or record is None:
         return ours
     figures = _comparable(record, column.metric)
     published = f" [{' / '.join(figure.value for figure in figures)}]" if figures else ""
-    return (f"**{ours}**" if best else ours) + published
+    mark = table.mark(row, column)
+    figure = f"**{ours}**" if mark.startswith(BEST) else ours
+    if table.comparison(column) is None:
+        return figure + published
+    return " ".join(filter(None, [figure + half_width(table, row, column), mark])) + published
 
 
 def _costs(table: Table) -> list[str]:

@@ -1,19 +1,21 @@
-"""One system on one set: what a table needs, as one JSON file a cell row."""
+"""One system on one set: what a table needs, kept as a certificate (``certificate.py``)."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import logging
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from qa_bench.engine.digests import digest
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
+from qa_bench.report import certificate
 from qa_bench.types import Heading
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,9 @@ class Record:
         changes: the settings in the label's brackets, in the order of the command's.
         file: the run or predictions that were scored, as the command named them; empty for ours.
         place: number of the job in its multirun: rows stand in this order.
+        key: digest of what was ranked or read, of the questions and of the rules of matching: what
+            makes the figures, whatever it is called; empty where only reported.
+        digest: SHA-256 of the per-question file; empty where the figures are only reported.
     """
 
     system: str
@@ -69,6 +74,8 @@ class Record:
     changes: list[str] = field(default_factory=list)
     file: str = ""
     place: int = 0
+    key: str = ""
+    digest: str = ""
 
     @property
     def label(self) -> str:
@@ -102,10 +109,23 @@ class Record:
         return json.dumps({**head, **self.values, **self.costs}, ensure_ascii=False)
 
 
-def save(record: Record, results: Path, experiment: str, rows: dict[str, list[Any]]) -> Path:
-    """Write the record and its per-question CSV, and return the latter's path.
+def save(
+    record: Record,
+    results: Path,
+    experiment: str,
+    rows: dict[str, list[Any]],
+    provenance: certificate.Provenance = certificate.UNKNOWN,
+) -> Path:
+    """Write the per-question CSV and the record, its certificate; return the former's path.
 
     An older record of the same row is replaced; one of another run file with a word.
+
+    Args:
+        record: the figures.
+        results: the folder of all results.
+        experiment: the experiment's name.
+        rows: a column a name, a row a question.
+        provenance: how they came about.
     """
     folder = results / experiment
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,9 +137,11 @@ def save(record: Record, results: Path, experiment: str, rows: dict[str, list[An
     writer.writerows(zip(*rows.values(), strict=True))
     path = folder / f"{stem}.json"
     _tell_of_another_file(record, path)
-    write_whole(folder / f"{stem}.csv", file.getvalue())
-    text = json.dumps(asdict(record), indent=1, ensure_ascii=False)
-    write_whole(path, text + "\n")
+    values = file.getvalue()
+    write_whole(folder / f"{stem}.csv", values)
+    record = replace(record, digest=hashlib.sha256(values.encode()).hexdigest())
+    statement = certificate.statement(record, f"{stem}.csv", rows, provenance)
+    write_whole(path, json.dumps(statement, indent=1, ensure_ascii=False) + "\n")
     return folder / f"{stem}.csv"
 
 
@@ -166,7 +188,7 @@ def load(results: Path, experiment: str) -> list[tuple[Record, Path]]:
 
 def _read(path: Path) -> Record:
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = certificate.fields(json.loads(path.read_text(encoding="utf-8")))
         headings = {name: Heading(*pair) for name, pair in fields["headings"].items()}
         record = Record(**{**fields, "headings": headings})
         _check(record)
@@ -178,7 +200,7 @@ def _read(path: Path) -> Record:
 
 _SAMPLE = {
     **dict.fromkeys(("system", "dataset", "split", "match", "mode", "questions"), ""),
-    **dict.fromkeys(("corpus", "passages_key", "version", "scores", "file"), ""),
+    **dict.fromkeys(("corpus", "passages_key", "version", "scores", "file", "key", "digest"), ""),
     **dict.fromkeys(("n", "place"), 0),
     **{name: {} for name in ("values", "costs")},
     **{name: [] for name in ("notes", "published_as", "changes")},

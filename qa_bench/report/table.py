@@ -7,8 +7,12 @@ import io
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
+from qa_bench.errors import UserError
+from qa_bench.protocols import Statistics
+from qa_bench.report.comparison import BEST, NOTHING, Cell, Comparison, compare
+from qa_bench.report.outcomes import Outcomes
 from qa_bench.report.record import Record
-from qa_bench.report.rows import Row, ordered, set_place, shortened
+from qa_bench.report.rows import Row, choose, ordered, set_place, shortened
 from qa_bench.types import Heading
 
 Known = Sequence[tuple[int, float]]
@@ -73,7 +77,12 @@ class Table:
     """All records of an experiment, arranged."""
 
     def __init__(
-        self, experiment: str, records: Sequence[Record], stale: Collection[Place] = ()
+        self,
+        experiment: str,
+        records: Sequence[Record],
+        stale: Collection[Place] = (),
+        outcomes: Collection[Outcomes] = (),
+        statistics: Statistics | None = None,
     ) -> None:
         """Arrange the records.
 
@@ -81,12 +90,19 @@ class Table:
             experiment: its name.
             records: its records.
             stale: those that the command should have made anew and did not.
+            outcomes: per-question values, of the records that have any.
+            statistics: how rows are compared; None for not at all.
+
+        Raises:
+            UserError: what all rows shall be held against is no row, or several.
         """
         self.experiment = experiment
+        self.outcomes, self.statistics = outcomes, statistics
         self.rows = ordered(records)
         self.records = sorted(records, key=lambda r: (self.rows.index(Row.of(r)), set_place(r)))
-        self._cells = {(Row.of(r), r.question_set): r for r in self.records}
-        self.sets = unique(r.question_set for r in sorted(self.records, key=set_place))
+        names = _set_names(self.records)
+        self._cells = {(Row.of(r), names[_set(r)]): r for r in self.records}
+        self.sets = unique(names[_set(r)] for r in sorted(self.records, key=set_place))
         self.costs = [cost for cost in COSTS if any(cost in r.costs for r in self.records)]
         self.headings = {
             metric: r.heading(metric) for r in self.records[::-1] for metric in r.values
@@ -94,10 +110,50 @@ class Table:
         self.metrics = _by_family(unique(metric for r in self.records for metric in r.values))
         self.shared, self.labels = shortened(self.records)
         self.stale = frozenset(stale)
+        self._outcomes = {
+            (Row.of(one.record), names[_set(one.record)]): one
+            for one in outcomes
+            if _set(one.record) in names
+        }
+        self.baseline = self._baseline()
+        self._comparisons: dict[Column, Comparison] = {}
+
+    def _baseline(self) -> Row | None:
+        against = None if self.statistics is None else self.statistics.against
+        if against is None or not self.records:
+            return None
+        rows = unique(Row.of(record) for record in choose(self.records, [against]))
+        if len(rows) > 1:
+            labels = ", ".join(f"'{self.labels[row]}'" for row in rows)
+            raise UserError(f"statistics.against: '{against}' is {len(rows)} rows: {labels}")
+        return rows[0]
+
+    def comparison(self, column: Column) -> Comparison | None:
+        """A column's rows compared; None where nothing is known of questions one by one."""
+        if self.statistics is None:
+            return None
+        if column not in self._comparisons:
+            there = {
+                row: one
+                for (row, name), one in self._outcomes.items()
+                if name == column.set and column.metric in one.record.values
+            }
+            metric, baseline = column.metric, self.baseline
+            self._comparisons[column] = compare(metric, there, self.statistics, baseline)
+        return self._comparisons[column]
+
+    def cell(self, row: Row, column: Column) -> Cell:
+        """What stands beside a figure."""
+        comparison = self.comparison(column)
+        return NOTHING if comparison is None else comparison.cells.get(row, NOTHING)
 
     def record(self, row: Row, name: str) -> Record | None:
         """What is known of a row on a set."""
         return self._cells.get((row, name))
+
+    def of_set(self, name: str) -> list[Record]:
+        """The records of a set, as columns call it."""
+        return [record for (_, of), record in self._cells.items() if of == name]
 
     def columns(self) -> list[Column]:
         """The columns that hold at least one figure, sets one after the other."""
@@ -125,7 +181,10 @@ class Table:
         return bool({(row.system, corpus, name) for corpus in (row.corpus, "")} & self.stale)
 
     def best(self, column: Column) -> frozenset[Row]:
-        """The rows with a column's best figure, as it is shown; none where nothing is compared."""
+        """The rows with a column's best figure, as it is shown; none where nothing is compared.
+
+        The shown one, so that no two figures look the same and one of them alone is best.
+        """
         heading = self.headings[column.metric]
         values = {row: self.value(row, column) for row in self.rows}
         there = {row: value for row, value in values.items() if value is not None}
@@ -134,6 +193,13 @@ class Table:
         top = shown(heading, max(there.values()))
         best = frozenset(row for row, value in there.items() if shown(heading, value) == top)
         return frozenset() if len(best) == len(there) else best
+
+    def mark(self, row: Row, column: Column) -> str:
+        """● ○ ▲ ▼ by statistics; ● for the best as it is shown where nothing was compared."""
+        comparison = self.comparison(column)
+        if comparison is not None and comparison.cells:
+            return self.cell(row, column).mark
+        return BEST if row in self.best(column) else ""
 
     def cost(self, row: Row, cost: str) -> float | None:
         """A row's cost over all its sets."""
@@ -155,9 +221,11 @@ class Table:
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
         columns = self.columns()
+        beside = ("low", "high", "mark", "p") if self._outcomes and self.statistics else ()
         head = ["system", "corpus"]
         for name, metric in columns:
             head += [f"{name}/{metric}", f"{name}/{metric}/signature"]
+            head += [f"{name}/{metric}/{what}" for what in beside]
         writer.writerow([*head, *(f"{name}/n" for name in self.sets), *self.costs])
         for row in self.rows:
             cells: list[object] = [*row[:2]]
@@ -167,6 +235,8 @@ class Table:
                     cells += [f"{record.values[metric]:.6f}", record.signature(metric)]
                 else:
                     cells += ["", ""]
+                if beside:
+                    cells += _csv(self.cell(row, Column(name, metric)))
             for name in self.sets:
                 record = self.record(row, name)
                 cells.append(record.n if record else "")
@@ -175,6 +245,47 @@ class Table:
                 cells.append("" if value is None else f"{value:.10g}")
             writer.writerow(cells)
         return file.getvalue()
+
+
+def half_width(table: Table, row: Row, column: Column) -> str:
+    """``±1.5``: half the width of a figure's interval in points; empty where there is none."""
+    cell = table.cell(row, column)
+    if cell.low is None or cell.high is None or table.headings[column.metric].unit != "%":
+        return ""
+    return f" ±{50 * (cell.high - cell.low):.1f}"
+
+
+def _csv(cell: Cell) -> list[str]:
+    """low, high, mark, p."""
+    ends = ["" if end is None else f"{end:.6f}" for end in (cell.low, cell.high)]
+    return [*ends, cell.mark, "" if cell.p is None else f"{cell.p:.6g}"]
+
+
+_Set = tuple[str, str, int, str]
+
+
+def _set(record: Record) -> _Set:
+    """What figures must share to stand in one column."""
+    return record.question_set, record.questions, record.n, record.match
+
+
+def _set_names(records: Iterable[Record]) -> dict[_Set, str]:
+    """What columns are called: a second set of one name by what it has of its own."""
+    names: dict[_Set, str] = {}
+    for record in sorted(records, key=lambda r: (not r.published_set, r.place)):
+        own = _set(record)
+        first = next((one for one in names if one[0] == own[0]), own)
+        if own in names:
+            continue
+        if own == first:
+            names[own] = own[0]
+        elif own[2] != first[2] and f"{own[0]}[n={own[2]}]" not in names.values():
+            names[own] = f"{own[0]}[n={own[2]}]"
+        elif own[3] != first[3] and own[1] == first[1]:
+            names[own] = f"{own[0]}[match={own[3]}]"
+        else:
+            names[own] = f"{own[0]}[questions={own[1]}]"
+    return names
 
 
 def family(metric: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
+from qa_bench.report.captions import captions
+from qa_bench.report.comparison import BEST
 from qa_bench.report.rows import Row
-from qa_bench.report.table import STALE, Column, Table
+from qa_bench.report.table import STALE, Column, Table, half_width
 
 WIDTH = 80
-BEST = "*"
 _GAP = 2
 _LABEL = 46
 """Columns of a label."""
@@ -24,8 +26,10 @@ def text(table: Table) -> str:
     for number, block in enumerate(blocks):
         gap = _GAP if _width(table, block) <= WIDTH else 1
         lines += ([""] if number else []) + _drawn(table, block, gap)
-    if any(table.best(column) for column in table.columns()):
-        lines.append(f"{BEST} the best of its column")
+    told = captions(table)
+    if not told and any(table.best(column) for column in table.columns()):
+        told = [f"{BEST} the best of its column"]
+    lines += [piece for line in told for piece in textwrap.wrap(line, WIDTH)]
     return "\n".join(lines)
 
 
@@ -94,13 +98,13 @@ def _head(table: Table, name: str) -> str:
 
 def _column(table: Table, column: Column, rows: Sequence[Row]) -> list[str]:
     """Title and figures of a column, all of one width; marks stand right of the digits."""
-    best = table.best(column)
     figures = []
     for row in rows:
         figure = table.figure(row, column) or "-"
         stale = figure.endswith(STALE)
-        marks = (STALE if stale else "") + (BEST if row in best else "")
-        figures.append((figure.removesuffix(STALE), marks))
+        marks = (STALE if stale else "") + table.mark(row, column)
+        figure = figure.removesuffix(STALE)
+        figures.append((figure + half_width(table, row, column), marks))
     after = max(len(marks) for _, marks in figures)
     cells = [figure + marks.ljust(after) for figure, marks in figures]
     title = table.headings[column.metric].title + " " * after

@@ -1,0 +1,87 @@
+"""What a table's marks mean: the test, the family, α, and what this many questions can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qa_bench.report.comparison import BEST, BETTER, TIED, WORSE
+from qa_bench.report.table import Column, Table, unique
+from qa_bench.statistics.column import ColumnStatistics
+
+_TESTS = {
+    "mcnemar-midp": "McNemar, mid-p",
+    "paired-t": "paired t",
+    "cluster-t": "paired t by groups",
+}
+_INTERVALS = {"wilson": "Wilson", "t": "t", "cluster-t": "t by groups", "bootstrap": "bootstrap"}
+
+
+def captions(table: Table) -> list[str]:
+    """Lines under a table; none where nothing was computed."""
+    columns = [(column, told) for column in table.columns() if (told := _statistics(table, column))]
+    if not columns:
+        return []
+    told = [statistics for _, statistics in columns]
+    level = f"{100 * (1 - told[0].alpha):g} %"
+    methods = _names((s.interval for s in told), _INTERVALS)
+    lines = [f"±: half the {level} interval ({methods})."]
+    if any(s.test for s in told):
+        tests = _names((s.test for s in told), _TESTS)
+        families = "; ".join(unique(s.family for s in told if s.comparisons))
+        lines.append(
+            f"{BEST} best of its column, {TIED} not separable from the best ({tests}; "
+            f"α {told[0].alpha:g}; a column: {families})."
+        )
+    if table.baseline is not None:
+        lines.append(f"{BETTER} better, {WORSE} worse than {table.labels[table.baseline]}.")
+    lines += _grouped(table)
+    if any(s.test for s in told):
+        lines.append(f"Differences below these are not seen here: {_detectable(table)}.")
+    return lines
+
+
+def comparisons(table: Table) -> list[str]:
+    """A signature for each column's comparison: the figure's, and how rows were compared."""
+    return [
+        f"{column.set} {record.signature(column.metric)}|{statistics.signature}"
+        for column in table.columns()
+        if (statistics := _statistics(table, column)) and statistics.test
+        for record in [next(r for r in table.of_set(column.set) if column.metric in r.values)]
+    ]
+
+
+def _statistics(table: Table, column: Column) -> ColumnStatistics | None:
+    comparison = table.comparison(column)
+    return None if comparison is None else comparison.statistics
+
+
+def _names(methods: Iterable[str], words: dict[str, str]) -> str:
+    several = unique(name for joined in methods for name in joined.split(",") if name)
+    return ", ".join(words.get(name, name) for name in several)
+
+
+def _grouped(table: Table) -> list[str]:
+    """Which sets' questions were drawn in groups."""
+    groups = {
+        column.set: comparison.groups
+        for column in table.columns()
+        if (comparison := table.comparison(column)) is not None and comparison.groups
+    }
+    return [f"{name}: by the {count} groups its questions were drawn in." for name, count in
+            groups.items()]  # fmt: skip
+
+
+def _detectable(table: Table) -> str:
+    """Points, a set; of the metrics in per cent, from the smallest to the largest."""
+    pieces = []
+    for name in table.sets:
+        points = [
+            100 * statistics.detectable
+            for column in table.columns()
+            if column.set == name and table.headings[column.metric].unit == "%"
+            if (statistics := _statistics(table, column)) and statistics.test
+        ]
+        if points:
+            low, high = f"{min(points):.1f}", f"{max(points):.1f}"
+            pieces.append(f"{name} {low}" if low == high else f"{name} {low} to {high}")
+    return ", ".join(pieces) + " points"

@@ -1,0 +1,106 @@
+"""Which differences between the rows of a column are real: intervals, marks, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from qa_bench.protocols import Statistics
+from qa_bench.report.outcomes import Outcomes
+from qa_bench.report.rows import Row
+from qa_bench.statistics.column import ColumnStatistics
+
+BEST, TIED, BETTER, WORSE = "●", "○", "▲", "▼"
+
+
+class Cell(NamedTuple):
+    """What is known of a figure beside it.
+
+    Attributes:
+        low: end of its interval, as the figure; None where it is only reported.
+        high: the other end.
+        mark: ● the best of its column, ○ not separable from it; ▲ better, ▼ worse than the
+            baseline; empty where nothing is said.
+        p: adjusted, against the baseline where there is one, else against the best; None for those
+            themselves, and where nothing was compared.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    mark: str = ""
+    p: float | None = None
+
+
+NOTHING = Cell()
+
+
+class Comparison(NamedTuple):
+    """A column's rows compared.
+
+    Attributes:
+        cells: by row; those that are only reported have none.
+        statistics: what was computed; None where rows differ in their rules of matching.
+        groups: number of the questions' groups; 0 where the set has none.
+    """
+
+    cells: Mapping[Row, Cell]
+    statistics: ColumnStatistics | None = None
+    groups: int = 0
+
+
+def compare(
+    metric: str,
+    outcomes: Mapping[Row, Outcomes],
+    statistics: Statistics,
+    baseline: Row | None,
+) -> Comparison:
+    """Compare the rows of a column that were scored by the same rules.
+
+    Args:
+        metric: the column's.
+        outcomes: by row; all of one question set.
+        statistics: how.
+        baseline: a row that all are held against.
+    """
+    rules: dict[str, list[Row]] = {}
+    for row, outcome in outcomes.items():
+        rules.setdefault(outcome.record.mode, []).append(row)
+    cells: dict[Row, Cell] = {}
+    last, groups = None, 0
+    for rows in rules.values():
+        values = np.stack([outcomes[row].values(metric) for row in rows])
+        first = outcomes[rows[0]]
+        last = statistics.column(
+            values,
+            rows.index(baseline) if baseline in rows else None,
+            first.groups,
+            first.record.questions,
+        )
+        if last is not None:
+            groups = 0 if first.groups is None else int(first.groups.max()) + 1
+            cells |= dict(zip(rows, _cells(last, len(rows)), strict=True))
+    return Comparison(cells, last if len(rules) == 1 else None, groups)
+
+
+def _cells(statistics: ColumnStatistics, rows: int) -> list[Cell]:
+    return [_cell(statistics, place, rows) for place in range(rows)]
+
+
+def _cell(statistics: ColumnStatistics, place: int, rows: int) -> Cell:
+    low, high = (_end(ends[place]) for ends in (statistics.low, statistics.high))
+    if rows == 1:
+        return Cell(low, high)
+    best = bool(statistics.best[place])
+    mark = BEST if best else TIED if statistics.tied[place] else ""
+    if statistics.p is None or statistics.difference is None:
+        return Cell(low, high, mark, None if best else float(statistics.p_best[place]))
+    p, difference = float(statistics.p[place]), float(statistics.difference[place])
+    if p < statistics.alpha and difference:
+        mark += BETTER if difference > 0 else WORSE
+    return Cell(low, high, mark, p)
+
+
+def _end(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
