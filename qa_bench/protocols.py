@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from qa_bench.metric.evidence import Evidence
+    from qa_bench.statistics.column import ColumnStatistics
+    from qa_bench.statistics.pairs import Pairs
     from qa_bench.store.hits import Hits
     from qa_bench.store.passages import Passages
     from qa_bench.store.ranked import Ranked
@@ -285,6 +287,41 @@ class Metric(Part, Protocol):
         ...
 
 
+@runtime_checkable
+class Statistics(Part, Protocol):
+    """Tells which differences are real; nothing of it is in a key.
+
+    Attributes:
+        alpha: 1 − the level of intervals; the bound of p.
+        family: own or all: which comparisons p is adjusted for.
+        against: the label of the baseline; None for none.
+    """
+
+    alpha: float
+    family: str
+    against: str | None
+
+    def column(
+        self, values: Any, baseline: int | None = None, groups: Any = None, digest: str = ""
+    ) -> ColumnStatistics | None:
+        """Intervals and marks of one metric on one set; None where the part tells none.
+
+        Args:
+            values: a value a question for every system, (systems, n).
+            baseline: the row that the others are compared with.
+            groups: what each question was drawn with, a code or name, (n,).
+            digest: of the set's questions; random numbers come from it.
+
+        Raises:
+            UserError: a value is not finite, there is but one group, or no such row.
+        """
+        ...
+
+    def pairs(self, values: Any, groups: Any = None, digest: str = "") -> Pairs | None:
+        """All systems against each other, adjusted for all pairs; arguments as for ``column``."""
+        ...
+
+
 PARTS: dict[str, Any] = {
     "dataset": Dataset,
     "corpus": Corpus,
@@ -296,5 +333,6 @@ PARTS: dict[str, Any] = {
     "reader": Reader,
     "lm": LanguageModel,
     "metric": Metric,
+    "statistics": Statistics,
 }
 """The Protocol of each ``conf/`` group that holds parts."""

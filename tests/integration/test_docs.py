@@ -53,6 +53,7 @@ DOCUMENTED = {
     "reader": ("reader", "reader_extractive", "reader_generative"),
     "lm": ("language_models",),
     "metric": ("metric",),
+    "statistics": ("statistics",),
 }
 """The pages of each group: every choice and every setting stands on one of them."""
 
