@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 
 from qa_bench.cli.plan import seconds_to_build
 from qa_bench.engine.files import write_whole
-from qa_bench.errors import UserError
+from qa_bench.errors import DataError, UserError
 from qa_bench.line.labels import Labels, labels, swept_settings
 from qa_bench.line.line import Line
 from qa_bench.net.policy import no_downloads
@@ -187,6 +187,7 @@ class Jobs:
             more: the rest of the fields.
         """
         record = made if isinstance(made, Record) else None
+        statistics: Any = OmegaConf.to_container(config.statistics, resolve=True)
         return Outcome(
             number=names.place,
             system=names.system,
@@ -196,7 +197,7 @@ class Jobs:
             experiment=str(config.name),
             figure=headline(record) if record else "",
             row=record.row if record else "",
-            statistics=OmegaConf.to_container(config.statistics, resolve=True),
+            statistics=statistics,
             with_corpus=any(s.partition(".")[0] in ("corpus", "chunker") for s in self.swept),
             **more,
         )
@@ -208,23 +209,26 @@ class Jobs:
 
         Raises:
             UserError: a table cannot be written, or there is no such system.
+        DataError: a file of the results was edited; the tables are written without its row.
         """
         places = [(one.results, one.experiment) for one in self.outcomes if not one.problem]
+        faults: list[DataError] = []
         for results, name in dict.fromkeys(places):
             of_it = [one for one in self.outcomes if (one.results, one.experiment)
                      == (results, name)]  # fmt: skip
             missing = stale(of_it)
-            statistics = make(
-                "statistics",
-                OmegaConf.create(next(one.statistics for one in of_it if one.statistics)),
-            )
+            chosen = next(dict(one.statistics) for one in of_it if one.statistics)
+            statistics = make("statistics", OmegaConf.create(chosen))
             table = write_tables(Path(results), name, missing, statistics)
             if self.systems:
                 some = choose(table.records, self.systems)
-                table = Table(name, some, missing, table.outcomes, statistics)
+                table = Table(name, some, missing, table.outcomes, statistics, table.faults)
             if not self.quiet:
                 print(text(table), flush=True)
+            faults += table.faults
             print(f"tables: {Path(results) / name}.md, {Path(results) / name}.csv", file=sys.stderr)
+        if faults:
+            raise faults[0]
 
     def finish(self) -> int:
         """Tell which jobs failed, and return the exit status."""

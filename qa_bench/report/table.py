@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from qa_bench.errors import UserError
+from qa_bench.errors import DataError, UserError
 from qa_bench.protocols import Statistics
 from qa_bench.report.comparison import BEST, NOTHING, Cell, Comparison, compare
 from qa_bench.report.outcomes import Outcomes
@@ -83,6 +83,7 @@ class Table:
         stale: Collection[Place] = (),
         outcomes: Collection[Outcomes] = (),
         statistics: Statistics | None = None,
+        faults: Sequence[DataError] = (),
     ) -> None:
         """Arrange the records.
 
@@ -92,12 +93,13 @@ class Table:
             stale: those that the command should have made anew and did not.
             outcomes: per-question values, of the records that have any.
             statistics: how rows are compared; None for not at all.
+            faults: why rows are left out.
 
         Raises:
             UserError: what all rows shall be held against is no row, or several.
         """
         self.experiment = experiment
-        self.outcomes, self.statistics = outcomes, statistics
+        self.outcomes, self.statistics, self.faults = outcomes, statistics, list(faults)
         self.rows = ordered(records)
         self.records = sorted(records, key=lambda r: (self.rows.index(Row.of(r)), set_place(r)))
         names = _set_names(self.records)
@@ -214,7 +216,8 @@ class Table:
         """What a reader of the table must know."""
         notes = unique(note for record in self.records for note in record.notes)
         stale = any(self._is_stale(Row.of(r), r.question_set) for r in self.records)
-        return [*notes, *([STALE_NOTE] if stale else [])]
+        left_out = [f"{fault}; its row is left out" for fault in self.faults]
+        return [*left_out, *notes, *([STALE_NOTE] if stale else [])]
 
     def csv(self) -> str:
         """Fractions with six decimals, a signature beside each; costs at the end."""
