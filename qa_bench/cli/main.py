@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from qa_bench.cli.pages import PAGES, page
+from qa_bench.cli.positional import positional
 from qa_bench.errors import UserError, python_problem
 
 HELP = """\
@@ -118,6 +119,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         if "=" in verb or verb.startswith("-"):
             hint = f"; the verb comes first: qa-bench run {verb}"
         return _failed(f"no verb '{verb}': use one of {', '.join(verbs)}{hint}")
+    try:
+        rest = positional(verb, rest)
+    except UserError as error:
+        return _failed(str(error))
     return app.main(verb, [_spelled(word, verb) for word in rest])
 
 

@@ -34,6 +34,7 @@ from qa_bench.report.rows import choose
 from qa_bench.report.table import Table
 from qa_bench.report.terminal import text
 from qa_bench.runtime.progress import start_whole, whole
+from qa_bench.settings import strings
 
 log = logging.getLogger(__name__)
 
@@ -198,6 +199,7 @@ class Jobs:
             figure=headline(record) if record else "",
             row=record.row if record else "",
             statistics=statistics,
+            merge=list(strings("merge", config.merge)),
             with_corpus=any(s.partition(".")[0] in ("corpus", "chunker") for s in self.swept),
             **more,
         )
@@ -219,7 +221,7 @@ class Jobs:
             missing = stale(of_it)
             chosen = next(dict(one.statistics) for one in of_it if one.statistics)
             statistics = make("statistics", OmegaConf.create(chosen))
-            table = write_tables(Path(results), name, missing, statistics)
+            table = write_tables(Path(results), name, missing, statistics, of_it[-1].merge)
             if self.systems:
                 some = choose(table.records, self.systems)
                 table = Table(name, some, missing, table.outcomes, statistics, table.faults)

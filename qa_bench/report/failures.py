@@ -31,6 +31,7 @@ class Outcome:
         row: key of the row it made.
         with_corpus: whether the command has several corpora or chunkers.
         statistics: the configuration of how rows are compared.
+        merge: folders of other results that stand in the table.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Outcome:
     row: str = ""
     with_corpus: bool = False
     statistics: Mapping[str, Any] = field(default_factory=dict)
+    merge: Sequence[str] = ()
 
     @property
     def what(self) -> str:
