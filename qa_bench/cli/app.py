@@ -24,10 +24,7 @@ log = logging.getLogger(__name__)
 def _run(line: Any, config: Any) -> Any:
     from qa_bench.line.record import record
 
-    row = record(line)
-    if config.json:
-        print(row.line(), flush=True)
-    return row
+    return record(line)
 
 
 def _import(line: Any, config: Any) -> Any:
@@ -91,6 +88,12 @@ def _analyse(line: Any, config: Any) -> None:
     print(analyse(config))
 
 
+def _explain(line: Any, config: Any) -> None:
+    from qa_bench.cli.explain import explain
+
+    print(explain(config))
+
+
 def _mine(line: Any, config: Any) -> None:
     from qa_bench.cli.mine import mine
 
@@ -105,6 +108,9 @@ def _train(line: Any, config: Any) -> None:
 
 def _table(line: Any, config: Any) -> None:
     """Nothing of its own: the tables are written at the end."""
+    from qa_bench.settings import one_of
+
+    one_of("format", config.table.format, (None, "latex"))
 
 
 VERBS: dict[str, Callable[[Any, Any], Any]] = {
@@ -121,16 +127,17 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "plan": _plan,
     "tune": _tune,
     "analyse": _analyse,
+    "explain": _explain,
     "mine": _mine,
     "train": _train,
 }
 _WITH_TABLES = {"run", "score", "import", "table"}
 
 
-_WITHOUT_CORPUS = {"table", "analyse", "train", "import", "fetch"}
+_WITHOUT_CORPUS = {"table", "analyse", "explain", "train", "import", "fetch"}
 """Verbs that may need no passages."""
 
-_LOOK_ONLY = {"plan", "table", "fetch"}
+_LOOK_ONLY = {"plan", "table", "explain", "fetch"}
 """Verbs that download nothing on their way; fetch does, once it has looked."""
 
 
@@ -218,7 +225,7 @@ def main(
         names = labels(config, HydraConfig.get(), jobs.swept)
         jobs.quiet = bool(config.json)
         if verb == "table":
-            jobs.systems = systems(config)
+            jobs.systems, jobs.whole = systems(config), True
         line, made, problem, status = None, None, "", 0
         try:
             with _allowance(verb, config):

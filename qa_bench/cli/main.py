@@ -31,6 +31,7 @@ other people's files
 about
   table    write an experiment's tables again from its results
   tune     the weight of a hybrid's part, on a dev split: the curve, and a YAML with the best
+  explain  CELL|QID: how a figure came about, or what every system made of a question
   analyse  an experiment's results by kinds of questions: overlap with train, wh-word, answer
   mine     DPR's training files: positive and hard negative passages of a train or dev split
   train    reader=... train.data=FILE: a model for the extractive reader
@@ -156,13 +157,15 @@ def _without_trust(words: list[str]) -> list[str]:
 
 
 def _spelled(word: str, verb: str) -> str:
-    """The few words that are not Hydra's own: --json, -v, and export's short names."""
+    """The few words that are not Hydra's own: --json, -v, and short names of export and table."""
     if word == "--json":
         return "json=true"
     if word in ("-v", "--verbose"):
         return "verbose=true"
     if verb == "export" and word.startswith(("what=", "format=", "out=")):
         return f"export.{word}"
+    if verb == "table" and word.startswith(("format=", "layout=")):
+        return f"table.{word}"
     return word
 
 

@@ -28,7 +28,8 @@ from qa_bench.line.line import Line
 from qa_bench.net.policy import no_downloads
 from qa_bench.parts import make
 from qa_bench.report.failures import Outcome, failures, headline, stale, twins
-from qa_bench.report.files import write_tables
+from qa_bench.report.files import write, write_tables
+from qa_bench.report.latex import latex
 from qa_bench.report.record import Record
 from qa_bench.report.rows import choose
 from qa_bench.report.table import Table
@@ -38,6 +39,8 @@ from qa_bench.settings import strings
 
 log = logging.getLogger(__name__)
 
+_OF_TABLES = ("statistics", "merge", "table")
+"""What of the configuration tells how tables are made."""
 _DIED = "its process ended before the job did"
 
 
@@ -49,7 +52,8 @@ class Jobs:
         swept: the settings of which the command has several values.
         outcomes: what became of the jobs, as far as this process knows.
         systems: those that are printed; empty for all.
-        quiet: print no table.
+        quiet: print a JSON line a row and set instead of the table.
+        whole: of rows of other commands, too.
     """
 
     def __init__(self) -> None:
@@ -58,7 +62,7 @@ class Jobs:
         self.swept: frozenset[str] = frozenset()
         self.outcomes: list[Outcome] = []
         self.systems: list[str] = []
-        self.quiet = False
+        self.quiet = self.whole = False
         self._process = os.getpid()
         self._notes: Path | None = None
         self._compose: Any = None
@@ -188,7 +192,10 @@ class Jobs:
             more: the rest of the fields.
         """
         record = made if isinstance(made, Record) else None
-        statistics: Any = OmegaConf.to_container(config.statistics, resolve=True)
+        strings("merge", config.merge)
+        tables: Any = OmegaConf.to_container(
+            OmegaConf.create({name: config[name] for name in _OF_TABLES}), resolve=True
+        )
         return Outcome(
             number=names.place,
             system=names.system,
@@ -198,8 +205,7 @@ class Jobs:
             experiment=str(config.name),
             figure=headline(record) if record else "",
             row=record.row if record else "",
-            statistics=statistics,
-            merge=list(strings("merge", config.merge)),
+            tables=tables,
             with_corpus=any(s.partition(".")[0] in ("corpus", "chunker") for s in self.swept),
             **more,
         )
@@ -219,16 +225,25 @@ class Jobs:
             of_it = [one for one in self.outcomes if (one.results, one.experiment)
                      == (results, name)]  # fmt: skip
             missing = stale(of_it)
-            chosen = next(dict(one.statistics) for one in of_it if one.statistics)
-            statistics = make("statistics", OmegaConf.create(chosen))
-            table = write_tables(Path(results), name, missing, statistics, of_it[-1].merge)
+            wanted = OmegaConf.create(next(dict(one.tables) for one in of_it if one.tables))
+            statistics = make("statistics", wanted.statistics)
+            table = write_tables(Path(results), name, missing, statistics, list(wanted.merge))
+            files = [f"{Path(results) / name}.{kind}" for kind in ("md", "csv")]
+            if wanted.table.format is not None:
+                files.append(f"{Path(results) / name}.tex")
+                write(Path(files[-1]), latex(table, wanted.table.layout))
             if self.systems:
                 some = choose(table.records, self.systems)
                 table = Table(name, some, missing, table.outcomes, statistics, table.faults)
-            if not self.quiet:
+            if self.quiet:
+                own = {(one.row, one.question_set) for one in of_it}
+                for record in table.records:
+                    if self.whole or (record.row, record.question_set) in own:
+                        print(table.line(record), flush=True)
+            else:
                 print(text(table), flush=True)
             faults += table.faults
-            print(f"tables: {Path(results) / name}.md, {Path(results) / name}.csv", file=sys.stderr)
+            print(f"tables: {', '.join(files)}", file=sys.stderr)
         if faults:
             raise faults[0]
 

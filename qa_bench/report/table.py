@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -156,6 +157,19 @@ class Table:
     def of_set(self, name: str) -> list[Record]:
         """The records of a set, as columns call it."""
         return [record for (_, of), record in self._cells.items() if of == name]
+
+    def line(self, record: Record) -> str:
+        """A record as one JSON line: figures as fractions, and what stands beside them."""
+        fields = json.loads(record.line())
+        row = Row.of(record)
+        for name in (
+            name for (of, name), one in self._cells.items() if one is record and of == row
+        ):
+            for metric in record.values:
+                cell = self.cell(row, Column(name, metric))
+                if cell.low is not None:
+                    fields |= {f"{metric}/{what}": value for what, value in cell._asdict().items()}
+        return json.dumps(fields, ensure_ascii=False)
 
     def columns(self) -> list[Column]:
         """The columns that hold at least one figure, sets one after the other."""
