@@ -161,12 +161,9 @@ class Table:
     def line(self, record: Record) -> str:
         """A record as one JSON line: figures as fractions, and what stands beside them."""
         fields = json.loads(record.line())
-        row = Row.of(record)
-        for name in (
-            name for (of, name), one in self._cells.items() if one is record and of == row
-        ):
+        for name in (name for (_, name), one in self._cells.items() if one is record):
             for metric in record.values:
-                cell = self.cell(row, Column(name, metric))
+                cell = self.cell(Row.of(record), Column(name, metric))
                 if cell.low is not None:
                     fields |= {f"{metric}/{what}": value for what, value in cell._asdict().items()}
         return json.dumps(fields, ensure_ascii=False)
