@@ -47,7 +47,7 @@ def provenance(line: Line, started: float) -> Provenance:
     manifests = [line.context.run(stage) for stage in stages]
     latest = manifests[-1].manifest
     return Provenance(
-        command=shlex.join(["qa-bench", "run", *map(_word, line.overrides)]),
+        command=shlex.join(["qa-bench", "run", *_words(line.overrides)]),
         config=settings(line.config),
         runtime=asdict(line.context.runtime),
         dependencies=[*_files(line, stages), *_contents(stages), *_package(latest)],
@@ -106,6 +106,13 @@ def _shown(text: str) -> str:
     home = str(Path.home())
     text = redacted_addresses(text)
     return re.sub(rf"{re.escape(home)}(?=/|$)", "~", text) if home != "/" else text
+
+
+def _words(overrides: Sequence[str]) -> Iterator[str]:
+    """Those that make figures."""
+    for word in overrides:
+        if re.split(r"[=.@]", word.lstrip("+~"), maxsplit=1)[0] not in ("json", "verbose", "yes"):
+            yield _word(word)
 
 
 def _word(word: str) -> str:
