@@ -51,7 +51,7 @@ class Closed(Part):
         rows = checked(values)
         places = None if groups is None else codes(groups, rows.shape[1])
         choice = Choice(self.alpha, self.family, self.against)
-        return column(_ClosedForms(rows, self.alpha, places), choice, baseline, rows.shape[1])
+        return column(_ClosedForms(rows, self.alpha, places), choice, baseline)
 
     def pairs(self, values: Any, groups: Any = None, digest: str = "") -> Pairs:
         """All systems against each other.

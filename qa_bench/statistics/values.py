@@ -40,12 +40,14 @@ def checked(values: Any) -> np.ndarray:
 
 def binary(values: np.ndarray) -> np.ndarray:
     """Whether each row holds nothing but 0 and 1; bool of shape (systems,)."""
-    return np.all((values == 0) | (values == 1), axis=1)
+    flags: np.ndarray = np.all((values == 0) | (values == 1), axis=1)
+    return flags
 
 
 def in_unit(values: np.ndarray) -> np.ndarray:
     """Whether each row stays within 0 and 1; bool of shape (systems,)."""
-    return np.all((values >= 0) & (values <= 1), axis=1)
+    flags: np.ndarray = np.all((values >= 0) & (values <= 1), axis=1)
+    return flags
 
 
 def means(values: np.ndarray) -> np.ndarray:
