@@ -87,9 +87,9 @@ class Resampling(Part):
         Raises:
             UserError: as ``column``.
         """
-        return self.several_pairs({"": values}, groups, digest)[""]
+        return self.pairs_of({"": values}, groups, digest)[""]
 
-    def several_pairs(
+    def pairs_of(
         self, values: Mapping[str, Any], groups: Any = None, digest: str = ""
     ) -> dict[str, Pairs]:
         """``pairs`` for several metrics of one set, which share the draws."""
