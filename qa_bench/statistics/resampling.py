@@ -104,9 +104,7 @@ class Resampling(Part):
         rows = {name: checked(several) for name, several in values.items()}
         sizes = {several.shape[1] for several in rows.values()}
         if len(sizes) != 1:
-            raise UserError(
-                f"statistics: one question set, got values of {sorted(sizes)} questions"
-            )
+            raise UserError(f"statistics: one set, got values of {sorted(sizes)} questions")
         n = sizes.pop()
         places = None if groups is None else codes(groups, n)
         every = np.concatenate(list(rows.values()))

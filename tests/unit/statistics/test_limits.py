@@ -1,4 +1,4 @@
-"""Sets of one question, values that do not vary, systems that are one: defined, without a warning."""
+"""Sets of one question, values that do not vary, systems that are one: defined, no warning."""
 
 from __future__ import annotations
 
