@@ -55,10 +55,11 @@ def means(values: np.ndarray) -> np.ndarray:
 
     Sums are rounded once, so that rows of the same values in another order have the same mean.
     """
-    total = values.sum(axis=1)  # exact for 0 and 1
+    total: np.ndarray = values.sum(axis=1)  # exact for 0 and 1
     for row in np.flatnonzero(~binary(values)):
         total[row] = math.fsum(values[row].tolist())
-    return total / values.shape[1]
+    mean: np.ndarray = total / values.shape[1]
+    return mean
 
 
 def codes(groups: Any, n: int) -> np.ndarray:
