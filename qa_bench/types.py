@@ -76,6 +76,7 @@ class QuestionSet:
         beside: passages whose vectors a bi-encoder averages with the question's, a tuple a
             question; empty where there are none.
         rest: those of the split that ``dataset.limit`` leaves out.
+        groups: what each question was drawn with, such as its article; empty where none is known.
     """
 
     name: str
@@ -88,6 +89,7 @@ class QuestionSet:
     qrels: Qrels | None = None
     beside: tuple[tuple[str, ...], ...] = ()
     rest: tuple[Question, ...] = field(default=(), repr=False)
+    groups: tuple[str, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         """Number of questions: the denominator of every metric."""

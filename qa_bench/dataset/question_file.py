@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from qa_bench.dataset.groups import Groups
 from qa_bench.dataset.limit import limited, rest
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.sources import Requirement, get_or_explain, requirement, source
@@ -60,6 +61,8 @@ def _check(qid: str, text: str, answers: list[str], path: Path, line: int) -> No
 class QuestionFile(Part):
     """Reads one split of a question set and compares it with what was published."""
 
+    labels = frozenset({"groups"})  # they change what is said of figures, no figure
+
     def __init__(
         self,
         name: str,
@@ -71,6 +74,7 @@ class QuestionFile(Part):
         dpr_apostrophes: bool = False,
         limit: int | None = None,
         columns: Mapping[str, str | None] | None = None,
+        groups: Mapping[str, str | None] | None = None,
     ) -> None:
         """Keep the settings; nothing is read yet.
 
@@ -87,9 +91,10 @@ class QuestionFile(Part):
             limit: at most so many questions, spread evenly over the set.
             columns: where ``id``, ``question`` and ``answers`` are, where it is not in columns of
                 these names; ``answers.text`` is a field inside of a column.
+            groups: what the questions were drawn with, see ``Groups``.
 
         Raises:
-            UserError: an unknown match or column, or a limit below 1.
+            UserError: an unknown match, column or field of ``groups``, or a limit below 1.
         """
         self.name, self._split = name, split
         self._match = one_of("dataset.match", match, ("string", "regex"))
@@ -97,7 +102,7 @@ class QuestionFile(Part):
         self._splits = splits or {}
         self._dpr_apostrophes = flag("dataset.dpr_apostrophes", dpr_apostrophes)
         self._limit = whole_number("dataset.limit", limit, optional=True)
-        self._columns = Columns.of(columns)
+        self._columns, self._groups = Columns.of(columns), Groups(groups)
 
     def _published(self) -> Mapping[str, Any]:
         if self._path is None and self._splits and self._split not in self._splits:
@@ -201,7 +206,8 @@ class QuestionFile(Part):
             whole = tuple(q._replace(text=straight_apostrophes(q.text)) for q in whole)
         others = rest(every, whole)
         common = (self.name, self._split, self._match, whole, digest, official, remark)
-        return QuestionSet(*common, rest=others)
+        groups = self._groups.of(whole, self._where(), self._split)
+        return QuestionSet(*common, rest=others, groups=groups)
 
     def _doubt(self, questions: tuple[Question, ...]) -> str:
         """What is doubtful of ``match``, if anything.
