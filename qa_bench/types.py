@@ -76,8 +76,7 @@ class QuestionSet:
         beside: passages whose vectors a bi-encoder averages with the question's, a tuple a
             question; empty where there are none.
         rest: those of the split that ``dataset.limit`` leaves out.
-        groups: a question's group (what was drawn together: SQuAD's articles), in order; empty
-            where the set has none. Part of no digest: it changes intervals, not values.
+        groups: what each question was drawn with, such as its article; empty where none is known.
     """
 
     name: str

@@ -8,17 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from qa_bench.dataset.groups import Groups
 from qa_bench.dataset.limit import limited, rest
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.sources import Requirement, get_or_explain, requirement, source
 from qa_bench.formats.answers import look_like_patterns
 from qa_bench.formats.columns import Columns
 from qa_bench.formats.faults import Faults
-from qa_bench.formats.groups import read_groups
 from qa_bench.formats.qa import READERS, read_questions
 from qa_bench.parts import Part
 from qa_bench.settings import flag, one_of, whole_number
@@ -61,6 +61,8 @@ def _check(qid: str, text: str, answers: list[str], path: Path, line: int) -> No
 class QuestionFile(Part):
     """Reads one split of a question set and compares it with what was published."""
 
+    labels = frozenset({"groups"})  # they change what is said of figures, no figure
+
     def __init__(
         self,
         name: str,
@@ -72,7 +74,7 @@ class QuestionFile(Part):
         dpr_apostrophes: bool = False,
         limit: int | None = None,
         columns: Mapping[str, str | None] | None = None,
-        groups: str | None = None,
+        groups: Mapping[str, str | None] | None = None,
     ) -> None:
         """Keep the settings; nothing is read yet.
 
@@ -89,12 +91,10 @@ class QuestionFile(Part):
             limit: at most so many questions, spread evenly over the set.
             columns: where ``id``, ``question`` and ``answers`` are, where it is not in columns of
                 these names; ``answers.text`` is a field inside of a column.
-            groups: the file that tells which questions were drawn together, see
-                ``formats/groups.py``; else the one that the split names, or
-                ``<split>.groups.jsonl``, where it is in the folder. It changes intervals alone.
+            groups: what the questions were drawn with, see ``Groups``.
 
         Raises:
-            UserError: an unknown match or column, or a limit below 1.
+            UserError: an unknown match, column or field of ``groups``, or a limit below 1.
         """
         self.name, self._split = name, split
         self._match = one_of("dataset.match", match, ("string", "regex"))
@@ -102,8 +102,7 @@ class QuestionFile(Part):
         self._splits = splits or {}
         self._dpr_apostrophes = flag("dataset.dpr_apostrophes", dpr_apostrophes)
         self._limit = whole_number("dataset.limit", limit, optional=True)
-        self._columns = Columns.of(columns)
-        self._groups = groups
+        self._columns, self._groups = Columns.of(columns), Groups(groups)
 
     def _published(self) -> Mapping[str, Any]:
         if self._path is None and self._splits and self._split not in self._splits:
@@ -203,29 +202,12 @@ class QuestionFile(Part):
             remark = f"{self.name} {self._split}: {remark}"
             log.warning("WARNING: %s (%s)", remark, self._where())
         digest = content_digest(whole)
-        groups = self._groups_of(whole)
         if self._dpr_apostrophes:
             whole = tuple(q._replace(text=straight_apostrophes(q.text)) for q in whole)
         others = rest(every, whole)
         common = (self.name, self._split, self._match, whole, digest, official, remark)
+        groups = self._groups.of(whole, self._where(), self._split, published.get("groups"))
         return QuestionSet(*common, rest=others, groups=groups)
-
-    def _groups_of(self, questions: Sequence[Question]) -> tuple[str, ...]:
-        """The questions' groups; none where no file tells them.
-
-        Raises:
-            UserError: the file that ``groups`` names is not there.
-            DataError: it lacks a question.
-        """
-        if self._groups is not None:
-            paths = [Path(self._groups)]
-        elif self._path is not None:
-            return ()
-        else:
-            names = [self._published().get("groups"), f"{self._split}.groups.jsonl"]
-            paths = [path for name in names if name and (path := self._home() / name).exists()]
-        groups = read_groups(paths[0], questions) if paths else ()
-        return groups if len(set(groups)) > 1 else ()  # of a look at a few questions
 
     def _doubt(self, questions: tuple[Question, ...]) -> str:
         """What is doubtful of ``match``, if anything.

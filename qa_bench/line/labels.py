@@ -24,7 +24,8 @@ _PASSAGES = ("corpus.", "chunker.")
 
 _ELSEWHERE = re.compile(
     r"(dataset|corpus|chunker|retriever|expander|reranker|reader|experiment|name|system|run"
-    r"|predictions|json|verbose|offline|(dataset|corpus)\.name|dataset\.split|paths\..*|hydra[./].*)="
+    r"|predictions|json|verbose|offline|(dataset|corpus)\.name|dataset\.split|paths\..*|hydra[./].*"
+    r"|statistics|statistics\..*)="
 )
 """Overrides that a table shows elsewhere, or that say where and not what; swept ones, too."""
 

@@ -63,8 +63,9 @@ def test_any_other_setting_is_in_the_label_where_it_is_swept(word: str):
 
 @pytest.mark.parametrize(
     "word",
-    ["dataset=nq", "name=x", "run=a.trec", "dataset.split=dev", "json=true", "paths.results=r"],
-)
+    ["dataset=nq", "name=x", "run=a.trec", "dataset.split=dev", "json=true", "paths.results=r",
+     "statistics=none", "statistics.alpha=0.1"],
+)  # fmt: skip
 def test_what_a_table_shows_elsewhere_is_not(word: str):
     assert named(word, swept=word.partition("=")[0]).system == "bm25"
 
