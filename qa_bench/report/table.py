@@ -119,7 +119,7 @@ class Table:
             if _set(one.record) in names
         }
         self.baseline = self._baseline()
-        self._comparisons: dict[Column, Comparison] = {}
+        self._comparisons: dict[str, dict[str, Comparison]] = {}
 
     def _baseline(self) -> Row | None:
         against = None if self.statistics is None else self.statistics.against
@@ -135,15 +135,10 @@ class Table:
         """A column's rows compared; None where nothing is known of questions one by one."""
         if self.statistics is None:
             return None
-        if column not in self._comparisons:
-            there = {
-                row: one
-                for (row, name), one in self._outcomes.items()
-                if name == column.set and column.metric in one.record.values
-            }
-            metric, baseline = column.metric, self.baseline
-            self._comparisons[column] = compare(metric, there, self.statistics, baseline)
-        return self._comparisons[column]
+        if column.set not in self._comparisons:
+            there = {row: one for (row, name), one in self._outcomes.items() if name == column.set}
+            self._comparisons[column.set] = compare(there, self.statistics, self.baseline)
+        return self._comparisons[column.set].get(column.metric)
 
     def cell(self, row: Row, column: Column) -> Cell:
         """What stands beside a figure."""
