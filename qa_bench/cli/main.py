@@ -29,6 +29,7 @@ other people's files
 
 about
   table    write an experiment's tables again from its results
+  verify   an experiment's figures against the published ones, in questions
   tune     the weight of a hybrid's part, on a dev split: the curve, and a YAML with the best
   analyse  an experiment's results by kinds of questions: overlap with train, wh-word, answer
   mine     DPR's training files: positive and hard negative passages of a train or dev split
@@ -45,8 +46,8 @@ experiment=sample is the embedded demonstration; --json ends with one JSON line 
 -sc install=bash installs tab completion. `qa-bench VERB --help` tells of a verb.
 """
 
-ALONE = ("fetch", "list", "doctor", "verify-cache")
-"""Verbs that are no jobs of Hydra's."""
+ALONE = ("fetch", "verify", "list", "doctor", "verify-cache")
+"""Verbs that are no jobs of Hydra's, or do something after them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -108,6 +109,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         from qa_bench.cli.fetch import fetch
 
         return fetch([_spelled(word, verb) for word in rest])
+    if verb == "verify":
+        from qa_bench.cli.verify import verify
+
+        return verify([_spelled(word, verb) for word in rest])
     from qa_bench.cli import app
 
     if verb not in app.VERBS:
