@@ -143,10 +143,11 @@ def kind_of(figure: Figure) -> str:
 
     - ``copied``: from another paper than the system's own;
     - ``released_reader``: EM of a reader whose weights can be had;
-    - ``same_engine``: BM25 by pyserini or Anserini, which is deterministic;
+    - ``same_engine``: BM25 by pyserini or Anserini itself, which is deterministic;
     - ``released_approximate``: weights that can be had, searched approximately, by a compressed
       index, or in a way that is not told;
-    - ``released_exact``: weights that can be had, in an exact index; also BM25 of other engines;
+    - ``released_exact``: weights that can be had, in an exact index; also BM25 of other engines or
+      of versions that are not told;
     - ``trained``: all others, which one would have to train oneself.
     """
     system, paper, source = figure["system"], figure["paper"], figure["source"]
@@ -160,15 +161,15 @@ def kind_of(figure: Figure) -> str:
     if figure["split"] == "n/a":  # numbers of questions
         return "same_engine"
     if "BM25" in system and not any(sign in system for sign in ("+", "hybrid")):
-        lucene = ("pyserini", "Anserini", "Ma et al.", "Tamber", "Ram et al.")
+        lucene = ("pyserini", "Anserini", "Ma et al.", "Tamber")
         return "same_engine" if paper.startswith(lucene) else "released_exact"
     if paper.startswith("Karpukhin"):  # the multi model of Table 2 is the one released
         return "released_approximate" if figure.get("setting") == "multi" else "trained"
     if any(sign in system for sign in ("PQ2", "HNSW", "BPR", "PCA")):
         return "released_approximate"
-    if source.startswith("castorini/") or paper == "facebookresearch/DPR README":
-        return "released_exact"
-    if paper.startswith("Tamber"):
+    if paper == "facebookresearch/DPR README":  # does not say how it searched
+        return "released_approximate"
+    if source.startswith("castorini/") or paper.startswith("Tamber"):
         return "released_exact"
     own = ("facebookresearch/contriever", "facebookresearch/FiD", "microsoft/ANCE")
     if source.startswith(own) or "(released)" in system:

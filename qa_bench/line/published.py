@@ -10,23 +10,30 @@ from qa_bench.parts import About
 
 
 def repeats(line: Line) -> tuple[list[str], dict[str, str]]:
-    """The published systems that a line repeats, and those that it nearly does.
+    """The published systems that a line repeats, and those that it nearly does."""
+    return repeats_of(
+        line.questions.name, line.retrieval.part, line.expander, line.reranker, line.reader
+    )
+
+
+def repeats_of(
+    dataset: str, retriever: Any, expander: Any = None, reranker: Any = None, reader: Any = None
+) -> tuple[list[str], dict[str, str]]:
+    """The published systems that parts repeat on a question set, and those that they nearly do.
 
     Returns:
         The names of the former, the nearest one first, and of the latter, each with what differs.
     """
-    retriever = line.retrieval.part
-    dataset = line.questions.name
     unlike = _unlike(retriever.about, retriever.identity, dataset)
-    if line.expander is not None:
+    if expander is not None:
         unlike = {name: why or "an expander changes the questions" for name, why in unlike.items()}
     before = dict(unlike)
-    if line.reranker is not None:
+    if reranker is not None:
         unlike = {name: why or "the hits are reranked" for name, why in unlike.items()}
-        unlike |= _behind(line.reranker, before, dataset)
+        unlike |= _behind(reranker, before, dataset)
         before = dict(unlike)
-    if line.reader is not None:
-        unlike |= _behind(line.reader, before, dataset)
+    if reader is not None:
+        unlike |= _behind(reader, before, dataset)
     same = [name for name, reason in unlike.items() if not reason]
     return same, {name: reason for name, reason in unlike.items() if reason}
 
@@ -51,7 +58,7 @@ def _unlike(about: About, identity: Any, dataset: str) -> dict[str, str]:
     unlike = {}
     for name in about.published:
         sets = about.published_on.get(name)
-        other = "" if sets is None or dataset in sets else f"on {dataset} it is another model"
+        other = "" if sets is None or dataset in sets else f"on {dataset} theirs is another model"
         unlike[name] = other or str(about.published_unlike.get(name) or setting)
     return unlike
 

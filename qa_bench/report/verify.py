@@ -95,7 +95,7 @@ class Check:
         far = told(self.questions, self.record.n)
         return (
             f"{self.status:<5} {self.cell}  {self.record.label}  {self.ours}  "
-            f"published {self.figure.value} ({self.figure.system})  {far} questions"
+            f"published {self.figure.value} ({self.figure.system})  {far}"
         )
 
     def json(self) -> dict[str, Any]:
