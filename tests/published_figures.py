@@ -88,7 +88,7 @@ BEGINNINGS = {
 
 def source_of(figure: Figure) -> str:
     """Where a figure stands."""
-    text: str = SOURCE.get(figure["source"], figure["source"])
+    text = str(SOURCE.get(figure["source"], figure["source"]))
     for old, new in BEGINNINGS.items():
         if text.startswith(old):
             text = new + text.removeprefix(old)
@@ -96,10 +96,22 @@ def source_of(figure: Figure) -> str:
     return text[1:-1] if whole else text
 
 
+LOOSER = ("DPR (multi)", "DPR-Multi (Spider paper)", "BM25 (Spider paper)")
+"""Systems whose figures on CuratedTREC's 694 questions lie 3 or 4 questions above pyserini's of the
+same system: that is more than their kind allows, so ``trained`` stands in for it there."""
+
+
+def is_looser(figure: Figure) -> bool:
+    """Whether a figure is one of those."""
+    return figure["dataset"] == "curatedtrec" and figure["system"] in LOOSER
+
+
 def note_of(figure: Figure) -> str:
-    """The note without where its copy lies."""
-    note: str = figure.get("note", "")
-    return note.partition(" (stored full text")[0]
+    """The note without where its copy lies, and why a kind is another than by the rules."""
+    notes = [str(figure.get("note", "")).partition(" (stored full text")[0]]
+    if is_looser(figure):
+        notes.append("bounds of trained: pyserini's figure of this system is 3 or 4 questions less")
+    return "; ".join(note for note in notes if note)
 
 
 def topics_of(figure: Figure) -> str:
@@ -139,7 +151,7 @@ def is_copied(figure: Figure) -> bool:
 def kind_of(figure: Figure) -> str:
     """What another run of the same system may be expected to repeat.
 
-    The first rule that holds:
+    The first rule that holds, but for ``LOOSER``:
 
     - ``copied``: from another paper than the system's own;
     - ``released_reader``: EM of a reader whose weights can be had;
@@ -153,6 +165,8 @@ def kind_of(figure: Figure) -> str:
     system, paper, source = figure["system"], figure["paper"], figure["source"]
     if is_copied(figure):
         return "copied"
+    if is_looser(figure):
+        return "trained"
     if figure["metric"] == "em":
         public = "released" in system or "pygaggle" in source or (
             paper.startswith("Karpukhin") and "reader (" in system) or (
