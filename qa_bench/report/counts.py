@@ -54,7 +54,7 @@ def distance(right: int, value: str, n: int) -> int | None:
     return max(0, right - admissible[-1])
 
 
-def told(questions: int, n: int) -> str:
+def phrase(questions: int, n: int) -> str:
     """A distance in questions and in points: ``+5 of 3,610 (+.14)``."""
     if not questions:
         return f"+0 of {n:,}"

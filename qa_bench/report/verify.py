@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qa_bench.report.comparable import candidates, comparable
-from qa_bench.report.counts import distance, told
+from qa_bench.report.counts import distance, phrase
 from qa_bench.report.published import Published
 from qa_bench.report.record import Record
 from qa_bench.report.table import shown, unique
@@ -92,7 +92,7 @@ class Check:
 
     def line(self) -> str:
         """One line: the status, the cell, both figures and the distance."""
-        far = told(self.questions, self.record.n)
+        far = phrase(self.questions, self.record.n)
         return (
             f"{self.status:<5} {self.cell}  {self.record.label}  {self.ours}  "
             f"published {self.figure.value} ({self.figure.system})  {far}"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from qa_bench.report.counts import counts, distance, told
+from qa_bench.report.counts import counts, distance, phrase
 from qa_bench.report.published import published
 
 COUNTED = ("answer_recall", "em", "doc_p5")
@@ -65,11 +65,11 @@ def test_the_distance_is_to_the_nearest_count(right: int, value: str, expected: 
 
 
 def test_a_distance_is_told_in_questions_and_points():
-    assert told(5, 3610) == "+5 of 3,610 (+.14)"
-    assert told(-3, 3610) == "-3 of 3,610 (-.08)"
-    assert told(0, 3610) == "+0 of 3,610"
-    assert told(1200, 11313) == "+1,200 of 11,313 (+10.61)"
-    assert told(-361, 3610) == "-361 of 3,610 (-10.00)"
+    assert phrase(5, 3610) == "+5 of 3,610 (+.14)"
+    assert phrase(-3, 3610) == "-3 of 3,610 (-.08)"
+    assert phrase(0, 3610) == "+0 of 3,610"
+    assert phrase(1200, 11313) == "+1,200 of 11,313 (+10.61)"
+    assert phrase(-361, 3610) == "-361 of 3,610 (-10.00)"
 
 
 def test_grim():
