@@ -111,6 +111,7 @@ def test_digits_are_those_of_most_of_a_source():
     assert published_figures.digits([figure(value=v) for v in (80.0, 79.0)]) == {"s": 0}
 
 
+@pytest.mark.shared
 def test_the_files_are_those_that_the_list_makes(shared: Path, tmp_path: Path):
     path = shared / "reference/published.json"
     if not path.is_file():
