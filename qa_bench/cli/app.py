@@ -134,10 +134,10 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
 _WITH_TABLES = {"run", "score", "import", "table"}
 
 
-_WITHOUT_CORPUS = {"table", "analyse", "explain", "train", "import", "fetch"}
+_WITHOUT_CORPUS = {"table", "analyse", "explain", "train", "import", "fetch", "verify"}
 """Verbs that may need no passages."""
 
-_LOOK_ONLY = {"plan", "table", "explain", "fetch"}
+_LOOK_ONLY = {"plan", "table", "explain", "fetch", "verify"}
 """Verbs that download nothing on their way; fetch does, once it has looked."""
 
 

@@ -30,6 +30,7 @@ other people's files
 
 about
   table    write an experiment's tables again from its results
+  verify   an experiment's figures against the published ones, in questions
   tune     the weight of a hybrid's part, on a dev split: the curve, and a YAML with the best
   explain  CELL|QID: how a figure came about, or what every system made of a question
   analyse  an experiment's results by kinds of questions: overlap with train, wh-word, answer
@@ -47,8 +48,8 @@ experiment=sample is the embedded demonstration; --json ends with one JSON line 
 -sc install=bash installs tab completion. `qa-bench VERB --help` tells of a verb.
 """
 
-ALONE = ("fetch", "list", "doctor", "verify-cache")
-"""Verbs that are no jobs of Hydra's."""
+ALONE = ("fetch", "verify", "list", "doctor", "verify-cache")
+"""Verbs that are no jobs of Hydra's, or do something after them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,6 +111,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         from qa_bench.cli.fetch import fetch
 
         return fetch([_spelled(word, verb) for word in rest])
+    if verb == "verify":
+        from qa_bench.cli.verify import verify
+
+        return verify([_spelled(word, verb) for word in rest])
     from qa_bench.cli import app
 
     if verb not in app.VERBS:

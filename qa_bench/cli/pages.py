@@ -107,6 +107,17 @@ qa-bench table [FOLDER ...] [name=NAME]: write an experiment's tables again from
 
 Reads results/<name>/*.json; a row is dropped by deleting its record there.
 """,
+    "verify": """\
+qa-bench verify [name=NAME]: an experiment's figures against the published ones
+
+  qa-bench verify name=dpr_table2
+  qa-bench verify name=dpr_table2 --json
+
+A line a cell: OK, CLOSE or OFF, and by how many questions; better than published is OFF too.
+What is not compared, and why, comes after. Exit status: 0; 1 where one is OFF; 2 where nothing
+compares.
+docs/report.md has the tolerances, docs/reproductions.md the figures that experiments should give.
+""",
     "tune": """\
 qa-bench tune retriever=HYBRID [OVERRIDE ...]: the weight of a hybrid's part, on a dev split
 

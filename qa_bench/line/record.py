@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from qa_bench.engine.digests import digest
 from qa_bench.line.doubts import doubts
 from qa_bench.line.line import Line
 from qa_bench.line.provenance import provenance
+from qa_bench.line.published import repeats
 from qa_bench.report.record import Record, save
 from qa_bench.runtime.progress import whole
 from qa_bench.stages.ceiling import CEILING_FILE
@@ -23,9 +23,6 @@ from qa_bench.store.runs import RUN_FILE, ids_of_both, read_run
 from qa_bench.types import Heading
 
 log = logging.getLogger(__name__)
-
-COMPARABLE_MODES = ("dpr", "pyserini")
-"""The matching rules by which the published figures were made."""
 
 
 def record(line: Line) -> Record:
@@ -49,6 +46,7 @@ def record(line: Line) -> Record:
     cautions = doubts(line, rows)
     for caution in cautions:
         log.info("%s", caution)
+    repeated, unlike = repeats(line) if ours else ([], {})
     result = Record(
         system=line.system,
         dataset=questions.name,
@@ -68,7 +66,8 @@ def record(line: Line) -> Record:
         },
         costs=_costs(line) if ours else {},
         notes=[*_notes(line, counts, used_corpus), *cautions],
-        published_as=_published_as(line) if ours else [],
+        published_as=repeated,
+        published_unlike=unlike,
         version=qa_bench.__version__,
         scores=scores.path.name,
         changes=list(line.changes),
@@ -97,25 +96,6 @@ def _is_published_corpus(line: Line) -> bool:
     published = line.corpus.about.passages
     passages = line.context.run(line.passages).manifest["counts"]["passages"]
     return published is not None and published == passages
-
-
-def _published_as(line: Line) -> list[str]:
-    """The published systems whose settings and matching rules are those of this one."""
-    retriever = line.retrieval.part
-    alone = line.expander is None and line.reranker is None
-    same = alone and all(
-        _at(retriever.identity, name) == value
-        for name, value in retriever.about.published_with.items()
-    )
-    comparable = same and line.config.mode in COMPARABLE_MODES
-    return list(retriever.about.published) if comparable else []
-
-
-def _at(settings: Any, place: str) -> Any:
-    """A setting of a part or of its parts: ``parts.bm25.k1``; None where there is none."""
-    for name in place.split("."):
-        settings = settings.get(name) if isinstance(settings, Mapping) else None
-    return settings
 
 
 def _costs(line: Line) -> dict[str, float]:

@@ -68,9 +68,9 @@ def compare(
     for metric, rows in having.items():
         alike.setdefault(tuple(rows), []).append(metric)
     comparisons: dict[str, Comparison] = {}
-    for rows, metrics in alike.items():
+    for group, metrics in alike.items():
         rules: dict[str, list[Row]] = {}
-        for row in rows:
+        for row in group:
             rules.setdefault(outcomes[row].record.mode, []).append(row)
         parts = [_compared(own, metrics, outcomes, statistics, baseline) for own in rules.values()]
         for metric in metrics:

@@ -42,7 +42,8 @@ class Record:
         costs: passages, index_mb, build_s, search_s, questions_per_s, and a question's rerank_s,
             read_s and read_tokens, where known.
         notes: what a reader of the table must know.
-        published_as: the systems of ``published.csv`` this one repeats.
+        published_as: the published systems that this one repeats.
+        published_unlike: published systems that it nearly repeats, and what differs.
         version: version of qa_bench.
         scores: the score stage's folder, for the per-question values.
         changes: the settings in the label's brackets, in the order of the command's.
@@ -69,6 +70,7 @@ class Record:
     costs: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     published_as: list[str] = field(default_factory=list)
+    published_unlike: dict[str, str] = field(default_factory=dict)
     version: str = ""
     scores: str = ""
     changes: list[str] = field(default_factory=list)
@@ -202,7 +204,7 @@ _SAMPLE = {
     **dict.fromkeys(("system", "dataset", "split", "match", "mode", "questions"), ""),
     **dict.fromkeys(("corpus", "passages_key", "version", "scores", "file", "key", "digest"), ""),
     **dict.fromkeys(("n", "place"), 0),
-    **{name: {} for name in ("values", "costs")},
+    **{name: {} for name in ("values", "costs", "published_unlike")},
     **{name: [] for name in ("notes", "published_as", "changes")},
 }
 """A value of each field's kind."""
@@ -222,6 +224,7 @@ def _check(record: Record) -> None:
         for name, value in values.items():
             if type(value) not in (int, float):
                 raise TypeError(f"{name}: a number expected")
-    for item in [*record.notes, *record.published_as, *record.changes]:
+    unlike = record.published_unlike.values()
+    for item in [*record.notes, *record.published_as, *record.changes, *unlike]:
         if not isinstance(item, str):
             raise TypeError(f"a text expected, not {item!r}")

@@ -168,6 +168,7 @@ def test_what_a_part_says_of_itself_is_typed():
         ("x", r"retriever\.about: x: there are only"),
         ({"parameters": "many"}, r"retriever\.about\.parameters: a number, .* got 'many'"),
         ({"published": "BM25"}, r"retriever\.about\.published: a list of texts, got 'BM25'"),
+        ({"published_on": "nq"}, r"retriever\.about\.published_on: a mapping, got 'nq'"),
         ({"dimension": [768]}, r"retriever\.about\.dimension: a number"),
     ],
 )
