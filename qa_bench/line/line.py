@@ -80,6 +80,7 @@ class Line:
         self.depth: int = config.depth
         whole_number("depth", self.depth)
         get_mode(config.mode)
+        whole_number("latency", config.latency, 0)
         one_of("run_ids", config.run_ids, ("passages", "articles"))
         if config.run_ids == "articles" and config.run is None:
             raise UserError(
@@ -257,6 +258,16 @@ class Line:
         return list(dict.fromkeys([*stages, self.searched]))
 
     @cached_property
+    def latencies(self) -> list[Stage]:
+        """Times of single questions' searches, where they are wanted of a run of ours."""
+        ours = self.config.run is None and self.config.predictions is None
+        sample: int = self.config.latency
+        if not ours or not sample:
+            return []
+        several = self.retrievals.values()
+        return [s for one in several for s in one.latencies(self.depth, sample)]
+
+    @cached_property
     def run(self) -> Stage:
         """Index → run; or the run file that was given."""
         return self.searched if self._imported is None else self._imported
@@ -362,4 +373,4 @@ class Line:
         Raises:
             UserError: a setting is out of range, or the questions are missing.
         """
-        return graph(self.scores, *([self.ceiling] if self.ceiling else []))
+        return graph(self.scores, *([self.ceiling] if self.ceiling else []), *self.latencies)
