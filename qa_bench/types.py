@@ -75,6 +75,8 @@ class QuestionSet:
         qrels: which passages are relevant, where passages were judged instead of answers given.
         beside: passages whose vectors a bi-encoder averages with the question's, a tuple a
             question; empty where there are none.
+        titles: of the articles that answer each question, a tuple a question; empty where the set
+            tells none.
         rest: those of the split that ``dataset.limit`` leaves out.
     """
 
@@ -87,6 +89,7 @@ class QuestionSet:
     remark: str = ""
     qrels: Qrels | None = None
     beside: tuple[tuple[str, ...], ...] = ()
+    titles: tuple[tuple[str, ...], ...] = ()
     rest: tuple[Question, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
@@ -367,6 +370,7 @@ class Answers(list[str]):
     Attributes:
         failed: question's place in the set to why it has no answer. Its answer is empty.
         costs: counts for the manifest, such as tokens.
+        cited: question's place to the ranks of the passages, from 1, that its answer names.
     """
 
     def __init__(
@@ -374,11 +378,13 @@ class Answers(list[str]):
         answers: Iterable[str],
         failed: dict[int, str] | None = None,
         costs: dict[str, int] | None = None,
+        cited: dict[int, list[int]] | None = None,
     ) -> None:
         """Keep them."""
         super().__init__(answers)
         self.failed = failed or {}
         self.costs = costs or {}
+        self.cited = cited or {}
 
     @classmethod
     def of(cls, answers: list[str]) -> Answers:

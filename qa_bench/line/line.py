@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage, graph
@@ -355,7 +355,15 @@ class Line:
             depth=self.ranked_depth,
             source="run" if self.config.run is None else str(self.config.run),
             read=self.reader.depth if self.reader else None,
+            collection=self._collection,
         )
+
+    @property
+    def _collection(self) -> Literal["corpus", "articles", "hits"]:
+        """What ``run_passages`` are."""
+        if self._foreign is None or self.run_passages is self.passages:
+            return "corpus"
+        return "hits" if self.run_passages is self._imported else "articles"
 
     @cached_property
     def ceiling(self) -> Stage | None:

@@ -183,6 +183,7 @@ def _notes(line: Line, counts: dict[str, Any], used_corpus: bool) -> list[str]:
             f"{questions.name}: {absent} relevant passages are not in the corpus; they "
             "count as not found"
         )
+    notes += [f"{line.system} on {questions.name}: {text}" for text in counts.get("remarks", ())]
     if missing := counts.get("without_prediction"):
         notes.append(f"{questions.name}: {missing} questions have no prediction and count as wrong")
     return notes
