@@ -147,7 +147,7 @@ def _latency(line: Line) -> dict[str, float]:
 def _peak(line: Line) -> float:
     """The most memory that a stage of the line has taken when it was built, in MB."""
     stages = graph(line.answers or line.ranked)
-    peaks = [line.context.run(stage).manifest["peak_rss_mb"] for stage in stages]
+    peaks: list[int] = [line.context.run(stage).manifest["peak_rss_mb"] for stage in stages]
     return round(max(peaks) * (1 << 20) / 1e6, 1)
 
 

@@ -51,7 +51,7 @@ def test_code_in_an_answer_cell_is_refused_and_not_run(tmp_path: Path, cell: str
     made = tmp_path / "made"
     path = write(tmp_path / "evil.csv", f"good\t['a']\nbad\t{cell.format(made=made)}\n")
     rows = read_dpr_csv(path)
-    assert next(rows) == (None, "good", ["a"], 1)
+    assert next(rows)[:4] == (None, "good", ["a"], 1)
     with pytest.raises(DataError, match="answers are not a list literal") as caught:
         next(rows)
     assert caught.value.line == 2
