@@ -75,8 +75,7 @@ class QuestionSet:
         qrels: which passages are relevant, where passages were judged instead of answers given.
         beside: passages whose vectors a bi-encoder averages with the question's, a tuple a
             question; empty where there are none.
-        titles: of the articles that answer each question, a tuple a question; empty where the set
-            tells none.
+        titles: of the articles that answer, a tuple a question; empty where the set tells none.
         rest: those of the split that ``dataset.limit`` leaves out.
     """
 
