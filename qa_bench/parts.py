@@ -166,7 +166,7 @@ def make(group: str, node: Any) -> Any:
             not trusted (``qa_bench.trust``), or refuses a setting, or a value is missing.
     """
     from omegaconf import DictConfig, OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
     if not isinstance(node, Mapping | DictConfig):
         raise UserError(
@@ -176,6 +176,9 @@ def make(group: str, node: Any) -> Any:
         settings = cast(
             dict[str, Any], OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
         )
+    except InterpolationKeyError as error:
+        key = str(error).splitlines()[0].replace("Interpolation key", "the setting")
+        raise UserError(f"{group}: {key}: no part is chosen that has it") from error
     except OmegaConfBaseException as error:
         raise UserError(f"{group}: {str(error).splitlines()[0]}") from error
     if "_target_" not in settings:

@@ -75,6 +75,7 @@ class QuestionSet:
         qrels: which passages are relevant, where passages were judged instead of answers given.
         beside: passages whose vectors a bi-encoder averages with the question's, a tuple a
             question; empty where there are none.
+        titles: of the articles that answer, a tuple a question; empty where the set tells none.
         rest: those of the split that ``dataset.limit`` leaves out.
         groups: what each question was drawn with, such as its article; empty where none is known.
     """
@@ -88,6 +89,7 @@ class QuestionSet:
     remark: str = ""
     qrels: Qrels | None = None
     beside: tuple[tuple[str, ...], ...] = ()
+    titles: tuple[tuple[str, ...], ...] = ()
     rest: tuple[Question, ...] = field(default=(), repr=False)
     groups: tuple[str, ...] = field(default=(), repr=False)
 
@@ -369,6 +371,7 @@ class Answers(list[str]):
     Attributes:
         failed: question's place in the set to why it has no answer. Its answer is empty.
         costs: counts for the manifest, such as tokens.
+        cited: question's place to the ranks of the passages, from 1, that its answer names.
     """
 
     def __init__(
@@ -376,11 +379,13 @@ class Answers(list[str]):
         answers: Iterable[str],
         failed: dict[int, str] | None = None,
         costs: dict[str, int] | None = None,
+        cited: dict[int, list[int]] | None = None,
     ) -> None:
         """Keep them."""
         super().__init__(answers)
         self.failed = failed or {}
         self.costs = costs or {}
+        self.cited = cited or {}
 
     @classmethod
     def of(cls, answers: list[str]) -> Answers:

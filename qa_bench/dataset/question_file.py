@@ -19,7 +19,7 @@ from qa_bench.fetch.sources import Requirement, get_or_explain, requirement, sou
 from qa_bench.formats.answers import look_like_patterns
 from qa_bench.formats.columns import Columns
 from qa_bench.formats.faults import Faults
-from qa_bench.formats.qa import READERS, read_questions
+from qa_bench.formats.qa import READERS, Row, read_questions
 from qa_bench.parts import Part
 from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.text import straight_apostrophes
@@ -28,11 +28,17 @@ from qa_bench.types import Match, Question, QuestionSet
 log = logging.getLogger(__name__)
 
 
-def content_digest(questions: tuple[Question, ...]) -> str:
-    """sha256 over the ordered (question, answers) pairs: the same whatever the file's format."""
+def content_digest(
+    questions: tuple[Question, ...], titles: tuple[tuple[str, ...], ...] = ()
+) -> str:
+    """sha256 over the ordered (question, answers) pairs: the same whatever the file's format.
+
+    Where the set tells gold titles, they are the third of each pair.
+    """
     state = hashlib.sha256()
-    for _, text, answers in questions:
-        state.update(json.dumps([text, list(answers)], ensure_ascii=True).encode() + b"\n")
+    for place, (_, text, answers) in enumerate(questions):
+        pair = [text, list(answers), *([list(titles[place])] if titles else [])]
+        state.update(json.dumps(pair, ensure_ascii=True).encode() + b"\n")
     return state.hexdigest()
 
 
@@ -89,8 +95,9 @@ class QuestionFile(Part):
                 from, or ``url``, where people find it; a split may have its own ``folder``.
             dpr_apostrophes: replace curly apostrophes in questions, as DPR does.
             limit: at most so many questions, spread evenly over the set.
-            columns: where ``id``, ``question`` and ``answers`` are, where it is not in columns of
-                these names; ``answers.text`` is a field inside of a column.
+            columns: where ``id``, ``question``, ``answers`` and ``titles`` (of the articles that
+                answer) are, where it is not in columns of these names; ``answers.text`` is a
+                field inside of a column.
             groups: what the questions were drawn with, see ``Groups``.
 
         Raises:
@@ -179,15 +186,19 @@ class QuestionFile(Part):
         """
         published = self._published()
         questions: list[Question] = []
-        qids: set[str] = set()
+        titles: dict[str, tuple[str, ...]] = {}
         with Faults() as faults:
-            for qid, text, answers, path, line in self._rows(faults):
+            for (own_id, text, answers, line, titles_of), path in self._rows(faults):
                 with faults.row:
-                    qid = qid if qid is not None else f"{self.name}-{self._split}-{len(questions)}"
+                    qid = (
+                        own_id
+                        if own_id is not None
+                        else f"{self.name}-{self._split}-{len(questions)}"
+                    )
                     _check(qid, text, answers, path, line)
-                    if qid in qids:
+                    if qid in titles:
                         raise DataError(f"question id '{qid}' is there twice", path, line)
-                    qids.add(qid)
+                    titles[qid] = titles_of
                     questions.append(Question(qid, text, tuple(answers)))
         if not questions:
             raise DataError("holds no question", self._where())
@@ -201,13 +212,14 @@ class QuestionFile(Part):
         if remark:
             remark = f"{self.name} {self._split}: {remark}"
             log.warning("WARNING: %s (%s)", remark, self._where())
-        digest = content_digest(whole)
+        golds = tuple(titles[q.qid] for q in whole) if any(titles.values()) else ()
+        digest = content_digest(whole, golds)
         if self._dpr_apostrophes:
             whole = tuple(q._replace(text=straight_apostrophes(q.text)) for q in whole)
         others = rest(every, whole)
         common = (self.name, self._split, self._match, whole, digest, official, remark)
         groups = self._groups.of(whole, self._where(), self._split, published.get("groups"))
-        return QuestionSet(*common, rest=others, groups=groups)
+        return QuestionSet(*common, titles=golds, rest=others, groups=groups)
 
     def _doubt(self, questions: tuple[Question, ...]) -> str:
         """What is doubtful of ``match``, if anything.
@@ -226,14 +238,14 @@ class QuestionFile(Part):
             "them is ever found: are they for dataset.match=regex?"
         )
 
-    def _rows(self, faults: Faults) -> Iterator[tuple[str | None, str, list[str], Path, int]]:
-        """(qid if any, question, answers, file, line), in order; wrong rows go to ``faults``."""
+    def _rows(self, faults: Faults) -> Iterator[tuple[Row, Path]]:
+        """The questions and their files, in order; wrong rows go to ``faults``."""
         for thing in self.requirements():
             if thing.present is None:
                 get_or_explain(thing, self._missing())
         path = self.file()
-        for qid, text, answers, line in read_questions(path, self._columns, faults):
-            yield qid, text, answers, path, line
+        for row in read_questions(path, self._columns, faults):
+            yield row, path
 
     def _where(self) -> Path | str:
         """What the rows are read from, for messages."""

@@ -16,6 +16,9 @@ _SYSTEM = (
 )
 """How the overrides begin that make another system."""
 
+_METRICS = re.compile(r"[\w/]+@metrics\.")
+"""How those begin that choose parts of a metric: a model that judges is none that reads."""
+
 _PREDICTIONS = ("mode=", "dataset.limit=")
 """How those begin that count where predictions are scored: nothing is retrieved then."""
 
@@ -83,7 +86,7 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
     changes = tuple(
         re.sub(r"^[\w/]+@", "", word).removeprefix("retriever.")
         for word in words
-        if word.startswith(system_of)
+        if (word.startswith(system_of) and not _METRICS.match(word))
         or (
             _name(word) in swept
             and not word.startswith((*_PASSAGES, *(() if system_of is _SYSTEM else _SYSTEM)))

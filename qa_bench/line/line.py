@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage, graph
@@ -82,6 +82,7 @@ class Line:
         self.depth: int = config.depth
         whole_number("depth", self.depth)
         get_mode(config.mode)
+        whole_number("latency", config.latency, 0)
         one_of("run_ids", config.run_ids, ("passages", "articles"))
         if config.run_ids == "articles" and config.run is None:
             raise UserError(
@@ -259,6 +260,16 @@ class Line:
         return list(dict.fromkeys([*stages, self.searched]))
 
     @cached_property
+    def latencies(self) -> list[Stage]:
+        """Times of single questions' searches, where they are wanted of a run of ours."""
+        ours = self.config.run is None and self.config.predictions is None
+        sample: int = self.config.latency
+        if not ours or not sample:
+            return []
+        several = self.retrievals.values()
+        return [s for one in several for s in one.latencies(self.depth, sample)]
+
+    @cached_property
     def run(self) -> Stage:
         """Index → run; or the run file that was given."""
         return self.searched if self._imported is None else self._imported
@@ -346,7 +357,15 @@ class Line:
             depth=self.ranked_depth,
             source="run" if self.config.run is None else str(self.config.run),
             read=self.reader.depth if self.reader else None,
+            collection=self._collection,
         )
+
+    @property
+    def _collection(self) -> Literal["corpus", "articles", "hits"]:
+        """What ``run_passages`` are."""
+        if self._foreign is None or self.run_passages is self.passages:
+            return "corpus"
+        return "hits" if self.run_passages is self._imported else "articles"
 
     @cached_property
     def ceiling(self) -> Stage | None:
@@ -364,4 +383,4 @@ class Line:
         Raises:
             UserError: a setting is out of range, or the questions are missing.
         """
-        return graph(self.scores, *([self.ceiling] if self.ceiling else []))
+        return graph(self.scores, *([self.ceiling] if self.ceiling else []), *self.latencies)

@@ -7,8 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import qa_bench
 from qa_bench.engine.digests import digest
+from qa_bench.engine.stage import graph
 from qa_bench.line.doubts import doubts
 from qa_bench.line.line import Line
 from qa_bench.line.provenance import provenance
@@ -112,9 +115,33 @@ def _costs(line: Line) -> dict[str, float]:
         "build_s": round(passages["wall_s"] + wall, 2),
         "search_s": seconds,
         "questions_per_s": round(questions / seconds, 1) if seconds else 0.0,
+        **_latency(line),
+        "peak_mb": _peak(line),
         **(line.retrieval.kept_of_base(line.depth) if line.expander is None else {}),
         **_of_a_question(line),
     }
+
+
+def _latency(line: Line) -> dict[str, float]:
+    """Median and 95th percentile of the sample's times, in seconds; empty where none was taken.
+
+    Several searches for a question count one after the other; a fusion with its share of the batch.
+    """
+    if not line.latencies:
+        return {}
+    run = line.context.run
+    times = np.sum([run(stage).manifest["counts"]["seconds"] for stage in line.latencies], axis=0)
+    fusions = [stage for stage in line.searches if stage.name in ("complete", "fuse")]
+    batch = sum(run(stage).manifest["counts"]["seconds"] for stage in fusions)
+    p50, p95 = np.percentile(times + batch / len(line.questions), (50, 95))
+    return {"latency_p50_s": round(float(p50), 6), "latency_p95_s": round(float(p95), 6)}
+
+
+def _peak(line: Line) -> float:
+    """The most memory that a stage of the line has taken when it was built, in MB."""
+    stages = graph(line.answers or line.ranked)
+    peaks: list[int] = [line.context.run(stage).manifest["peak_rss_mb"] for stage in stages]
+    return round(max(peaks) * (1 << 20) / 1e6, 1)
 
 
 def _of_a_question(line: Line) -> dict[str, float]:
@@ -149,6 +176,7 @@ def _notes(line: Line, counts: dict[str, Any], used_corpus: bool) -> list[str]:
             f"{questions.name}: {absent} relevant passages are not in the corpus; they "
             "count as not found"
         )
+    notes += [f"{line.system} on {questions.name}: {text}" for text in counts.get("remarks", ())]
     if missing := counts.get("without_prediction"):
         notes.append(f"{questions.name}: {missing} questions have no prediction and count as wrong")
     return notes

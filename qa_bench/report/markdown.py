@@ -136,7 +136,12 @@ def _counts(table: Table, row: Row) -> list[str]:
 
 def _spent(table: Table, row: Row) -> list[str]:
     values = [table.cost(row, cost) for cost in table.costs]
-    return ["" if value is None else f"{value:,.1f}".removesuffix(".0") for value in values]
+    return ["" if value is None else _plain(value) for value in values]
+
+
+def _plain(value: float) -> str:
+    """A cost: a decimal, or two digits of what is less than one."""
+    return f"{value:.2g}" if 0 < value < 1 else f"{value:,.1f}".removesuffix(".0")
 
 
 def _signatures(table: Table) -> list[str]:

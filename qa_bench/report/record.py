@@ -39,8 +39,8 @@ class Record:
         passages_key: key of the passages; tells corpora of one name apart.
         values: mean by metric, fractions.
         headings: what a table calls each metric, and its unit.
-        costs: passages, index_mb, build_s, search_s, questions_per_s, and a question's rerank_s,
-            read_s and read_tokens, where known.
+        costs: passages, index_mb, build_s, search_s, questions_per_s, latency_p50_s and
+            latency_p95_s, peak_mb, and a question's rerank_s, read_s and read_tokens, where known.
         notes: what a reader of the table must know.
         published_as: the published systems that this one repeats.
         published_unlike: published systems that it nearly repeats, and what differs.

@@ -62,7 +62,7 @@ def test_defaults(composed: Compose) -> None:
     assert config.depth == 100
     assert config.chunker.size == 100
     assert config.paths.sample == str(SAMPLE)
-    assert set(config.metrics) == set(names("metric")) - {"contains", "reading", "word_recall"}
+    assert set(config.metrics) == {"answer_recall", "em", "f1", "mrr", "relevance"}
 
 
 @every_part

@@ -53,6 +53,12 @@ def test_settings_of_corpus_and_chunker_belong_to_the_passages():
     )  # fmt: skip
 
 
+def test_what_a_metric_asks_makes_no_other_system():
+    words = ("lm@metrics.lm_judge.lm=local", "metrics.lm_judge.lm.model=x", "lm@reader.lm=local")
+    words += ("reader@metrics.closed_book.reader=smollm2_closed_book",)
+    assert named(*words).system == "bm25[reader.lm=local]"
+
+
 @pytest.mark.parametrize(
     "word", ["dataset.match=regex", "dataset.path=a.jsonl", "runtime.threads=2", "metrics.em.x=1"]
 )
