@@ -214,7 +214,10 @@ class Jobs:
             of_it = [one for one in self.outcomes if (one.results, one.experiment)
                      == (results, name)]  # fmt: skip
             missing = stale(of_it)
-            statistics = make("statistics", OmegaConf.create(next(one.statistics for one in of_it if one.statistics)))
+            statistics = make(
+                "statistics",
+                OmegaConf.create(next(one.statistics for one in of_it if one.statistics)),
+            )
             table = write_tables(Path(results), name, missing, statistics)
             if self.systems:
                 some = choose(table.records, self.systems)
