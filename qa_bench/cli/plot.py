@@ -18,7 +18,7 @@ from qa_bench.report.plots import alpha, chunks, curve, depth, forest, pareto
 from qa_bench.report.plots.entries import Entry, Request
 from qa_bench.report.plots.sheet import Look, Point, pictures, table
 from qa_bench.report.record import Record
-from qa_bench.report.rows import Row, choose
+from qa_bench.report.rows import Row, choose, ordered
 from qa_bench.settings import one_of
 
 Points = Callable[[Sequence[Entry], Request], list[Point]]
@@ -77,8 +77,11 @@ def _entries(config: Any) -> tuple[list[Entry], Request]:
                 )
             (baseline,) = rows
             chosen = [*chosen, *(r for r in records if Row.of(r) == baseline and r not in chosen)]
-        chosen = _of_sets(chosen, settings.sets)
-        entries = [_entry(record, path) for record, path in pairs if record in chosen]
+        chosen, rows = _of_sets(chosen, settings.sets), ordered(records)
+        pairs = [pair for pair in pairs if pair[0] in chosen]
+        entries = [
+            _entry(*pair) for pair in sorted(pairs, key=lambda pair: rows.index(Row.of(pair[0])))
+        ]
     return entries, Request(settings.metric, settings.cost, baseline, statistics)
 
 

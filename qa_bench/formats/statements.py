@@ -64,7 +64,7 @@ class Statement:
     def measurement(self) -> Mapping[str, Any]:
         """System, set, rules, figures."""
         places = (self.content, self.content["predicate"])
-        return next(part[name] for part in places for name in part if name.endswith(_MEASUREMENT))  # type: ignore[no-any-return]
+        return next(part[name] for part in places for name in part if name.endswith(_MEASUREMENT))
 
     @property
     def figures(self) -> Mapping[str, Mapping[str, Any]]:

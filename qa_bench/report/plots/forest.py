@@ -25,13 +25,13 @@ def points(entries: Sequence[Entry], request: Request) -> list[Point]:
     metric = metric_of(entries, request.metric)
     there = with_metric(entries, metric)
     names = labels(entries)
-    found: list[Point] = []
+    every: list[Point] = []
     for name in dict.fromkeys(entry.record.question_set for entry in there):
         members = [entry for entry in there if entry.record.question_set == name]
-        found += _of_set(name, members, names, metric, request)
-    if not found:
+        every += _of_set(name, members, names, metric, request)
+    if not every:
         raise UserError("nothing to draw: kind=forest needs two systems on one set")
-    return found
+    return every
 
 
 def _of_set(
@@ -109,9 +109,11 @@ def draw(look: Look, points: Sequence[Point]) -> Any:
                 linestyle="none",
                 capsize=1.5,
             )
-        axis.set_yticks(range(len(members)), [sheet.shown(p["system"]) for p in members])
+        labels_of = [sheet.shown(point["system"], beside=True) for point in members]
+        axis.set_yticks(range(len(members)), labels_of)
         axis.set_ylim(len(members) - 0.5, -0.5)
         first = members[0]
         unit = "points" if first["unit"] == "%" else first["unit"]
-        axis.set_xlabel(f"{first['metric']} − that of {sheet.shown(first['baseline'])} ({unit})")
+        other = sheet.shown(first["baseline"], beside=True)
+        axis.set_xlabel(f"{first['metric']} − that of {other} ({unit})")
     return sheet.figure

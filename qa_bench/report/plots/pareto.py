@@ -16,7 +16,7 @@ from qa_bench.report.plots.entries import (
     metric_of,
     with_metric,
 )
-from qa_bench.report.plots.sheet import GREY, Look, Point, Sheet, percent
+from qa_bench.report.plots.sheet import GREY, Look, Point, Sheet, logarithmic, percent
 from qa_bench.report.record import Record
 from qa_bench.report.rows import Row
 from qa_bench.report.table import COSTS
@@ -99,7 +99,7 @@ def draw(look: Look, points: Sequence[Point]) -> Any:
                 linestyle="none",
                 capsize=1.5,
             )
-        axis.set_xscale("log")
+        logarithmic(axis)
         axis.set_xlabel(f"{title} (logarithmic)")
         axis.set_ylabel(axis_title(points))
     sheet.tell()

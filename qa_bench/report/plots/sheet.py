@@ -39,6 +39,10 @@ _PANEL = 2.1
 """Inches: height of a panel."""
 _LINE = 0.155
 """Inches: height of a line of text."""
+_ROW = 0.2
+"""Inches: height of a forest's row."""
+_LETTERS = {True: (44, 24), False: (52, 40)}
+"""Letters of a label, in a legend and beside an axis, by whether the figure is narrow."""
 
 Point = Mapping[str, Any]
 """A row of a plot's CSV; it has a ``set`` and a ``system``."""
@@ -91,7 +95,7 @@ class Sheet:
         Args:
             look: how wide.
             points: what will be drawn.
-            lines: of text beside the tallest panel; 0 for an ordinary one.
+            lines: rows of the tallest panel; 0 for an ordinary one.
             legend: whether systems are told below.
         """
         from matplotlib.figure import Figure
@@ -102,7 +106,7 @@ class Sheet:
         self.styles = {system: style(place) for place, system in enumerate(systems)}
         columns = 1 if look.width < _NARROW else min(len(sets), 2 if len(sets) in (2, 4) else 3)
         rows = math.ceil(len(sets) / columns)
-        height = max(_PANEL, 0.6 + _LINE * lines) if lines else _PANEL
+        height = 0.6 + _ROW * lines if lines else _PANEL
         self._entries_a_line = 1 if look.width < _NARROW else 2
         below = math.ceil(len(systems) / self._entries_a_line) if legend else 0
         self.figure = Figure(
@@ -117,11 +121,16 @@ class Sheet:
         for axis in axes[len(sets) :]:
             axis.remove()
 
-    def shown(self, label: str) -> str:
-        """A label as plots can show it: in one line, not too long, and no formula."""
+    def shown(self, label: str, *, beside: bool = False) -> str:
+        """A label as plots can show it: in one line, not too long, and no formula.
+
+        Args:
+            label: whatever people call things.
+            beside: whether it stands beside an axis, where there is less room.
+        """
         signs = "".join(sign if sign.isprintable() else " " for sign in label)
         text = " ".join(signs.split()) or "?"
-        limit = 44 if self.look.width < _NARROW else 52
+        limit = _LETTERS[self.look.width < _NARROW][beside]
         if len(text) > limit:
             half = (limit - 1) // 2
             text = f"{text[:half]}…{text[-half:]}"
@@ -163,6 +172,16 @@ def plain_ticks(axis: Any, values: Sequence[float]) -> None:
     axis.xaxis.set_major_locator(FixedLocator(list(values)))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+
+
+def logarithmic(axis: Any) -> None:
+    """A logarithmic x-axis with plain numbers at 1, 2 and 5."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def percent(point: Point, name: str) -> float:
