@@ -292,13 +292,13 @@ def test_a_single_system_and_a_single_point(
     assert not caplog.messages
 
 
-def test_forty_systems_and_five_sets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_forty_systems(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     points = [
         {
             "set": name, "system": f"system {number}", "baseline": "b", "metric": "em", "unit": "%",
             "difference": number / 100, "low": number / 100 - 0.1, "high": number / 100 + 0.1,
         }
-        for name in ("nq", "triviaqa", "webq", "curatedtrec", "squad")
+        for name in ("nq", "webq")
         for number in range(40)
     ]  # fmt: skip
     pictures(tmp_path / "forest", points, forest.draw, WIDE)
