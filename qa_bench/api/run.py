@@ -29,6 +29,7 @@ def run(*overrides: str, trust: Sequence[str] = ()) -> Results:
 
     Raises:
         UserError: an override is wrong, or a job could not do its work; one line says why.
+        DataError: an older record of the experiment was edited.
     """
     allow(trust)
     jobs = lines(overrides)
@@ -40,5 +41,7 @@ def run(*overrides: str, trust: Sequence[str] = ()) -> Results:
             records.append(record(line))
     tables = {(line.config.paths.results, line.config.name): None for line in jobs}
     for results, name in tables:
-        write_tables(Path(results), name, (), make("statistics", jobs[-1].config.statistics))
+        statistics = make("statistics", jobs[-1].config.statistics)
+        if faults := write_tables(Path(results), name, (), statistics).faults:
+            raise faults[0]
     return Results(list(zip(jobs, records, strict=True)))

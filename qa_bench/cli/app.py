@@ -24,10 +24,7 @@ log = logging.getLogger(__name__)
 def _run(line: Any, config: Any) -> Any:
     from qa_bench.line.record import record
 
-    row = record(line)
-    if config.json:
-        print(row.line(), flush=True)
-    return row
+    return record(line)
 
 
 def _import(line: Any, config: Any) -> Any:
@@ -97,6 +94,12 @@ def _plot(line: Any, config: Any) -> None:
     print(plot(config))
 
 
+def _explain(line: Any, config: Any) -> None:
+    from qa_bench.cli.explain import explain
+
+    print(explain(config))
+
+
 def _mine(line: Any, config: Any) -> None:
     from qa_bench.cli.mine import mine
 
@@ -111,6 +114,9 @@ def _train(line: Any, config: Any) -> None:
 
 def _table(line: Any, config: Any) -> None:
     """Nothing of its own: the tables are written at the end."""
+    from qa_bench.settings import one_of
+
+    one_of("format", config.table.format, (None, "latex"))
 
 
 VERBS: dict[str, Callable[[Any, Any], Any]] = {
@@ -128,16 +134,17 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "tune": _tune,
     "analyse": _analyse,
     "plot": _plot,
+    "explain": _explain,
     "mine": _mine,
     "train": _train,
 }
 _WITH_TABLES = {"run", "score", "import", "table"}
 
 
-_WITHOUT_CORPUS = {"table", "analyse", "plot", "train", "import", "fetch"}
+_WITHOUT_CORPUS = {"table", "analyse", "plot", "explain", "train", "import", "fetch"}
 """Verbs that may need no passages."""
 
-_LOOK_ONLY = {"plan", "table", "plot", "fetch"}
+_LOOK_ONLY = {"plan", "table", "plot", "explain", "fetch"}
 """Verbs that download nothing on their way; fetch does, once it has looked."""
 
 
@@ -234,7 +241,7 @@ def main(
         names = labels(config, HydraConfig.get(), jobs.swept)
         jobs.quiet = bool(config.json)
         if verb == "table":
-            jobs.systems = systems(config)
+            jobs.systems, jobs.whole = systems(config), True
         line, made, problem, status = None, None, "", 0
         try:
             with _allowance(verb, config):

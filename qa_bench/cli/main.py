@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from qa_bench.cli.pages import PAGES, page
+from qa_bench.cli.positional import positional
 from qa_bench.errors import UserError, python_problem
 
 HELP = """\
@@ -31,6 +32,7 @@ about
   table    write an experiment's tables again from its results
   tune     the weight of a hybrid's part, on a dev split: the curve, and a YAML with the best
   plot     kind=curve|forest|pareto|depth|chunks|alpha: an experiment's results as pictures
+  explain  CELL|QID: how a figure came about, or what every system made of a question
   analyse  an experiment's results by kinds of questions: overlap with train, wh-word, answer
   mine     DPR's training files: positive and hard negative passages of a train or dev split
   train    reader=... train.data=FILE: a model for the extractive reader
@@ -119,6 +121,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         if "=" in verb or verb.startswith("-"):
             hint = f"; the verb comes first: qa-bench run {verb}"
         return _failed(f"no verb '{verb}': use one of {', '.join(verbs)}{hint}")
+    try:
+        rest = positional(verb, rest)
+    except UserError as error:
+        return _failed(str(error))
     return app.main(verb, [_spelled(word, verb) for word in rest])
 
 
@@ -152,7 +158,7 @@ def _without_trust(words: list[str]) -> list[str]:
 
 
 def _spelled(word: str, verb: str) -> str:
-    """The few words that are not Hydra's own: --json, -v, short names of export and plot."""
+    """The few words that are not Hydra's own: --json, -v, short names of export, plot, table."""
     if word == "--json":
         return "json=true"
     if word in ("-v", "--verbose"):
@@ -161,6 +167,8 @@ def _spelled(word: str, verb: str) -> str:
         return f"export.{word}"
     if verb == "plot" and word.startswith(("kind=", "metric=", "sets=", "out=")):
         return f"plot.{word}"
+    if verb == "table" and word.startswith(("format=", "layout=")):
+        return f"table.{word}"
     return word
 
 

@@ -22,21 +22,25 @@ from omegaconf import OmegaConf
 
 from qa_bench.cli.plan import seconds_to_build
 from qa_bench.engine.files import write_whole
-from qa_bench.errors import UserError
+from qa_bench.errors import DataError, UserError
 from qa_bench.line.labels import Labels, labels, swept_settings
 from qa_bench.line.line import Line
 from qa_bench.net.policy import no_downloads
 from qa_bench.parts import make
 from qa_bench.report.failures import Outcome, failures, headline, stale, twins
-from qa_bench.report.files import write_tables
+from qa_bench.report.files import write, write_tables
+from qa_bench.report.latex import latex
 from qa_bench.report.record import Record
 from qa_bench.report.rows import choose
 from qa_bench.report.table import Table
 from qa_bench.report.terminal import text
 from qa_bench.runtime.progress import start_whole, whole
+from qa_bench.settings import strings
 
 log = logging.getLogger(__name__)
 
+_OF_TABLES = ("statistics", "merge", "table")
+"""What of the configuration tells how tables are made."""
 _DIED = "its process ended before the job did"
 
 
@@ -48,7 +52,8 @@ class Jobs:
         swept: the settings of which the command has several values.
         outcomes: what became of the jobs, as far as this process knows.
         systems: those that are printed; empty for all.
-        quiet: print no table.
+        quiet: print a JSON line a row and set instead of the table.
+        whole: of rows of other commands, too.
     """
 
     def __init__(self) -> None:
@@ -57,7 +62,7 @@ class Jobs:
         self.swept: frozenset[str] = frozenset()
         self.outcomes: list[Outcome] = []
         self.systems: list[str] = []
-        self.quiet = False
+        self.quiet = self.whole = False
         self._process = os.getpid()
         self._notes: Path | None = None
         self._compose: Any = None
@@ -187,6 +192,10 @@ class Jobs:
             more: the rest of the fields.
         """
         record = made if isinstance(made, Record) else None
+        strings("merge", config.merge)
+        tables: Any = OmegaConf.to_container(
+            OmegaConf.create({name: config[name] for name in _OF_TABLES}), resolve=True
+        )
         return Outcome(
             number=names.place,
             system=names.system,
@@ -196,7 +205,7 @@ class Jobs:
             experiment=str(config.name),
             figure=headline(record) if record else "",
             row=record.row if record else "",
-            statistics=OmegaConf.to_container(config.statistics, resolve=True),
+            tables=tables,
             with_corpus=any(s.partition(".")[0] in ("corpus", "chunker") for s in self.swept),
             **more,
         )
@@ -208,23 +217,35 @@ class Jobs:
 
         Raises:
             UserError: a table cannot be written, or there is no such system.
+        DataError: a file of the results was edited; the tables are written without its row.
         """
         places = [(one.results, one.experiment) for one in self.outcomes if not one.problem]
+        faults: list[DataError] = []
         for results, name in dict.fromkeys(places):
             of_it = [one for one in self.outcomes if (one.results, one.experiment)
                      == (results, name)]  # fmt: skip
             missing = stale(of_it)
-            statistics = make(
-                "statistics",
-                OmegaConf.create(next(one.statistics for one in of_it if one.statistics)),
-            )
-            table = write_tables(Path(results), name, missing, statistics)
+            wanted = OmegaConf.create(next(dict(one.tables) for one in of_it if one.tables))
+            statistics = make("statistics", wanted.statistics)
+            table = write_tables(Path(results), name, missing, statistics, list(wanted.merge))
+            files = [f"{Path(results) / name}.{kind}" for kind in ("md", "csv")]
+            if wanted.table.format is not None:
+                files.append(f"{Path(results) / name}.tex")
+                write(Path(files[-1]), latex(table, wanted.table.layout))
             if self.systems:
                 some = choose(table.records, self.systems)
-                table = Table(name, some, missing, table.outcomes, statistics)
-            if not self.quiet:
+                table = Table(name, some, missing, table.outcomes, statistics, table.faults)
+            if self.quiet:
+                own = {(one.row, one.question_set) for one in of_it}
+                for record in table.records:
+                    if self.whole or (record.row, record.question_set) in own:
+                        print(table.line(record), flush=True)
+            else:
                 print(text(table), flush=True)
-            print(f"tables: {Path(results) / name}.md, {Path(results) / name}.csv", file=sys.stderr)
+            faults += table.faults
+            print(f"tables: {', '.join(files)}", file=sys.stderr)
+        if faults:
+            raise faults[0]
 
     def finish(self) -> int:
         """Tell which jobs failed, and return the exit status."""

@@ -89,10 +89,24 @@ qa-bench export what=run|passages|results format=FORMAT out=FILE [OVERRIDE ...]
 what=run goes with format=trec, dpr and pyserini, what=passages with psgs_w100; .gz compresses.
 what=results goes with eee (Every Eval Ever), ir_metadata and ro_crate: out= is then a folder.
 """,
+    "explain": """\
+qa-bench explain CELL|QID [name=NAME]: how a figure came about, or what became of a question
+
+  qa-bench explain nq/bm25/answer_recall@20 name=table2
+  qa-bench explain nq/bm25 name=table2             all figures of a system on a set
+  qa-bench explain nq-test-17 name=table2          every system's rank, answer and passages
+
+A CELL is SET/SYSTEM or SET/SYSTEM/METRIC; systems are named as the table names them, or by their
+row's key. Figure, interval and signature; the command; inputs with their hashes; stages with their
+keys; where the values of each question lie. --json for programs.
+""",
     "table": """\
-qa-bench table [name=NAME]: write an experiment's tables again from its results
+qa-bench table [FOLDER ...] [name=NAME]: write an experiment's tables again from its results
 
   qa-bench table name=sample
+  qa-bench table results/a ../other/results/b      both in one table, a+b: nothing chosen silently
+  qa-bench table name=sample statistics.against=bm25
+  qa-bench table name=sample format=latex layout=dpr    also results/<name>.tex
 
 Reads results/<name>/*.json; a row is dropped by deleting its record there.
 """,

@@ -90,8 +90,8 @@ class QuestionFile(Part):
             columns: where ``id``, ``question`` and ``answers`` are, where it is not in columns of
                 these names; ``answers.text`` is a field inside of a column.
             groups: the file that tells which questions were drawn together, see
-                ``formats/groups.py``; a split may name its own, in ``folder``, which counts where
-                it is there. It changes intervals alone.
+                ``formats/groups.py``; else the one that the split names, or
+                ``<split>.groups.jsonl``, where it is in the folder. It changes intervals alone.
 
         Raises:
             UserError: an unknown match or column, or a limit below 1.
@@ -217,13 +217,14 @@ class QuestionFile(Part):
             UserError: the file that ``groups`` names is not there.
             DataError: it lacks a question.
         """
-        named = self._groups or self._published().get("groups")
-        if named is None or (self._groups is None and self._path is not None):
+        if self._groups is not None:
+            paths = [Path(self._groups)]
+        elif self._path is not None:
             return ()
-        path = Path(named) if self._groups is not None else self._home() / named
-        if self._groups is None and not path.exists():
-            return ()
-        groups = read_groups(path, questions)
+        else:
+            names = [self._published().get("groups"), f"{self._split}.groups.jsonl"]
+            paths = [path for name in names if name and (path := self._home() / name).exists()]
+        groups = read_groups(paths[0], questions) if paths else ()
         return groups if len(set(groups)) > 1 else ()  # of a look at a few questions
 
     def _doubt(self, questions: tuple[Question, ...]) -> str:

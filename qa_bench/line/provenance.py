@@ -26,6 +26,12 @@ _SECRET = re.compile(
 )
 _FROM_ENVIRONMENT = re.compile(r"\$\{\s*oc\.(env|decode)\b")
 _HIDDEN = "…"
+_ELSEWHERE = frozenset(
+    {"hydra", "runtime", "statistics", "export", "tune", "train", "mine", "json", "verbose", "yes"}
+)
+"""Of the configuration: where it runs, what other verbs do, and what changes no figure."""
+_NO_SETTINGS = frozenset({"about", "splits"})
+"""Of a part: what is said of it, and what is known of files that it did not read."""
 _ALGORITHMS = {32: "xxh3-128", 40: "gitCommit", 64: "sha256"}
 """What a hash is, by its number of hex digits."""
 
@@ -41,7 +47,7 @@ def provenance(line: Line, started: float) -> Provenance:
     manifests = [line.context.run(stage) for stage in stages]
     latest = manifests[-1].manifest
     return Provenance(
-        command=shlex.join(["qa-bench", "run", *map(_word, line.overrides)]),
+        command=shlex.join(["qa-bench", "run", *_words(line.overrides)]),
         config=settings(line.config),
         runtime=asdict(line.context.runtime),
         dependencies=[*_files(line, stages), *_contents(stages), *_package(latest)],
@@ -64,14 +70,18 @@ def settings(config: Any) -> dict[str, Any]:
     raw = OmegaConf.to_container(config, resolve=False)
     whole: dict[str, Any] = {}
     for name, value in raw.items():  # type: ignore[union-attr]
-        if name not in ("hydra", "runtime"):
+        if name not in _ELSEWHERE:
             whole[str(name)] = _resolved(value, config, str(name))
     return whole
 
 
 def _resolved(value: Any, config: Any, place: str) -> Any:
     if isinstance(value, Mapping):
-        return {str(name): _resolved(one, config, f"{place}.{name}") for name, one in value.items()}
+        return {
+            str(name): _resolved(one, config, f"{place}.{name}")
+            for name, one in value.items()
+            if name not in _NO_SETTINGS
+        }
     if isinstance(value, list):
         return [_resolved(one, config, f"{place}[{n}]") for n, one in enumerate(value)]
     if _SECRET.search(place) and value is not None:
@@ -98,6 +108,13 @@ def _shown(text: str) -> str:
     return re.sub(rf"{re.escape(home)}(?=/|$)", "~", text) if home != "/" else text
 
 
+def _words(overrides: Sequence[str]) -> Iterator[str]:
+    """Those that make figures."""
+    for word in overrides:
+        if re.split(r"[=.@]", word.lstrip("+~"), maxsplit=1)[0] not in ("json", "verbose", "yes"):
+            yield _word(word)
+
+
 def _word(word: str) -> str:
     """An override without secrets."""
     name, equals, _ = word.partition("=")
@@ -113,8 +130,8 @@ def _files(line: Line, stages: Sequence[Stage]) -> Iterator[dict[str, Any]]:
         for path in stage.files:
             places.setdefault(path, stage.title or stage.name)
     hashes = line.context.sha256.of(list(places))
-    for (path, stage), content in zip(places.items(), hashes, strict=True):
-        name = {"name": f"file of {stage}", "uri": path.name, "digest": {"sha256": content}}
+    for (path, where), content in zip(places.items(), hashes, strict=True):
+        name = {"name": f"file of {where}", "uri": path.name, "digest": {"sha256": content}}
         yield {**name, "annotations": {"bytes": path.stat().st_size}}
 
 

@@ -18,24 +18,24 @@ _INTERVALS = {"wilson": "Wilson", "t": "t", "cluster-t": "t by groups", "bootstr
 
 def captions(table: Table) -> list[str]:
     """Lines under a table; none where nothing was computed."""
-    columns = [(column, told) for column in table.columns() if (told := _statistics(table, column))]
-    if not columns:
+    several = [s for column in table.columns() if (s := _statistics(table, column)) is not None]
+    if not several:
         return []
-    told = [statistics for _, statistics in columns]
-    level = f"{100 * (1 - told[0].alpha):g} %"
-    methods = _names((s.interval for s in told), _INTERVALS)
+    alpha = several[0].alpha
+    level = f"{100 * (1 - alpha):g} %"
+    methods = _names((s.interval for s in several), _INTERVALS)
     lines = [f"±: half the {level} interval ({methods})."]
-    if any(s.test for s in told):
-        tests = _names((s.test for s in told), _TESTS)
-        families = "; ".join(unique(s.family for s in told if s.comparisons))
+    if any(s.test for s in several):
+        tests = _names((s.test for s in several), _TESTS)
+        families = "; ".join(unique(s.family for s in several if s.comparisons))
         lines.append(
             f"{BEST} best of its column, {TIED} not separable from the best ({tests}; "
-            f"α {told[0].alpha:g}; a column: {families})."
+            f"α {alpha:g}; a column: {families})."
         )
     if table.baseline is not None:
         lines.append(f"{BETTER} better, {WORSE} worse than {table.labels[table.baseline]}.")
     lines += _grouped(table)
-    if any(s.test for s in told):
+    if any(s.test for s in several):
         lines.append(f"Differences below these are not seen here: {_detectable(table)}.")
     return lines
 

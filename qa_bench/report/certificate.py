@@ -10,15 +10,12 @@ It shows what was changed by accident, not what was forged: sign the file to be 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from qa_bench.statistics.interval import interval
-
-if TYPE_CHECKING:
-    from qa_bench.report.record import Record
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
@@ -58,24 +55,26 @@ UNKNOWN = Provenance()
 
 
 def statement(
-    record: Record, name: str, rows: Mapping[str, Sequence[Any]], provenance: Provenance
+    record: Mapping[str, Any],
+    name: str,
+    rows: Mapping[str, Sequence[Any]],
+    provenance: Provenance,
 ) -> dict[str, Any]:
     """The certificate of a record.
 
     Args:
-        record: the figures.
+        record: the fields of a ``Record``.
         name: of its per-question file, whose digest the record knows.
         rows: what that file holds.
         provenance: how they came about.
     """
-    measured = asdict(record)
+    measured = dict(record)
     costs = measured.pop("costs")
     digest = measured.pop("digest")
-    headings = measured.pop("headings")
     groups = _codes(rows["group"]) if "group" in rows else None
     measured["values"] = {
-        metric: _figure(value, headings.get(metric), rows.get(metric), groups)
-        for metric, value in record.values.items()
+        metric: _figure(value, rows.get(metric), groups)
+        for metric, value in record["values"].items()
     }
     return {
         "_type": TYPE,
@@ -94,7 +93,7 @@ def statement(
             "runDetails": {
                 "builder": {"id": f"{_OURS}/local-machine", "version": dict(provenance.versions)},
                 "metadata": {
-                    "invocationId": record.key,
+                    "invocationId": record["key"],
                     "startedOn": provenance.started,
                     "finishedOn": provenance.finished,
                 },
@@ -112,12 +111,10 @@ def _codes(names: Sequence[Any]) -> np.ndarray:
 
 
 def _figure(
-    value: float, heading: Any, column: Sequence[Any] | None, groups: np.ndarray | None
+    value: float, column: Sequence[Any] | None, groups: np.ndarray | None
 ) -> dict[str, Any]:
     """A figure with its 95 % interval; of 0/1 values, with their number."""
     figure: dict[str, Any] = {"value": value}
-    if heading is not None:
-        figure["heading"] = list(heading)
     if column is None or not len(column):
         return figure
     values = np.asarray(column, dtype=np.float64)
@@ -149,7 +146,6 @@ def fields(content: Any) -> dict[str, Any]:
     return {
         **measured,
         "values": {metric: figure["value"] for metric, figure in values.items()},
-        "headings": {m: figure["heading"] for m, figure in values.items() if "heading" in figure},
         "costs": content["predicate"]["runDetails"]["costs"],
         "digest": subject["digest"]["sha256"],
     }

@@ -30,7 +30,7 @@ class Outcome:
         figure: its headline, as "Top-20 97.22"; empty where it has none.
         row: key of the row it made.
         with_corpus: whether the command has several corpora or chunkers.
-        statistics: the configuration of how rows are compared.
+        tables: the configuration of its tables: ``statistics``, ``merge`` and ``table``.
     """
 
     number: int
@@ -44,7 +44,7 @@ class Outcome:
     figure: str = ""
     row: str = ""
     with_corpus: bool = False
-    statistics: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def what(self) -> str:

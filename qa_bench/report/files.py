@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from qa_bench.engine.files import locked, write_whole
-from qa_bench.errors import UserError
+from qa_bench.errors import DataError, UserError
 from qa_bench.protocols import Statistics
 from qa_bench.report.markdown import markdown
-from qa_bench.report.outcomes import read
+from qa_bench.report.merge import folders, merged
+from qa_bench.report.outcomes import Outcomes, read
 from qa_bench.report.record import Record, load
 from qa_bench.report.table import Place, Table
 
 
 @contextmanager
-def alone(results: Path, experiment: str) -> Iterator[list[tuple[Record, Path]]]:
+def alone(
+    results: Path, experiment: str, others: Sequence[str] = ()
+) -> Iterator[list[tuple[Record, Path]]]:
     """Yield an experiment's records and their files; no other process writes tables meanwhile.
 
     So the last one to write has read every record that was there before.
 
+    Args:
+        results: the folder of all results.
+        experiment: its name.
+        others: folders of results to merge; the experiment need not have records of its own then.
+
     Raises:
         UserError: there are no records.
     """
-    folder = results / experiment
+    folder, more = results / experiment, folders(others)
     if not folder.is_dir():
-        load(results, experiment)  # says that there is nothing
+        if not more:
+            load(results, experiment)  # says that there is nothing
+        yield merged(more)
+        return
     with locked(folder / "tables", "writing the results in"):
-        yield load(results, experiment)
+        own = load(results, experiment)
+        yield merged([*own, *more]) if more else own
 
 
 def write_tables(
@@ -36,26 +48,52 @@ def write_tables(
     experiment: str,
     stale: Collection[Place] = (),
     statistics: Statistics | None = None,
+    others: Sequence[str] = (),
 ) -> Table:
     """Write ``<experiment>.csv`` and ``.md`` from the experiment's records.
+
+    A record whose figures are not those of its per-question file is left out, and stands among the
+    table's ``faults``.
 
     Args:
         results: the folder of all results.
         experiment: its name.
         stale: what the command should have made anew and did not.
         statistics: how rows are compared; None for not at all.
+        others: folders of results to merge.
 
     Raises:
         UserError: there are no records, or a table cannot be written.
-        DataError: a record or its per-question file was edited; the message names it.
     """
-    with alone(results, experiment) as pairs:
-        outcomes = [one for pair in pairs if (one := read(*pair, ())) is not None]
-        records = [record for record, _ in pairs]
-        table = Table(experiment, records, stale, outcomes, statistics)
+    with alone(results, experiment, others) as pairs:
+        records, outcomes, faults = checked(pairs)
+        table = Table(experiment, records, stale, outcomes, statistics, faults)
         write(results / f"{experiment}.csv", table.csv())
         write(results / f"{experiment}.md", markdown(table))
     return table
+
+
+def checked(
+    pairs: Iterable[tuple[Record, Path]],
+) -> tuple[list[Record], list[Outcomes], list[DataError]]:
+    """Records, their per-question values where there are any, and what was edited.
+
+    Raises:
+        DataError: all of them were.
+    """
+    records, outcomes, faults = [], [], []
+    for record, path in pairs:
+        try:
+            values = read(record, path, ())
+        except DataError as error:
+            faults.append(error)
+            continue
+        records.append(record)
+        if values is not None:
+            outcomes.append(values)
+    if faults and not records:
+        raise faults[0]
+    return records, outcomes, faults
 
 
 def write(path: Path, text: str) -> None:

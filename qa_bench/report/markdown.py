@@ -26,9 +26,9 @@ def markdown(table: Table) -> str:
     parts += [*(f"> **{note}**" for note in notes), ""] if notes else []
     if table.shared:
         parts += [f"All rows: {_cell(table.shared)}", ""]
-    for title, columns in _families(table):
+    for title, columns in families(table):
         parts += [f"## {title}", ""]
-        for piece in _pieces(columns):
+        for piece in pieces(columns):
             parts += [*_figures(table, piece), ""]
     parts += ["Per cent of all questions of the set, the best of a column in bold;"
               " a figure in brackets is published."]  # fmt: skip
@@ -42,8 +42,8 @@ def markdown(table: Table) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _families(table: Table) -> Iterator[tuple[str, list[list[Column]]]]:
-    """(title, columns by k) of each family of metrics."""
+def families(table: Table) -> Iterator[tuple[str, list[list[Column]]]]:
+    """(title, columns by k) of each family of metrics of a table."""
     there = table.columns()
     for name in unique(family(metric) for metric in table.metrics):
         metrics = [metric for metric in table.metrics if family(metric) == name]
@@ -63,7 +63,7 @@ def _title(headings: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(headings)
 
 
-def _pieces(groups: Sequence[Sequence[Column]]) -> Iterator[list[Column]]:
+def pieces(groups: Sequence[Sequence[Column]]) -> Iterator[list[Column]]:
     """As many k side by side as a table holds; the sets of one k apart only where they must."""
     piece: list[Column] = []
     for group in groups:

@@ -8,7 +8,7 @@ import io
 import json
 import logging
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ def save(
     values = file.getvalue()
     write_whole(folder / f"{stem}.csv", values)
     record = replace(record, digest=hashlib.sha256(values.encode()).hexdigest())
-    statement = certificate.statement(record, f"{stem}.csv", rows, provenance)
+    statement = certificate.statement(asdict(record), f"{stem}.csv", rows, provenance)
     write_whole(path, json.dumps(statement, indent=1, ensure_ascii=False) + "\n")
     return folder / f"{stem}.csv"
 

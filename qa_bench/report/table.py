@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from qa_bench.errors import UserError
+from qa_bench.errors import DataError, UserError
 from qa_bench.protocols import Statistics
 from qa_bench.report.comparison import BEST, NOTHING, Cell, Comparison, compare
 from qa_bench.report.outcomes import Outcomes
@@ -83,6 +84,7 @@ class Table:
         stale: Collection[Place] = (),
         outcomes: Collection[Outcomes] = (),
         statistics: Statistics | None = None,
+        faults: Sequence[DataError] = (),
     ) -> None:
         """Arrange the records.
 
@@ -92,12 +94,13 @@ class Table:
             stale: those that the command should have made anew and did not.
             outcomes: per-question values, of the records that have any.
             statistics: how rows are compared; None for not at all.
+            faults: why rows are left out.
 
         Raises:
             UserError: what all rows shall be held against is no row, or several.
         """
         self.experiment = experiment
-        self.outcomes, self.statistics = outcomes, statistics
+        self.outcomes, self.statistics, self.faults = outcomes, statistics, list(faults)
         self.rows = ordered(records)
         self.records = sorted(records, key=lambda r: (self.rows.index(Row.of(r)), set_place(r)))
         names = _set_names(self.records)
@@ -154,6 +157,16 @@ class Table:
     def of_set(self, name: str) -> list[Record]:
         """The records of a set, as columns call it."""
         return [record for (_, of), record in self._cells.items() if of == name]
+
+    def line(self, record: Record) -> str:
+        """A record as one JSON line: figures as fractions, and what stands beside them."""
+        fields = json.loads(record.line())
+        for name in (name for (_, name), one in self._cells.items() if one is record):
+            for metric in record.values:
+                cell = self.cell(Row.of(record), Column(name, metric))
+                if cell.low is not None:
+                    fields |= {f"{metric}/{what}": value for what, value in cell._asdict().items()}
+        return json.dumps(fields, ensure_ascii=False)
 
     def columns(self) -> list[Column]:
         """The columns that hold at least one figure, sets one after the other."""
@@ -214,7 +227,8 @@ class Table:
         """What a reader of the table must know."""
         notes = unique(note for record in self.records for note in record.notes)
         stale = any(self._is_stale(Row.of(r), r.question_set) for r in self.records)
-        return [*notes, *([STALE_NOTE] if stale else [])]
+        left_out = [f"{fault}; its row is left out" for fault in self.faults]
+        return [*left_out, *notes, *([STALE_NOTE] if stale else [])]
 
     def csv(self) -> str:
         """Fractions with six decimals, a signature beside each; costs at the end."""

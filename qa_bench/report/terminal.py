@@ -26,10 +26,10 @@ def text(table: Table) -> str:
     for number, block in enumerate(blocks):
         gap = _GAP if _width(table, block) <= WIDTH else 1
         lines += ([""] if number else []) + _drawn(table, block, gap)
-    told = captions(table)
-    if not told and any(table.best(column) for column in table.columns()):
-        told = [f"{BEST} the best of its column"]
-    lines += [piece for line in told for piece in textwrap.wrap(line, WIDTH)]
+    below = captions(table)
+    if not below and any(table.best(column) for column in table.columns()):
+        below = [f"{BEST} the best of its column"]
+    lines += [piece for line in below for piece in textwrap.wrap(line, WIDTH)]
     return "\n".join(lines)
 
 

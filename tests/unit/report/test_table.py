@@ -54,6 +54,11 @@ def csv_of(*records: Record) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(Table("x", records).csv())))
 
 
+def rows(record: Record) -> dict[str, list[Any]]:
+    """One question, with the record's figures."""
+    return {"qid": ["q1"], **{metric: [value] for metric, value in record.values.items()}}
+
+
 def markdown_rows(text: str, start: str) -> list[list[str]]:
     """The cells of the table that begins after the line ``start``."""
     lines = text.split("\n")
@@ -270,10 +275,10 @@ def test_the_terminals_table_has_sets_side_by_side():
     assert text(Table("x", [WEBQ, NQ, reader, better])) == (
         "                   nq (3610)      webq (2032)\n"
         "        Top-20    MRR     EM  Top-20     MRR\n"
-        "bm25     62.94  50.00      -   62.40   40.00*\n"
-        "dense        -      -      -   70.00*  30.00\n"
+        "bm25     62.94  50.00      -   62.40   40.00●\n"
+        "dense        -      -      -   70.00●  30.00\n"
         "reader       -      -  25.00       -       -\n"
-        "* the best of its column"
+        "● the best of its column"
     )
 
 
@@ -318,7 +323,7 @@ def test_the_terminals_table_tells_splits_apart():
 
 def test_tables_are_written_beside_the_records(tmp_path: Path):
     for record in (NQ, WEBQ):
-        save(record, tmp_path, "table2", {"qid": ["q1"]})
+        save(replace(record, n=1), tmp_path, "table2", rows(record))
     table = write_tables(tmp_path, "table2")
     assert (tmp_path / "table2.csv").read_text() == table.csv()
     assert (tmp_path / "table2.md").read_text() == markdown(table)
@@ -328,7 +333,7 @@ def test_tables_are_written_beside_the_records(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["table2.csv", "table2.md"])
 def test_a_table_that_cannot_be_written(name: str, tmp_path: Path):
-    save(NQ, tmp_path, "table2", {"qid": ["q1"]})
+    save(replace(NQ, n=1), tmp_path, "table2", rows(NQ))
     (tmp_path / name).mkdir()
     with pytest.raises(UserError, match=rf"^cannot write .*{name}: Is a directory$"):
         write_tables(tmp_path, "table2")
@@ -343,7 +348,7 @@ def test_a_row_that_another_process_makes_meanwhile_is_in_the_last_table(
 
     import qa_bench.report.files as files
 
-    save(NQ, tmp_path, "x", {"qid": ["q1"]})
+    save(replace(NQ, n=1), tmp_path, "x", rows(NQ))
     first = threading.Event()
     read = files.load
 
@@ -356,7 +361,7 @@ def test_a_row_that_another_process_makes_meanwhile_is_in_the_last_table(
         return pairs
 
     def b() -> None:
-        save(replace(NQ, system="b"), tmp_path, "x", {"qid": ["q1"]})
+        save(replace(NQ, system="b", n=1), tmp_path, "x", rows(NQ))
         write_tables(tmp_path, "x")
 
     other = threading.Thread(target=b)

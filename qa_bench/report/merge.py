@@ -1,0 +1,141 @@
+"""Records of several folders in one table: nothing is chosen silently.
+
+A row that stands in two folders with the same key and the same values is one row, and a note says
+that it was repeated; with other values, or under one label with other settings, it is two rows, and
+their labels say what differs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qa_bench.errors import DataError, UserError
+from qa_bench.report.outcomes import read
+from qa_bench.report.record import Record, load
+from qa_bench.report.rows import Row
+
+Pair = tuple[Record, Path]
+
+LARGEST = 5_000_000
+"""Bytes of a record: others' files are no reason to fill the memory."""
+_SHOWN = 3
+"""Settings that a label names; more, and the folder's name tells rows apart."""
+_NOWHERE = frozenset({"name", "system", "paths", "metrics", "dataset", "offline"})
+"""Settings that make no other system."""
+
+
+def folders(places: Sequence[str]) -> list[Pair]:
+    """All records of some folders, in their order.
+
+    Raises:
+        UserError: a folder is not there, or holds no record.
+    """
+    pairs: list[Pair] = []
+    for place in places:
+        folder = Path(place)
+        if not folder.is_dir():
+            raise UserError(f"{place}: no such folder of results")
+        for path in folder.glob("[!.]*.json"):
+            if path.stat().st_size > LARGEST:
+                raise DataError(f"a record of more than {LARGEST:,} bytes", path)
+        pairs += load(folder.parent, folder.name)
+    return list({path.resolve(): (record, path) for record, path in pairs}.values())
+
+
+def merged(pairs: Sequence[Pair]) -> list[Pair]:
+    """The records with labels that tell them apart, those that are repeated once.
+
+    Raises:
+        DataError: a per-question file that is needed was edited.
+    """
+    cells: dict[Any, list[Pair]] = {}
+    for record, path in pairs:
+        cells.setdefault((Row.of(record), record.question_set, record.questions), []).append(
+            (record, path)
+        )
+    several = {cell: _distinct(own) for cell, own in cells.items()}
+    rows: dict[Row, list[Path]] = {}
+    for (row, *_), own in several.items():
+        if len(own) > 1:
+            rows.setdefault(row, []).extend(path for _, path in own)
+    named = {path: change for paths in rows.values() for path, change in _changes(paths)}
+    return [
+        (_renamed(record, named[path]) if path in named else record, path)
+        for own in several.values()
+        for record, path in own
+    ]
+
+
+def _distinct(own: Sequence[Pair]) -> list[Pair]:
+    """Records of one cell, those that are the same once, with a note."""
+    kept: list[Pair] = []
+    for record, path in own:
+        for place, (first, where) in enumerate(kept):
+            count = _differing((first, where), (record, path))
+            name = f"{record.system} on {record.question_set}"
+            if count == 0:
+                note = f"{name}: the same figures in {where.parent} and {path.parent}"
+                kept[place] = (replace(first, notes=[*first.notes, note]), where)
+                break
+            if record.key and record.key == first.key:
+                many = f"{count} questions differ" if count else "its values differ"
+                note = f"{name}: not repeatable: {many} in {where.parent} and {path.parent}"
+                record = replace(record, notes=[*record.notes, note])
+        else:
+            kept.append((record, path))
+    return kept
+
+
+def _differing(one: Pair, other: Pair) -> int | None:
+    """Questions with other values; 0 for records that are the same; None where it is not known."""
+    if one[0].key != other[0].key or not one[0].key:
+        return None if one[0].values != other[0].values or one[0].key else 0
+    first, second = read(*one, ()), read(*other, ())  # an edited file is refused, here too
+    if first is None or second is None:
+        return 0 if one[0].values == other[0].values else None
+    common = [metric for metric in one[0].values if metric in other[0].values]
+    unequal = [first.values(metric) != second.values(metric) for metric in common]
+    return int(np.any(unequal, axis=0).sum()) if unequal else None
+
+
+def _changes(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """What tells rows of one label apart: their settings, or their folders."""
+    unique = list(dict.fromkeys(paths))
+    settings = {path: dict(_flat("", _config(path))) for path in unique}
+    names = [
+        name
+        for name in dict.fromkeys(name for one in settings.values() for name in one)
+        if len({json.dumps(one.get(name)) for one in settings.values()}) > 1
+    ]
+    for path in unique:
+        own = [f"{n.removeprefix('retriever.')}={settings[path].get(n)}" for n in names]
+        by_folder = not names or len(names) > _SHOWN or not all(settings.values())
+        yield path, f"from={path.parent.name}" if by_folder else ",".join(own)
+
+
+def _config(path: Path) -> Mapping[str, Any]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    definition = content.get("predicate", {}).get("buildDefinition", {})
+    config: Mapping[str, Any] = definition.get("externalParameters", {}).get("config", {})
+    return {name: value for name, value in config.items() if name not in _NOWHERE}
+
+
+def _flat(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from _flat(f"{place}.{name}" if place else str(name), one)
+    else:
+        yield place, value
+
+
+def _renamed(record: Record, change: str) -> Record:
+    brackets = f"[{','.join(record.changes)}]" if record.changes else ""
+    changes = [*record.changes, change]
+    system = f"{record.system.removesuffix(brackets)}[{','.join(changes)}]"
+    return replace(record, system=system, changes=changes)
