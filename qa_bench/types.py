@@ -68,13 +68,11 @@ class QuestionSet:
         split: train, dev, test or sample.
         match: how gold answers are compared; "qrels" where the set has judgements instead.
         questions: the questions.
-        digest: content hash of the ordered (question, answers) pairs, whatever the file format;
-            of questions and judgements where there are no answers.
+        digest: content hash of the ordered (question, answers) pairs, or of judgements for answers.
         published: whether count and digest are those of the published split; None when unknown.
         remark: what a reader of its figures must know, if anything.
         qrels: which passages are relevant, where passages were judged instead of answers given.
-        beside: passages whose vectors a bi-encoder averages with the question's, a tuple a
-            question; empty where there are none.
+        beside: passages whose vectors a bi-encoder averages with the question's; may be empty.
         titles: of the articles that answer, a tuple a question; empty where the set tells none.
         rest: those of the split that ``dataset.limit`` leaves out.
         groups: what each question was drawn with, such as its article; empty where none is known.

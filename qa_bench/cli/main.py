@@ -26,12 +26,13 @@ the line, up to a stage
 other people's files
   fetch    download official files before they are needed: `qa-bench fetch --help`
   import   run=FILE: score a TREC run, DPR's or pyserini's retrieval JSON like ours
-  export   what=run|passages format=trec|dpr|psgs_w100 out=FILE
+  export   what=run|passages|results format=trec|dpr|psgs_w100|eee|ir_metadata|ro_crate out=FILE
 
 about
   table    write an experiment's tables again from its results
   verify   an experiment's figures against the published ones, in questions
   tune     the weight of a hybrid's part, on a dev split: the curve, and a YAML with the best
+  plot     kind=curve|forest|pareto|depth|chunks|alpha: an experiment's results as pictures
   explain  CELL|QID: how a figure came about, or what every system made of a question
   analyse  an experiment's results by kinds of questions: overlap with train, wh-word, answer
   mine     DPR's training files: positive and hard negative passages of a train or dev split
@@ -162,13 +163,15 @@ def _without_trust(words: list[str]) -> list[str]:
 
 
 def _spelled(word: str, verb: str) -> str:
-    """The few words that are not Hydra's own: --json, -v, and short names of export and table."""
+    """The few words that are not Hydra's own: --json, -v, short names of export, plot, table."""
     if word == "--json":
         return "json=true"
     if word in ("-v", "--verbose"):
         return "verbose=true"
     if verb == "export" and word.startswith(("what=", "format=", "out=")):
         return f"export.{word}"
+    if verb == "plot" and word.startswith(("kind=", "metric=", "sets=", "out=")):
+        return f"plot.{word}"
     if verb == "table" and word.startswith(("format=", "layout=")):
         return f"table.{word}"
     return word

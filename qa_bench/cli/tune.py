@@ -17,6 +17,8 @@ from qa_bench.errors import UserError
 from qa_bench.line.line import Line
 from qa_bench.metric.evidence import Evidence
 from qa_bench.parts import make
+from qa_bench.report.plots import alpha
+from qa_bench.report.plots.sheet import Look, pictures
 from qa_bench.stages.fuse import open_hits
 from qa_bench.store.passages import open_passages
 
@@ -30,7 +32,7 @@ _BAR = 40
 def tune(line: Line, config: Any) -> str:
     """Try weights, write the curve and the chosen system, and return both to print.
 
-    ``results/<name>/tune/`` gets ``<system>.csv`` (and ``.png`` where matplotlib is installed);
+    ``results/<name>/tune/`` gets ``<system>.csv`` (and pictures where matplotlib is there);
     ``results/<name>/retriever/<system>_tuned.yaml`` is the system with the best weight, the
     smallest of equals.
 
@@ -57,7 +59,7 @@ def tune(line: Line, config: Any) -> str:
     folder = Path(config.paths.results) / config.name
     title = f"{name} on {questions.name} {questions.split}: {settings.metric} by weight of {part}"
     lines = [title, *_drawn(curve, best)]
-    lines.append(f"curve: {_write_curve(folder / 'tune', name, title, settings.metric, curve)}")
+    lines.append(f"curve: {_write_curve(folder / 'tune', name, settings.metric, curve)}")
     path = folder / "retriever" / f"{name}_tuned.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, _tuned(config, part, best, f"{questions.name} {questions.split}"))
@@ -144,26 +146,19 @@ def _drawn(curve: dict[float, float], best: float) -> list[str]:
     return lines
 
 
-def _write_curve(
-    folder: Path, name: str, title: str, metric: str, curve: dict[float, float]
-) -> Path:
+def _write_curve(folder: Path, name: str, metric: str, curve: dict[float, float]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["weight", metric])
     writer.writerows((f"{weight:g}", f"{curve[weight]:.6f}") for weight in sorted(curve))
     write_whole(folder / f"{name}.csv", file.getvalue())
+    points = alpha.curve(name, metric, curve)
     try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        log.info("no plot: pip install matplotlib draws one")
+        return pictures(folder / name, points, alpha.draw, Look())[-1]
+    except ModuleNotFoundError:
+        log.info("no plot: pip install 'qa-bench[plots]' draws one")
         return folder / f"{name}.csv"
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot(title=title, xlabel="weight", ylabel=metric)
-    axes.plot(sorted(curve), [curve[weight] for weight in sorted(curve)], marker="o")
-    axes.set_xscale("symlog", linthresh=0.01)
-    figure.savefig(folder / f"{name}.png", metadata={"Software": None})
-    return folder / f"{name}.png"
 
 
 def _tuned(config: Any, part: str, weight: float, split: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from qa_bench.engine.digests import digest
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
+from qa_bench.formats import ro_crate
 from qa_bench.report import certificate
 from qa_bench.types import Heading
 
@@ -173,6 +174,8 @@ def load(results: Path, experiment: str) -> list[tuple[Record, Path]]:
     """
     folder, pairs, spoilt = results / experiment, [], ""
     for path in sorted(folder.glob("[!.]*.json")):
+        if path.name == ro_crate.FILE:  # describes the records, and is none
+            continue
         try:
             pairs.append((_read(path), path))
         except FileNotFoundError:  # removed meanwhile
