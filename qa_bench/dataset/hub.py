@@ -17,6 +17,8 @@ from qa_bench.types import Match
 class HubQuestions(QuestionFile):
     """Reads one split of a set through ``datasets``; its files stay in the hub's cache."""
 
+    labels = frozenset()
+
     def __init__(
         self,
         name: str,

@@ -141,7 +141,7 @@ def _result(
 ) -> dict[str, Any]:
     figure, measurement = statement.figures[metric], statement.measurement
     base, k = parameter(metric)
-    title, unit = figure.get("heading") or (metric, "%")
+    title, unit = statement.heading(metric)
     fraction = unit == "%"
     details = {name: str(figure[name]) for name in ("hits",) if name in figure}
     keys = ("match", "mode", "questions", "version", "published_set")

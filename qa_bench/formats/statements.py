@@ -68,8 +68,13 @@ class Statement:
 
     @property
     def figures(self) -> Mapping[str, Mapping[str, Any]]:
-        """By metric: value, hits, ci, ci_method, heading, where they are known."""
+        """By metric: value, hits, ci, ci_method, where they are known."""
         return self.measurement["values"]  # type: ignore[no-any-return]
+
+    def heading(self, metric: str) -> tuple[str, str]:
+        """What a table calls a metric, and its unit."""
+        title, unit = self.measurement.get("headings", {}).get(metric) or (metric, "%")
+        return str(title), str(unit)
 
     @property
     def _build(self) -> Mapping[str, Any]:
