@@ -178,6 +178,7 @@ def make(group: str, node: Any) -> Any:
         )
     except InterpolationKeyError as error:
         key = str(error).splitlines()[0].replace("Interpolation key", "the setting")
+        key = key.replace("not found", "is not there")
         raise UserError(f"{group}: {key}: no part is chosen that has it") from error
     except OmegaConfBaseException as error:
         raise UserError(f"{group}: {str(error).splitlines()[0]}") from error
