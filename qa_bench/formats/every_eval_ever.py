@@ -141,7 +141,7 @@ def _result(
 ) -> dict[str, Any]:
     figure, measurement = statement.figures[metric], statement.measurement
     base, k = parameter(metric)
-    title, unit = figure.get("heading") or (metric, "%")
+    title, unit = statement.heading(metric)
     fraction = unit == "%"
     details = {name: str(figure[name]) for name in ("hits",) if name in figure}
     keys = ("match", "mode", "questions", "version", "published_set")
@@ -166,9 +166,9 @@ def _result(
         "metric_config": {
             "evaluation_description": f"mean of {title} over all questions",
             "metric_id": f"qa_bench.{base}",
-            "metric_name": str(title),
+            "metric_name": title,
             "metric_kind": _KINDS.get(base, base),
-            "metric_unit": "proportion" if fraction else str(unit),
+            "metric_unit": "proportion" if fraction else unit,
             **({"metric_parameters": {"k": k}} if k is not None else {}),
             "lower_is_better": False,
             "score_type": "continuous",
