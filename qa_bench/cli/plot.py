@@ -64,7 +64,7 @@ def plot(config: Any) -> str:
 def _entries(config: Any) -> tuple[list[Entry], Request]:
     """What is drawn, and what of it."""
     settings, statistics = config.plot, make("statistics", config.statistics)
-    with alone(Path(config.paths.results), config.name) as pairs:
+    with alone(Path(config.paths.results), config.name, list(config.merge)) as pairs:
         records = [record for record, _ in pairs]
         chosen = choose(records, names) if (names := systems(config)) else records
         baseline = None

@@ -166,9 +166,9 @@ def _result(
         "metric_config": {
             "evaluation_description": f"mean of {title} over all questions",
             "metric_id": f"qa_bench.{base}",
-            "metric_name": str(title),
+            "metric_name": title,
             "metric_kind": _KINDS.get(base, base),
-            "metric_unit": "proportion" if fraction else str(unit),
+            "metric_unit": "proportion" if fraction else unit,
             **({"metric_parameters": {"k": k}} if k is not None else {}),
             "lower_is_better": False,
             "score_type": "continuous",

@@ -68,13 +68,16 @@ class Statement:
 
     @property
     def figures(self) -> Mapping[str, Mapping[str, Any]]:
-        """By metric: value, hits, ci, ci_method, where they are known."""
+        """By metric: value, and hits, ci, ci_method where they are known."""
         return self.measurement["values"]  # type: ignore[no-any-return]
 
     def heading(self, metric: str) -> tuple[str, str]:
-        """What a table calls a metric, and its unit."""
-        title, unit = self.measurement.get("headings", {}).get(metric) or (metric, "%")
-        return str(title), str(unit)
+        """What tables call a metric, and its unit: "%" for fractions."""
+        headings = self.measurement.get("headings") or {}
+        heading = self.figures[metric].get("heading") or headings.get(metric)
+        if not isinstance(heading, list | tuple) or len(heading) != 2:
+            return metric, "%"
+        return str(heading[0]), str(heading[1])
 
     @property
     def _build(self) -> Mapping[str, Any]:

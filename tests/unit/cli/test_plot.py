@@ -12,10 +12,11 @@ from omegaconf import OmegaConf
 
 from qa_bench.cli.app import _needs_passages
 from qa_bench.cli.export import export
-from qa_bench.cli.plot import plot
+from qa_bench.cli.plot import ALPHA, KINDS, plot
 from qa_bench.errors import DataError, UserError
 from qa_bench.report.record import load
 
+ROOT = Path(__file__).parents[3]
 SETTINGS = {
     "kind": "curve", "metric": "answer_recall@1", "sets": None, "cost": None, "width": 3.3,
     "font": "path", "out": None,
@@ -39,6 +40,7 @@ def config(results: Path, statistics: Any = CLOSED, system: Any = None, **plots:
         {
             "paths": {"results": str(results)},
             "name": "x",
+            "merge": [],
             "system": system,
             "statistics": statistics,
             "plot": {**SETTINGS, **plots},
@@ -191,3 +193,11 @@ def test_a_record_of_another_version_is_told(results: Path) -> None:
 def test_which_verbs_need_a_corpus(verb: str, what: str, run: str | None, needs: bool) -> None:
     settings = OmegaConf.create({"export": {"what": what}, "run": run})
     assert _needs_passages(verb, settings) is needs
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs/plots.md").read_text(encoding="utf-8")
+    for name in OmegaConf.load(ROOT / "conf/config.yaml").plot:
+        assert f"`plot.{name}`" in text, name
+    for kind in (*KINDS, ALPHA):
+        assert f"| `{kind}` |" in text, kind
