@@ -157,7 +157,11 @@ def _notes(line: Line, counts: dict[str, Any], used_corpus: bool) -> list[str]:
             "count as not found"
         )
     if missing := counts.get("without_prediction"):
-        notes.append(f"{questions.name}: {missing} questions have no prediction and count as wrong")
+        source = line.config.predictions or line.system
+        notes.append(
+            f"{questions.name}: {missing} questions have no prediction and count as wrong "
+            f"({source})"
+        )
     return notes
 
 
