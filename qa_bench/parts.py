@@ -183,7 +183,10 @@ def make(group: str, node: Any) -> Any:
     except OmegaConfBaseException as error:
         raise UserError(f"{group}: {str(error).splitlines()[0]}") from error
     if "_target_" not in settings:
-        raise UserError(f"{group}: the configuration names no _target_")
+        raise UserError(
+            f"{group}: the configuration names no _target_: a YAML of your own names a class "
+            "there, or begins with the one that it changes, as 'defaults: [bm25]'"
+        )
     return _made(group, settings)
 
 

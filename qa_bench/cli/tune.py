@@ -39,8 +39,7 @@ def tune(line: Line, config: Any) -> str:
     Raises:
         UserError: the split is a test split, the retriever no hybrid, or a name is unknown.
     """
-    questions = line.questions
-    if questions.split == "test":
+    if config.dataset.get("split") == "test":  # before anything is downloaded for it
         raise UserError("weights are not tuned on a test split: set dataset.split=dev")
     name = line.choice("retriever")
     settings = config.tune
@@ -49,6 +48,9 @@ def tune(line: Line, config: Any) -> str:
     part = settings.part or parts[-1]
     if part not in parts:
         raise UserError(f"tune.part: '{part}' is none of the parts, {', '.join(parts)}")
+    questions = line.questions
+    if questions.split == "test":
+        raise UserError("weights are not tuned on a test split: set dataset.split=dev")
     measure = _measure(line, config, fusion, part)
     if settings.weights is not None:
         curve = {float(weight): measure(float(weight)) for weight in settings.weights}
@@ -64,7 +66,7 @@ def tune(line: Line, config: Any) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, _tuned(config, part, best, f"{questions.name} {questions.split}"))
     lines.append(f"chosen: {part} weighs {best:g}; use it with")
-    lines.append(f"  {_command(folder, path.stem)}")
+    lines.append(f"  {_command(folder, path.stem, config.dataset)}")
     return "\n".join(lines)
 
 
@@ -72,8 +74,11 @@ _NOT_REPEATED = ("retriever", "fusion", "tune", "verbose")
 """What the tuned YAML holds itself, or only tuning asks for."""
 
 
-def _command(folder: Path, name: str) -> str:
-    """The command that runs the tuned system with everything else that this one was given."""
+def _command(folder: Path, name: str, dataset: Any) -> str:
+    """The command that runs the tuned system with everything else that this one was given.
+
+    On the set's test split, where it has one: the split that was tuned on says nothing new.
+    """
     from hydra.core.hydra_config import HydraConfig
 
     hydra = HydraConfig.get()
@@ -82,6 +87,9 @@ def _command(folder: Path, name: str) -> str:
         for word in hydra.overrides.task
         if re.split(r"[.@=]", word.lstrip("+~"), maxsplit=1)[0] not in _NOT_REPEATED
     ]
+    tuned_on = dataset.get("split") in ("dev", "train") and dataset.get("path") is None
+    if tuned_on and "test" in (dataset.get("splits") or {}):
+        words = [word for word in words if not word.startswith("dataset.split=")]
     own = [s.path for s in hydra.runtime.config_sources if s.provider == "command-line"]
     hydras = [word for word in hydra.overrides.hydra if not word.startswith("hydra.mode=")]
     if own:

@@ -52,9 +52,11 @@ def _check(qid: str, text: str, answers: list[str], path: Path, line: int) -> No
         raise DataError("a question has an empty id", path, line)
     if not text.strip():
         raise DataError(f"question '{qid}' has no text", path, line)
-    if not answers:
+    if not any(answer.strip() for answer in answers):
+        # One that is blank is no answer either: EM would count an empty prediction right.
+        blank = " but blank ones" if answers else ""
         raise DataError(
-            f"question '{qid}' has no answers: a set without gold answers cannot be scored",
+            f"question '{qid}' has no answers{blank}: a set without gold answers cannot be scored",
             path,
             line,
         )

@@ -195,6 +195,12 @@ def read_squad(
     if columns.named:
         raise DataError("dataset.columns is for .jsonl, .csv and .tsv; this is SQuAD's JSON", path)
     whole = parse_json(read_whole(path), path)
+    if not isinstance(whole, dict) or "data" not in whole:
+        raise DataError(
+            "a .json file is SQuAD's, an object with 'data': questions of another form go into a "
+            ".jsonl file, one object a line",
+            path,
+        )
     noted = faults or Faults()
     with noted:
         try:

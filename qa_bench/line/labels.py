@@ -22,6 +22,10 @@ _METRICS = re.compile(r"[\w/]+@metrics\.")
 _PREDICTIONS = ("mode=", "dataset.limit=")
 """How those begin that count where predictions are scored: nothing is retrieved then."""
 
+_SEARCH = ("retriever.", "retriever@", "fusion@", "lm@retriever", "depth=")
+"""How those begin that count for nothing where a run file is scored as it is: it was searched by
+somebody else, and goes as deep as it goes. A reranker and a reader still ask for ``depth``."""
+
 _PASSAGES = ("corpus.", "chunker.")
 """How those begin that make other passages."""
 
@@ -83,6 +87,13 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
     words = [word.lstrip("+~") for word in own]
     words = [word for word in words if not _is_address(word) and not _is_in_no_key(word)]
     system_of = _SYSTEM if config.predictions is None else _PREDICTIONS
+    if config.run is not None:
+        deep = any("_target_" in config[group] for group in ("reranker", "reader"))
+        words = [
+            word
+            for word in words
+            if not word.startswith(_SEARCH) or (deep and word.startswith("depth="))
+        ]
     changes = tuple(
         re.sub(r"^[\w/]+@", "", word).removeprefix("retriever.")
         for word in words

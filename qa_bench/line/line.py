@@ -24,6 +24,7 @@ from qa_bench.line.choices import (
     NO_CORPUS,
     check_names,
     check_predictions,
+    check_run,
     check_settings,
     no_corpus,
 )
@@ -76,6 +77,7 @@ class Line:
         check_settings(config)
         check_names(config)
         check_predictions(config)
+        check_run(config)
         self.config, self._choices, self.system = config, choices, system
         self.changes, self.place, self.overrides = tuple(changes), place, tuple(overrides)
         self._changed_passages, self._swept = tuple(passages), frozenset(swept)
@@ -306,6 +308,8 @@ class Line:
             return self.passages
         inside = holds_passages(self._imported, self._foreign, self.context)
         if self.config.run_ids == "passages":
+            if not inside and self._lacks_corpus:
+                raise no_corpus(f"; {self.config.run} has ids of passages, but not their texts")
             return self._imported if inside else self.passages
         source = str(self.config.run)
         if inside:

@@ -178,7 +178,11 @@ def _notes(line: Line, counts: dict[str, Any], used_corpus: bool) -> list[str]:
         )
     notes += [f"{line.system} on {questions.name}: {text}" for text in counts.get("remarks", ())]
     if missing := counts.get("without_prediction"):
-        notes.append(f"{questions.name}: {missing} questions have no prediction and count as wrong")
+        source = line.config.predictions or line.system
+        notes.append(
+            f"{questions.name}: {missing} questions have no prediction and count as wrong "
+            f"({source})"
+        )
     return notes
 
 

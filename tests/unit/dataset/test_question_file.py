@@ -156,6 +156,8 @@ def test_without_a_published_digest_nothing_is_known(tmp_path: Path, log):
         ({"id": "q0", "question": "x", "answers": ["a"]}, "question id 'q0' is there twice"),
         ({"id": "q9", "question": " \n", "answers": ["a"]}, "question 'q9' has no text"),
         ({"id": "q9", "question": "x", "answers": []}, "question 'q9' has no answers"),
+        ({"id": "q9", "question": "x", "answers": ""}, "question 'q9' has no answers but blank"),
+        ({"id": "q9", "question": "x", "answers": ["", " "]}, "'q9' has no answers but blank"),
     ],
 )
 def test_a_bad_question_is_told_with_its_line(tmp_path: Path, row: dict[str, Any], message: str):

@@ -160,6 +160,12 @@ def test_json_that_is_not_squads(tmp_path: Path, text: str):
     assert str(path) in str(caught.value)
 
 
+def test_a_list_of_questions_is_no_squad(tmp_path: Path):
+    path = write(tmp_path / "list.json", '[{"question": "q", "answers": ["a"]}]')
+    with pytest.raises(DataError, match=r"an object with 'data': .* go into a \.jsonl file"):
+        list(read_squad(path))
+
+
 def test_the_suffix_tells_the_format(tmp_path: Path):
     assert suffix_of(Path("a/nq-test.qa.csv")) == ".csv"
     assert suffix_of(Path("dev-v1.1.json.gz")) == ".json"

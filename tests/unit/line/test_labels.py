@@ -45,6 +45,13 @@ def test_what_was_changed_is_in_the_label_in_the_order_of_the_command():
     assert named("run_ids=articles", run="a.trec").system == "a[run_ids=articles]"
 
 
+def test_what_only_a_search_of_ours_looks_at_is_not_in_the_label_of_a_run():
+    words = ("depth=20", "retriever.k1=1.2", "mode=kilt", "retriever@retriever.parts.x=minilm")
+    assert named(*words, run="a.trec").system == "a[mode=kilt]"
+    reader = {"_target_": "x"}
+    assert named(*words, run="a.trec", reader=reader).system == "a+redundancy[depth=20,mode=kilt]"
+
+
 def test_settings_of_corpus_and_chunker_belong_to_the_passages():
     got = named("chunker.size=50", "corpus.name=mine", "corpus.path=a.jsonl", "chunker.stride=5")
     assert got.system == "bm25"

@@ -71,6 +71,7 @@ def test_an_imported_run_brings_its_passages(
         "deepest": 2,
         "without_hits": 1,
         "first_without_hits": "q4",
+        "lacks_place_0": False,
     }
     assert folder.path.name.startswith("set-test-theirs-")
     assert holds_passages(theirs, file, context)
