@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qa_bench.analysis.pairing import Pair
+from qa_bench.analysis.pairing import Pair, first_ranks
 from qa_bench.analysis.rankings import passages
 from qa_bench.report.outcomes import Outcomes
 
@@ -92,9 +92,7 @@ def moved(pair: Pair, metric: str) -> list[Apart]:
 
 def _reciprocal(outcomes: Outcomes) -> np.ndarray:
     """1/rank of each question's first passage with an answer, 0 for none; (n,)."""
-    if "first_rank" not in outcomes.table.column_names:
-        return np.zeros(len(outcomes))
-    ranks: np.ndarray = outcomes.table.column("first_rank").to_numpy(zero_copy_only=False)
+    ranks = first_ranks(outcomes)
     return np.where(ranks > 0, 1 / np.maximum(ranks, 1), 0.0)
 
 
@@ -107,19 +105,24 @@ def _rows(
     beside: list[list[Any]] = []
     for name in ("first_rank", "passages", "prediction"):
         for one in (pair.a, pair.b):
-            beside.append(_tops(one) if name == "passages" else one.column(name))
+            column = one.column(name)
+            beside.append(
+                [_top(one, column[row]) for row in order]
+                if name == "passages"
+                else [column[row] for row in order]
+            )
     return [
         Apart(
             pair.name,
             metric,
-            "a" if _above(first[row], second[row], beside[0][row], beside[1][row]) else "b",
+            "a" if _above(first[row], second[row], beside[0][at], beside[1][at]) else "b",
             qids[row],
             str(questions[row]),
             float(first[row]),
             float(second[row]),
-            *(column[row] for column in beside),
+            *(column[at] for column in beside),
         )
-        for row in order
+        for at, row in enumerate(order)
     ]
 
 
@@ -130,10 +133,8 @@ def _above(first: float, second: float, rank: Any, other: Any) -> bool:
     return (rank or math.inf) < (other or math.inf)
 
 
-def _tops(outcomes: Outcomes) -> list[str]:
-    """The title of each question's best passage, or its id where it has none."""
-    ranked = passages(outcomes)
-    if ranked is None:
-        return [""] * len(outcomes)
-    return [str(of.get("title") or of.get("pid", "")) for of in
-            (one[0] if one else {} for one in ranked)]  # fmt: skip
+def _top(outcomes: Outcomes, text: str) -> str:
+    """The title of a question's best passage, or its id where it has none."""
+    best = passages(outcomes, [text])
+    first = best[0][0] if best and best[0] else {}
+    return str(first.get("title") or first.get("pid", ""))

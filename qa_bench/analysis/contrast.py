@@ -18,6 +18,9 @@ from qa_bench.statistics.values import binary, checked
 CUTS = (1, 2, 3, 5, 10, 20, 30, 50, 100)
 """The k of a curve that are shown; files hold all."""
 
+_AT_ONCE = 16
+"""Metrics whose rows are multiplied with each other at once."""
+
 
 class Contrast(NamedTuple):
     """How far two systems are apart in one metric.
@@ -93,20 +96,34 @@ def of_metrics(
         UserError: a metric is not to be had.
         DataError: a value is no finite number.
     """
-    both = [pair.flags(metric) for metric in metrics]
-    values = np.stack([first for first, _ in both] + [second for _, second in both])
     groups = pair.groups
-    if members is not None:
-        values = values[:, members]
-        groups = None if groups is None else groups[members]
-    try:
-        values = checked(values)
-    except UserError as error:
-        raise DataError(f"{error}: run it again", pair.a.path.with_suffix(".csv")) from None
-    m = len(metrics)
-    if groups is not None:
-        groups = np.unique(groups, return_inverse=True)[1].reshape(-1)
-    told = groups is None or int(groups.max()) > 0
+    if groups is not None and members is not None:
+        groups = np.unique(groups[members], return_inverse=True)[1].reshape(-1)
+    found: list[Contrast] = []
+    for start in range(0, len(metrics), _AT_ONCE):
+        some = metrics[start : start + _AT_ONCE]
+        both = [pair.flags(metric) for metric in some]
+        values = np.stack([first for first, _ in both] + [second for _, second in both])
+        if members is not None:
+            values = values[:, members]
+        try:
+            values = checked(values)
+        except UserError as error:
+            raise DataError(f"{error}: run it again", pair.a.path.with_suffix(".csv")) from None
+        found += _of_values(pair, some, values, alpha, groups)
+    return found
+
+
+def _of_values(
+    pair: Pair,
+    metrics: Sequence[str],
+    values: np.ndarray,
+    alpha: float,
+    groups: np.ndarray | None,
+) -> list[Contrast]:
+    """The contrasts of the rows of values, (2 metrics, n): the first system's, then the other's."""
+    m, n = len(metrics), values.shape[1]
+    told = groups is None or int(groups.max()) > 0  # one group tells nothing of another
     first, second = np.arange(m), m + np.arange(m)
     result = paired(values, first, second, alpha, groups if told else None)
     flags = binary(values)
@@ -114,8 +131,8 @@ def of_metrics(
     means = values.mean(axis=1)
     wins = (values[:m] > values[m:]).sum(axis=1)
     losses = (values[:m] < values[m:]).sum(axis=1)
-    n = values.shape[1]
-    nothing = math.nan
+    seen = detectable(result.error, alpha)
+    tests = [CLUSTER_T if groups is not None else MCNEMAR if flag else T for flag in discrete]
     return [
         Contrast(
             metric=metric,
@@ -123,17 +140,15 @@ def of_metrics(
             a=float(means[place]),
             b=float(means[m + place]),
             difference=float(result.difference[place]),
-            low=float(result.low[place]) if told else nothing,
-            high=float(result.high[place]) if told else nothing,
-            p=float(result.p[place]) if told else nothing,
+            low=float(result.low[place]) if told else math.nan,
+            high=float(result.high[place]) if told else math.nan,
+            p=float(result.p[place]) if told else math.nan,
             p_holm=None,
             a_only=int(wins[place]),
             b_only=int(losses[place]),
             ties=n - int(wins[place]) - int(losses[place]),
-            test=(CLUSTER_T if groups is not None else MCNEMAR if discrete[place] else T)
-            if told
-            else "",
-            detectable=float(detectable(result.error[place], alpha)) if told else nothing,
+            test=tests[place] if told else "",
+            detectable=float(seen[place]) if told else math.nan,
             recorded=metric in pair.metrics,
         )
         for place, metric in enumerate(metrics)

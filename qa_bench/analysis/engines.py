@@ -26,7 +26,7 @@ def largest(contrast: Contrast) -> float:
 def terminal(comparison: TwoSystems) -> str:
     """The report, 80 columns wide at most."""
     pairing = comparison.pairing
-    lines = [cut(f"a  {pairing.a}"), cut(f"b  {pairing.b}")]
+    lines = [cut(f"a: {pairing.a}"), cut(f"b: {pairing.b}")]
     lines += [piece for note in comparison.notes for piece in textwrap.wrap(note, WIDTH)]
     for one in comparison.sets:
         lines += ["", f"{one.pair.name}, {len(one.pair):,} questions"]

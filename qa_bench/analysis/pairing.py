@@ -49,6 +49,14 @@ class Pair:
         same = first.passages_key == second.passages_key
         return [m for m in first.values if m in second.values and not (same and m == "ceiling")]
 
+    @cached_property
+    def _ranks(self) -> tuple[np.ndarray, np.ndarray]:
+        return first_ranks(self.a), first_ranks(self.b)
+
+    @cached_property
+    def _values(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        return {m: (self.a.values(m), self.b.values(m)) for m in self.metrics}
+
     def flags(self, metric: str) -> tuple[np.ndarray, np.ndarray]:
         """Both systems' values of a metric, float64 (n,) each.
 
@@ -57,11 +65,12 @@ class Pair:
         Raises:
             UserError: it is not to be had of both.
         """
-        if metric in self.metrics:
-            return self.a.values(metric), self.b.values(metric)
+        if metric in self._values:
+            return self._values[metric]
         name, _, k = metric.partition("@")
         if name == "answer_recall" and k.isdecimal() and 0 < int(k) <= self.deepest:
-            return _within(self.a, int(k)), _within(self.b, int(k))
+            first, second = self._ranks
+            return within(first, int(k)), within(second, int(k))
         known = ", ".join(self.metrics)
         further = f" and answer_recall@1 to {self.deepest}" if self.deepest else ""
         raise UserError(f"no '{metric}' of both systems on {self.name}: there are {known}{further}")
@@ -75,24 +84,25 @@ class Pair:
 
 def has_ranks(outcomes: Outcomes) -> bool:
     """Whether its recall is what its first ranks say, at every k that it has."""
-    ranks = outcomes.column("first_rank")
-    if not ranks or ranks[0] == "":
+    if "first_rank" not in outcomes.table.column_names:
         return False
+    ranks = first_ranks(outcomes)
     return all(
-        np.array_equal(outcomes.values(metric), _within(outcomes, int(metric.partition("@")[2])))
+        np.array_equal(outcomes.values(metric), within(ranks, int(metric.partition("@")[2])))
         for metric in outcomes.record.values
         if metric.startswith("answer_recall@")
     )
 
 
 def first_ranks(outcomes: Outcomes) -> np.ndarray:
-    """The first passage with an answer, 0 for none; int64 (n,)."""
-    ranks: np.ndarray = outcomes.table.column("first_rank").to_numpy(zero_copy_only=False)
-    return ranks
+    """The first passage with an answer, 0 for none or where it is not known; int64 (n,)."""
+    if "first_rank" not in outcomes.table.column_names:
+        return np.zeros(len(outcomes), dtype=np.int64)
+    return np.array(outcomes.column("first_rank"), dtype=np.int64)
 
 
-def _within(outcomes: Outcomes, k: int) -> np.ndarray:
-    ranks = first_ranks(outcomes)
+def within(ranks: np.ndarray, k: int) -> np.ndarray:
+    """Whether the first passage with an answer is among the first k; float64 (n,)."""
     return ((ranks > 0) & (ranks <= k)).astype(np.float64)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,8 @@ PERSISTENCE = 0.9
 """How likely the reader of RBO's model looks at the next passage, too."""
 DEPTHS = (1, 3, 5, 10)
 _NONE = -1
+_AT_ONCE = 256
+"""Questions whose passages are parsed at once."""
 
 CLASSES = {
     "identical": "the same passages in the same order",
@@ -77,6 +79,8 @@ def agreement(a: Outcomes, b: Outcomes) -> Agreement | None:
 def ranked(outcomes: Outcomes, pids: dict[str, int]) -> np.ndarray | None:
     """The codes of each question's best passages, int (n, depth), -1 where there is none.
 
+    None for a system without a run.
+
     Args:
         outcomes: with ``passages``.
         pids: the codes; new ones are added.
@@ -84,27 +88,37 @@ def ranked(outcomes: Outcomes, pids: dict[str, int]) -> np.ndarray | None:
     Raises:
         DataError: passages are not what a run writes.
     """
-    entries = passages(outcomes)
-    if entries is None:
+    texts = outcomes.column("passages")
+    flat: list[int] = []
+    lengths: list[int] = []
+    for start in range(0, len(texts), _AT_ONCE):  # few at a time: their objects live shortly
+        entries = passages(outcomes, texts[start : start + _AT_ONCE])
+        if entries is None:
+            lengths += [0] * len(texts[start : start + _AT_ONCE])
+            continue
+        try:
+            lengths += map(len, entries)
+            flat += [pids.setdefault(e["pid"], len(pids)) for of_one in entries for e in of_one]
+        except (KeyError, TypeError) as error:
+            raise _unknown(outcomes, error) from None
+    if not any(texts):
         return None
-    depth = max((len(of_one) for of_one in entries), default=0)
-    codes = np.full((len(entries), max(depth, 1)), _NONE, dtype=np.int64)
-    try:
-        for row, of_one in zip(codes, entries, strict=True):
-            for place, entry in enumerate(of_one):
-                row[place] = pids.setdefault(entry["pid"], len(pids))
-    except (KeyError, TypeError, IndexError) as error:
-        raise _unknown(outcomes, error) from None
+    many = np.array(lengths)
+    codes = np.full((len(texts), max(int(many.max()), 1)), _NONE, dtype=np.int64)
+    codes[np.arange(codes.shape[1]) < many[:, None]] = flat
     return codes
 
 
-def passages(outcomes: Outcomes) -> list[list[dict[str, object]]] | None:
-    """The best passages of each question, ``rank``, ``pid`` and ``title``; None without a run.
+def passages(outcomes: Outcomes, texts: Sequence[str]) -> list[list[dict[str, Any]]] | None:
+    """The best passages of questions, ``rank``, ``pid`` and ``title``; None without a run.
+
+    Args:
+        outcomes: whose they are.
+        texts: entries of its column ``passages``.
 
     Raises:
         DataError: they are not what a run writes.
     """
-    texts = outcomes.column("passages")
     if not any(texts):
         return None
     try:

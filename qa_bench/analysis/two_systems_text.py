@@ -77,7 +77,7 @@ def terminal(comparison: TwoSystems, listed: int) -> str:
         listed: how many questions of each side are printed.
     """
     pairing = comparison.pairing
-    lines = [cut(f"a  {pairing.a}"), cut(f"b  {pairing.b}")]
+    lines = [cut(f"a: {pairing.a}"), cut(f"b: {pairing.b}")]
     if pairing.passages:
         lines.append(cut(f"both on {pairing.passages}"))
     lines += [piece for note in comparison.notes for piece in _wrapped(note)]
@@ -132,8 +132,8 @@ def _some(one: OnSet, listed: int) -> Iterator[str]:
         own = [entry for entry in one.apart if entry.better == side]
         if own and listed:
             yield f"{one.title(one.metric)}: {side} is better at {len(own):,}, such as"
-            yield from (cut(f"  {entry.qid}: {entry.question} ({places(entry)})") for entry in
-                        own[:listed])  # fmt: skip
+            for entry in own[:listed]:
+                yield "  " + cut(f"{places(entry)} | {entry.qid}: {entry.question}", WIDTH - 2)
 
 
 def places(entry: Apart) -> str:
@@ -149,7 +149,7 @@ def places(entry: Apart) -> str:
 
 def _made(rank: int | str, prediction: str) -> str:
     ranks = "" if rank == "" else f"rank {rank}" if rank else "none"
-    said = f'"{cut(prediction, 40)}"' if prediction else ""
+    said = f'"{cut(prediction, 20)}"' if prediction else ""
     return " ".join(text for text in (ranks, said) if text) or _NOTHING
 
 
