@@ -8,6 +8,7 @@ import json
 import math
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from qa_bench.analysis.apart import Apart
 from qa_bench.analysis.contrast import CUTS, Contrast
@@ -270,17 +271,16 @@ def json_lines(comparison: TwoSystems) -> Iterator[str]:
         head = {"set": one.pair.name, "a": comparison.pairing.a, "b": comparison.pairing.b}
         told = None if one.agreement is None else one.agreement._asdict()
         for c in one.contrasts:
-            fields = {names.get(name, name): _plain(value) for name, value in c._asdict().items()}
+            fields = {names.get(name, name): value for name, value in c._asdict().items()}
             first = {"metric": c.metric, "k": c.k}
             beside = {"rankings": told} if told and c.metric == one.metric else {}
-            yield json.dumps(head | first | fields | _clean(beside), ensure_ascii=False)
+            yield json.dumps(plain(head | first | fields | beside), ensure_ascii=False)
 
 
-def _plain(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _clean(value: object) -> object:
+def plain(value: Any) -> Any:
+    """What JSON can hold: null for what is no finite number."""
     if isinstance(value, dict):
-        return {name: _clean(one) for name, one in value.items()}
-    return _plain(value)
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
