@@ -80,20 +80,27 @@ def certificate(record: Record, path: Path) -> Certificate:
         definition = predicate.get("buildDefinition", {})
         config = definition.get("externalParameters", {}).get("config", {})
         versions = dict(predicate.get("runDetails", {}).get("builder", {}).get("version", {}))
-        inputs: dict[str, str] = {}
+        digests_of: dict[str, set[str]] = {}
         for entry in definition.get("resolvedDependencies", []):
             digests = [f"{name}:{value}" for name, value in entry.get("digest", {}).items()]
             if entry["name"] == "qa_bench":
                 versions |= {"commit of qa_bench": digests[0]} if digests else {}
                 continue
-            where = str(entry.get("uri", "")).partition("@")[0]
-            inputs[" ".join(text for text in (entry["name"], where) if text)] = "".join(digests)
+            digests_of.setdefault(_input(entry), set()).update(digests)
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         why = " ".join(str(error).split())
         raise DataError(f"not the certificate of a record ({why}): run it again", path) from None
     settings = dict(_flat(config)) if isinstance(config, Mapping) else {}
+    inputs = {name: ", ".join(sorted(values)) for name, values in digests_of.items()}
     inputs |= {"questions": record.questions, "passages": record.passages_key}
     return Certificate(record, settings, inputs, versions, bool(config))
+
+
+def _input(entry: Mapping[str, Any]) -> str:
+    """What a dependency is: of which stage, and which file or model; not of which system."""
+    what, of, stage = str(entry["name"]).partition(" of ")
+    where = str(entry.get("uri", "")).partition("@")[0]
+    return " ".join(text for text in (what + of + stage.partition(" ")[0], where) if text)
 
 
 def _flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from qa_bench.analysis.pairing import Pair
 from qa_bench.errors import DataError, UserError
-from qa_bench.statistics.detectable import detectable
+from qa_bench.statistics.detectable import assumed_error, detectable
 from qa_bench.statistics.holm import holm
 from qa_bench.statistics.paired import CLUSTER_T, MCNEMAR, T, paired
 from qa_bench.statistics.values import binary, checked
@@ -131,7 +131,9 @@ def _of_values(
     means = values.mean(axis=1)
     wins = (values[:m] > values[m:]).sum(axis=1)
     losses = (values[:m] < values[m:]).sum(axis=1)
-    seen = detectable(result.error, alpha)
+    # Where nothing differs, by the share of questions at which systems usually do.
+    items = n if groups is None else int(groups.max()) + 1
+    seen = detectable(np.where(result.error > 0, result.error, assumed_error(items)), alpha)
     tests = [CLUSTER_T if groups is not None else MCNEMAR if flag else T for flag in discrete]
     return [
         Contrast(

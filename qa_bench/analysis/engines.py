@@ -59,7 +59,11 @@ def markdown(comparison: TwoSystems) -> str:
             lines += [row(["---", *["---:"] * len(told.overlap)])]
             for name, values in _by_k(told):
                 lines.append(row([name, *(f"{100 * v:.2f} %" for v in values.values())]))
-            lines += ["", row(["best passages", "questions", "share"]), row(["---", "---:", "---:"])]
+            lines += [
+                "",
+                row(["best passages", "questions", "share"]),
+                row(["---", "---:", "---:"]),
+            ]
             for name, count in told.classes.items():
                 share = f"{100 * count / told.n:.2f} %" if told.n else ""
                 lines.append(row([CLASSES[name], f"{count:,}", share]))

@@ -120,7 +120,9 @@ def _has(record: Record, metric: str) -> bool:
         return True
     name, _, k = metric.partition("@")
     cuts = [m.partition("@")[2] for m in record.values if m.startswith("answer_recall@")]
-    return name == "answer_recall" and k.isdecimal() and 0 < int(k) <= max(map(int, cuts), default=0)
+    return (
+        name == "answer_recall" and k.isdecimal() and 0 < int(k) <= max(map(int, cuts), default=0)
+    )
 
 
 def _cell(record: Record) -> tuple[str, str]:
@@ -165,7 +167,9 @@ def _relative(
         return _breach(record, condition, f"missing in {name}: nothing to hold it against")
     files = {id(record): path, id(twin[0]): twin[1]}
     labels = (record.label, f"{record.label} of {name}")
-    pair = paired_up(record.question_set, record, twin[0], files, labels, ("first_rank", "question"))
+    pair = paired_up(
+        record.question_set, record, twin[0], files, labels, ("first_rank", "question")
+    )
     if isinstance(pair, str):
         return _breach(record, condition, f"cannot be compared with {name}: {pair}")
     try:
@@ -225,9 +229,7 @@ def _judged(
             sure = all(condition.breached(one) for one in figures[1:])
             reason += ", the whole interval" if sure else ", the interval reaches beyond it"
     numbers = [one if math.isfinite(one) else None for one in figures]
-    return Verdict(
-        record.question_set, record.label, condition.text, breach, reason, *numbers
-    )
+    return Verdict(record.question_set, record.label, condition.text, breach, reason, *numbers)
 
 
 def _is_share(record: Record, metric: str) -> bool:

@@ -26,9 +26,7 @@ def markdown(name: str, reference: str, verdicts: Sequence[Verdict]) -> str:
     lines += [row(["", "set", "system", "fails if", "what is there"]), row(["---"] * 5)]
     for verdict in sorted(verdicts, key=lambda v: not v.breach):
         mark = "**breach**" if verdict.breach else "ok"
-        lines.append(
-            row([mark, verdict.set, verdict.system, verdict.condition, verdict.reason])
-        )
+        lines.append(row([mark, verdict.set, verdict.system, verdict.condition, verdict.reason]))
     return "\n".join(lines) + "\n"
 
 
@@ -40,7 +38,9 @@ def junit(name: str, verdicts: Sequence[Verdict]) -> str:
         "errors": "0",
     }
     root = ElementTree.Element("testsuites", counts)
-    suite = ElementTree.SubElement(root, "testsuite", {"name": _clean(f"qa-bench {name}"), **counts})
+    suite = ElementTree.SubElement(
+        root, "testsuite", {"name": _clean(f"qa-bench {name}"), **counts}
+    )
     for verdict in verdicts:
         place = {
             "classname": _clean(f"{verdict.set or 'all'}.{verdict.system or 'all'}"),

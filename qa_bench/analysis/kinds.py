@@ -60,7 +60,7 @@ def kinds(
 
 
 def _adjusted(own: list[Kind]) -> list[Kind]:
-    """p adjusted by Holm for the subsets of a breakdown, each metric a family."""
+    """P adjusted by Holm for the subsets of a breakdown, each metric a family."""
     p = np.array([[contrast.p for contrast in kind.contrasts] for kind in own])
     for metric in range(p.shape[1] if len(own) else 0):
         finite = np.isfinite(p[:, metric])

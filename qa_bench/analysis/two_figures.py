@@ -152,10 +152,7 @@ def _lines(told: TwoFigures, listed: int) -> Iterator[str]:
         own = [change for change in told.changes if change.kind == kind]
         if own:
             yield from ("", kind)
-        for change in own:
-            yield f"  {change.name}"
-            yield f"    a  {shown(change.a)}"
-            yield f"    b  {shown(change.b)}"
+        yield from _changes(own)
     if told.contrasts:
         yield from ("", f"figures, a − b with the {100 * (1 - told.alpha):g} % interval")
     for contrast in told.contrasts:
@@ -173,6 +170,28 @@ def _lines(told: TwoFigures, listed: int) -> Iterator[str]:
             yield "  " + cut(f"{places(entry)} | {entry.qid}: {entry.question}", WIDTH - 2)
         if len(told.questions) > listed:
             yield f"  and {len(told.questions) - listed:,} more: compare.questions=all"
+
+
+def _changes(own: Sequence[Change]) -> Iterator[str]:
+    """One below the other; what only one part has where both are of other classes, in short."""
+    parts = [c.name.removesuffix("._target_") for c in own if c.name.endswith("._target_")]
+    shortly: dict[tuple[str, str], list[str]] = {}
+    for change in own:
+        side = "b" if change.a is None else "a" if change.b is None else ""
+        part = next((p for p in parts if change.name.startswith(f"{p}.")), "")
+        if side and part:
+            value = shown(change.a if side == "a" else change.b)
+            setting = change.name.removeprefix(f"{part}.")
+            shortly.setdefault((part, side), []).append(f"{setting}={value}")
+            continue
+        yield f"  {change.name}"
+        yield f"    a  {shown(change.a)}"
+        yield f"    b  {shown(change.b)}"
+    for (part, side), values in shortly.items():
+        yield f"  {part}, settings of {side} alone"
+        yield from textwrap.wrap(
+            ", ".join(values), WIDTH, initial_indent="    ", subsequent_indent="    "
+        )
 
 
 def _figure(record: Record, contrast: Contrast) -> Iterator[str]:

@@ -139,19 +139,16 @@ def _some(one: OnSet, listed: int) -> Iterator[str]:
 
 def places(entry: Apart) -> str:
     """What each system made of a question, in short."""
-    return ", ".join(
-        f"{side} {_made(rank, prediction)}"
-        for side, rank, prediction in (
-            ("a", entry.a_rank, entry.a_prediction),
-            ("b", entry.b_rank, entry.b_prediction),
-        )
-    )
+    first, second = (made(entry, side, 20) for side in "ab")
+    return f"a {first}, b {second}"
 
 
-def _made(rank: int | str, prediction: str) -> str:
-    ranks = "" if rank == "" else f"rank {rank}" if rank else "none"
-    said = f'"{cut(prediction, 20)}"' if prediction else ""
-    return " ".join(text for text in (ranks, said) if text) or _NOTHING
+def made(entry: Apart, side: str, width: int = WIDTH) -> str:
+    """The rank of the first passage with an answer, or of a metric of answers the answer."""
+    rank, prediction = getattr(entry, f"{side}_rank"), getattr(entry, f"{side}_prediction")
+    if prediction and "@" not in entry.metric and entry.metric != "mrr":
+        return f'"{cut(prediction, width)}"'
+    return _NOTHING if rank == "" else f"rank {rank}" if rank else "none"
 
 
 def markdown(comparison: TwoSystems, listed: int) -> str:
@@ -162,7 +159,7 @@ def markdown(comparison: TwoSystems, listed: int) -> str:
     lines += ["", *(f"> {note}\n" for note in comparison.notes)]
     for one in comparison.sets:
         lines += [f"## {one.pair.name}, {len(one.pair):,} questions", ""]
-        shown = [c for c in one.contrasts if c.recorded or c.k in CUTS]
+        shown = sorted((c for c in one.contrasts if c.recorded or c.k in CUTS), key=_recalls_first)
         lines += [*_table(one, "metric", [(one.title(c.metric), c) for c in shown]), ""]
         if one.agreement:
             lines += [f"{agreement_words(one.agreement)}.", ""]
@@ -171,6 +168,12 @@ def markdown(comparison: TwoSystems, listed: int) -> str:
     lines += caption(comparison)
     lines.append("k without p under Holm: from the first ranks, in no family; the CSV has every k.")
     return "\n".join(lines) + "\n"
+
+
+def _recalls_first(contrast: Contrast) -> int:
+    """Recall by k, then the other metrics as they stand."""
+    recall = contrast.metric.startswith("answer_recall@")
+    return contrast.k or 0 if recall else 1 << 30
 
 
 def _by_kinds(one: OnSet) -> Iterator[str]:
@@ -210,8 +213,8 @@ def _questions(one: OnSet, listed: int) -> Iterator[str]:
         yield row(["qid", "question", "a", "b", "a's best passage", "b's best passage"])
         yield row(["---"] * 6)
         for entry in own[:listed]:
-            made = [_made(entry.a_rank, entry.a_prediction), _made(entry.b_rank, entry.b_prediction)]
-            yield row([entry.qid, entry.question, *made, entry.a_top, entry.b_top])
+            both = (made(entry, side) for side in "ab")
+            yield row([entry.qid, entry.question, *both, entry.a_top, entry.b_top])
         yield ""
 
 
@@ -237,7 +240,9 @@ def figures_csv(comparison: TwoSystems) -> str:
         ]
         for breakdown, subset, c, family in [*whole, *parts]:
             values = [_six(v) for v in (c.a, c.b, c.difference, c.low, c.high)]
-            signature = one.signature(c, comparison.alpha, family if c.p_holm is not None else "none")
+            signature = one.signature(
+                c, comparison.alpha, family if c.p_holm is not None else "none"
+            )
             writer.writerow(
                 [one.pair.name, breakdown, subset, c.metric, "" if c.k is None else c.k, c.n]
                 + [*values, _p(c.p), _p(c.p_holm), c.a_only, c.b_only, c.ties]

@@ -76,9 +76,7 @@ def _named(name: str, pairs: Sequence[Entry]) -> Side:
     return entries, None
 
 
-def _matched(
-    a: Side, b: Side, names: Sequence[str]
-) -> list[tuple[Entry, Entry, list[str] | None]]:
+def _matched(a: Side, b: Side, names: Sequence[str]) -> list[tuple[Entry, Entry, list[str] | None]]:
     """Records of the same set; two single ones whatever their sets are.
 
     Raises:
