@@ -100,6 +100,30 @@ def _explain(line: Any, config: Any) -> None:
     print(explain(config))
 
 
+def _compare(line: Any, config: Any) -> None:
+    from qa_bench.cli.compare import compare
+
+    print(compare(config))
+
+
+def _diff(line: Any, config: Any) -> None:
+    from qa_bench.cli.diff import diff
+
+    text, same = diff(config)
+    print(text, flush=True)
+    if not same:
+        raise SystemExit(1)
+
+
+def _check(line: Any, config: Any) -> None:
+    from qa_bench.cli.check import check
+
+    text, passed = check(config)
+    print(text, flush=True)
+    if not passed:
+        raise SystemExit(1)
+
+
 def _mine(line: Any, config: Any) -> None:
     from qa_bench.cli.mine import mine
 
@@ -135,18 +159,22 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "analyse": _analyse,
     "plot": _plot,
     "explain": _explain,
+    "compare": _compare,
+    "diff": _diff,
+    "check": _check,
     "mine": _mine,
     "train": _train,
 }
 _WITH_TABLES = {"run", "score", "import", "table"}
 
 
-_WITHOUT_CORPUS = frozenset(
-    {"table", "analyse", "plot", "explain", "train", "import", "fetch", "verify"}
-)
+_RESULTS_ALONE = frozenset({"table", "plot", "explain", "compare", "diff", "check", "verify"})
+"""Verbs that read results and nothing else."""
+
+_WITHOUT_CORPUS = frozenset({"analyse", "train", "import", "fetch"}) | _RESULTS_ALONE
 """Verbs that may need no passages."""
 
-_LOOK_ONLY = {"plan", "table", "plot", "explain", "fetch", "verify"}
+_LOOK_ONLY = frozenset({"plan", "fetch"}) | _RESULTS_ALONE
 """Verbs that download nothing on their way; fetch does, once it has looked."""
 
 

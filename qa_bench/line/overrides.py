@@ -17,7 +17,7 @@ from qa_bench.errors import UserError
 _WORD = re.compile(r"(?P<key>(?:\+\+?)?[^\s=+~'\"]+)=(?P<value>.*)", re.DOTALL)
 _PLAIN = re.compile(r"[A-Za-z0-9_./@%:,+-]*")
 """Values that Hydra reads, whatever they are."""
-TEXTS = ("name", "system", "dataset.name", "corpus.name")
+TEXTS = ("name", "system", "a", "b", "dataset.name", "corpus.name")
 """Settings whose value is a text, though it may look like a number."""
 _NUMBER = re.compile(r"[\d.,_eE+-]*\d[\d.,_eE+-]*|(?i:true|false|inf|nan)")
 _HYDRAS = ("[", "{", "'", '"')

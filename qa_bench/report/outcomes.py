@@ -52,8 +52,8 @@ class Outcomes:
         Raises:
             KeyError: the record has no such metric.
         """
-        array: np.ndarray = self.table.column(metric).to_numpy(zero_copy_only=False)
-        return array
+        # pyarrow's own way to numpy imports pandas, which takes longer than all of this.
+        return np.array(self.table.column(metric).to_pylist(), dtype=np.float64)
 
     @cached_property
     def groups(self) -> np.ndarray | None:
