@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ _NOWHERE = frozenset(
 """Settings that make no figure: what it is called, where it lies, what other verbs do."""
 _GOAL = ("metrics", "mode", "ceiling")
 _DATA = ("dataset", "corpus", "questions", "passages", "file")
+_OF_METHOD = re.compile(r"model|^file\d* of (index|search|expand|rerank|read)\b")
 _SHORT = 12
 """Digits of a digest that are shown."""
 
@@ -144,7 +146,7 @@ def _letter(kind: str, name: str) -> str:
         return "i" if name.endswith("qa_bench") else "p"
     first = name.partition(".")[0].partition(" ")[0]
     if kind == "inputs":
-        return "m" if "model" in name else "d"
+        return "m" if _OF_METHOD.search(name) else "d"
     if first in _GOAL:
         return "r"
     return "d" if first in _DATA else "m"

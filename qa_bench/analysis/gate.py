@@ -15,6 +15,8 @@ from qa_bench.report.outcomes import read
 from qa_bench.report.record import Record
 from qa_bench.statistics.interval import interval
 
+_TEXTS = ("first_rank", "question")
+
 
 class Verdict(NamedTuple):
     """A condition on a system and a set.
@@ -120,9 +122,8 @@ def _has(record: Record, metric: str) -> bool:
         return True
     name, _, k = metric.partition("@")
     cuts = [m.partition("@")[2] for m in record.values if m.startswith("answer_recall@")]
-    return (
-        name == "answer_recall" and k.isdecimal() and 0 < int(k) <= max(map(int, cuts), default=0)
-    )
+    deepest = max(map(int, cuts), default=0)
+    return name == "answer_recall" and k.isdecimal() and 0 < int(k) <= deepest
 
 
 def _cell(record: Record) -> tuple[str, str]:
@@ -130,10 +131,11 @@ def _cell(record: Record) -> tuple[str, str]:
 
 
 def _twin(record: Record, others: Sequence[Entry]) -> Entry | None:
-    """The record of the same system and set; of several, the one on the same passages."""
+    """The record of the same system and set, on the same passages if there are several."""
     twins = [entry for entry in others if _cell(entry[0]) == _cell(record)]
-    same = [entry for entry in twins if entry[0].passages_key == record.passages_key]
-    return (same or twins or [None])[0]
+    if len(twins) > 1:
+        twins = [entry for entry in twins if entry[0].passages_key == record.passages_key]
+    return twins[0] if len(twins) == 1 else None
 
 
 def _missing(
@@ -167,9 +169,7 @@ def _relative(
         return _breach(record, condition, f"missing in {name}: nothing to hold it against")
     files = {id(record): path, id(twin[0]): twin[1]}
     labels = (record.label, f"{record.label} of {name}")
-    pair = paired_up(
-        record.question_set, record, twin[0], files, labels, ("first_rank", "question")
-    )
+    pair = paired_up(record.question_set, record, twin[0], files, labels, _TEXTS)
     if isinstance(pair, str):
         return _breach(record, condition, f"cannot be compared with {name}: {pair}")
     try:
@@ -190,7 +190,7 @@ def _relative(
 
 
 def _absolute(record: Record, path: Path, condition: Condition, alpha: float) -> Verdict:
-    outcomes = read(record, path, ("first_rank", "question"))
+    outcomes = read(record, path, _TEXTS)
     metric = condition.metric
     share = _is_share(record, metric)
     if outcomes is None:

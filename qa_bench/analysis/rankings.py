@@ -203,7 +203,8 @@ def rbo(common: np.ndarray, lengths: np.ndarray, p: float = PERSISTENCE) -> np.n
     beyond = (weights * (d > short[:, None]) * (d - s[:, None])).sum(axis=1) * at_short / s
     rest = ((at_long - at_short) / longest + at_short / s) * p**long
     both_empty = (long == 0).astype(np.float64)
-    return np.where(short == 0, both_empty, (1 - p) / p * (seen + beyond) + rest)
+    value: np.ndarray = np.where(short == 0, both_empty, (1 - p) / p * (seen + beyond) + rest)
+    return value
 
 
 def _correlations(same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -211,7 +212,7 @@ def _correlations(same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Neither list has ties: ρ = 1 − 6 Σ d² / (m (m² − 1)), τ = (concordant − discordant) / pairs.
     """
-    shared = same.any(axis=2)
+    shared: np.ndarray = same.any(axis=2)
     place = np.where(shared, same.argmax(axis=2), 0)
     m = shared.sum(axis=1)
     both = shared[:, :, None] & shared[:, None, :]

@@ -240,14 +240,11 @@ def figures_csv(comparison: TwoSystems) -> str:
         ]
         for breakdown, subset, c, family in [*whole, *parts]:
             values = [_six(v) for v in (c.a, c.b, c.difference, c.low, c.high)]
-            signature = one.signature(
-                c, comparison.alpha, family if c.p_holm is not None else "none"
-            )
-            writer.writerow(
-                [one.pair.name, breakdown, subset, c.metric, "" if c.k is None else c.k, c.n]
-                + [*values, _p(c.p), _p(c.p_holm), c.a_only, c.b_only, c.ties]
-                + [_six(c.detectable), c.test, signature]
-            )
+            where = [one.pair.name, breakdown, subset, c.metric, c.k, c.n]
+            numbers = [_p(c.p), _p(c.p_holm), c.a_only, c.b_only, c.ties, _six(c.detectable)]
+            words = family if c.p_holm is not None else "none"
+            signature = one.signature(c, comparison.alpha, words)
+            writer.writerow([*where, *values, *numbers, c.test, signature])
     return file.getvalue()
 
 

@@ -21,7 +21,7 @@ from qa_bench.report.rows import choose
 
 
 def check(config: Any) -> tuple[str, bool]:
-    """Write ``<name>.check.md`` and ``.check.xml``; return a line a breach, and whether all is well.
+    """Write ``<name>.check.md`` and ``.check.xml``; return a line a breach, and whether it passes.
 
     Raises:
         UserError: no condition, no such system, results or reference.

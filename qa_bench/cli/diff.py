@@ -40,7 +40,7 @@ def diff(config: Any) -> tuple[str, bool]:
     else:
         with alone(Path(config.paths.results), config.name, list(config.merge)) as pairs:
             sides = [_file(n) if _is_file(n) else _named(n, pairs) for n in names]
-    told = [two_figures(a, b, metrics, alpha) for a, b, metrics in _matched(*sides, names)]
+    told = [two_figures(*both, alpha) for both in _matched(names, sides[0], sides[1])]
     lines = [json_line(one, listed) if config.json else text(one, listed) for one in told]
     return ("\n" if config.json else "\n\n").join(lines), all(one.same for one in told)
 
@@ -76,7 +76,7 @@ def _named(name: str, pairs: Sequence[Entry]) -> Side:
     return entries, None
 
 
-def _matched(a: Side, b: Side, names: Sequence[str]) -> list[tuple[Entry, Entry, list[str] | None]]:
+def _matched(names: Sequence[str], a: Side, b: Side) -> list[tuple[Entry, Entry, list[str] | None]]:
     """Records of the same set; two single ones whatever their sets are.
 
     Raises:
