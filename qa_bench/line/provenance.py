@@ -18,6 +18,7 @@ from qa_bench.engine.manifest import MANIFEST
 from qa_bench.engine.stage import Stage
 from qa_bench.line.line import Line
 from qa_bench.net.secrets import redacted_addresses
+from qa_bench.paths import SAMPLE
 from qa_bench.report.certificate import Provenance
 from qa_bench.types import Folder
 
@@ -84,7 +85,7 @@ def _resolved(value: Any, config: Any, place: str) -> Any:
         }
     if isinstance(value, list):
         return [_resolved(one, config, f"{place}[{n}]") for n, one in enumerate(value)]
-    if _SECRET.search(place) and value is not None:
+    if _SECRET.search(place) and isinstance(value, str):
         return _HIDDEN
     if isinstance(value, str) and "${" in value and not _FROM_ENVIRONMENT.search(value):
         value = _interpolated(config, place, value)
@@ -104,7 +105,7 @@ def _interpolated(config: Any, place: str, raw: str) -> Any:
 
 def _shown(text: str) -> str:
     home = str(Path.home())
-    text = redacted_addresses(text)
+    text = redacted_addresses(text).replace(str(SAMPLE), "${paths.sample}")
     return re.sub(rf"{re.escape(home)}(?=/|$)", "~", text) if home != "/" else text
 
 

@@ -41,6 +41,7 @@ def test_no_secret_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
                     "header": "Bearer ${oc.env:SOME_KEY}",
                     "url": "https://me:sk-login@host/v1?key=sk-query",
                     "max_tokens": 5,
+                    "end_token": False,
                 },
             },
             "paths": {"raw": f"{home}/data", "near": f"{home}-not"},
@@ -50,7 +51,7 @@ def test_no_secret_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sk-" not in str(whole)
     lm = whole["reader"]["lm"]
     assert (lm["key"], lm["api_key"], lm["max_tokens"]) == ("…", "…", 5)
-    assert lm["key_from"] == "SOME_KEY"
+    assert (lm["key_from"], lm["end_token"]) == ("SOME_KEY", False)
     assert lm["header"] == "Bearer ${oc.env:SOME_KEY}"
     assert lm["url"].startswith("https://host/v1")
     assert whole["paths"] == {"raw": "~/data", "near": f"{home}-not"}
