@@ -39,7 +39,7 @@ def test_several_conditions() -> None:
     "text", ["mrr", "mrr << 1", "mrr < -", "mrr < 1e3", "__import__('os') < 1", "a b < 1"]
 )
 def test_what_is_no_condition(text: str) -> None:
-    with pytest.raises(UserError, match="is no .SET:. METRIC"):
+    with pytest.raises(UserError, match=r"is no .SET:. METRIC"):
         conditions(text)
 
 

@@ -69,7 +69,7 @@ def test_an_edited_figure_is_refused(tmp_path: Path) -> None:
     saved(tmp_path, "a", [1, 0])
     path = saved(tmp_path, "b", [1, 0])
     path.write_text(path.read_text().replace('"value": 0.5', '"value": 0.75'))
-    with pytest.raises(DataError, match="is 0.750000, but the mean"):
+    with pytest.raises(DataError, match=r"is 0\.750000, but the mean"):
         pairing(entries(tmp_path), "a", "b")
 
 
