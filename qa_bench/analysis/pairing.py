@@ -176,8 +176,8 @@ def sides(records: Sequence[Record], a: str | None, b: str | None) -> tuple[Row,
     Raises:
         UserError: a name is no system or several, both are one, or one is not named.
     """
-    rows = list(dict.fromkeys(Row.of(record) for record in records))
     short = shortened(records).labels
+    rows = list(short)
     if a is None and b is None and len(rows) == 2:
         one, other = rows
         return one, other

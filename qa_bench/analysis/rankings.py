@@ -212,7 +212,7 @@ def _correlations(same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Neither list has ties: ρ = 1 − 6 Σ d² / (m (m² − 1)), τ = (concordant − discordant) / pairs.
     """
-    shared: np.ndarray = same.any(axis=2)
+    shared = np.asarray(same.any(axis=2))
     place = np.where(shared, same.argmax(axis=2), 0)
     m = shared.sum(axis=1)
     both = shared[:, :, None] & shared[:, None, :]

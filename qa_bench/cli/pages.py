@@ -148,6 +148,39 @@ qa-bench analyse [name=NAME]: an experiment's results by kinds of questions
 
 By overlap with the train split, question word and kind of answer: results/<name>.breakdown.md
 """,
+    "compare": """\
+qa-bench compare [FOLDER ...] [name=NAME] a=SYSTEM b=SYSTEM: two systems, question by question
+
+  qa-bench compare name=nq a=bm25 b=minilm            wins, losses, difference, interval, p
+  qa-bench compare results/x results/y a=bm25 b=dpr   of several folders
+  qa-bench compare name=nq a=ours b=theirs report=engines    are two engines the same?
+
+Every metric, every k; by kinds of questions (compare.kinds=all with overlap); the questions that
+one alone gets at compare.metric=answer_recall@20; how far the rankings agree. Writes
+results/<name>/compare/<a>--<b>.md, .csv and .questions.csv; --json has a line a set and metric.
+docs/compare.md has the tests.
+""",
+    "diff": """\
+qa-bench diff A B [name=NAME]: what differs between two figures, and nothing else
+
+  qa-bench diff nq/bm25 nq/minilm name=nq             set/system, or set/system/metric
+  qa-bench diff bm25 minilm name=five                 on all their sets
+  qa-bench diff old/nq.json new/nq.json               two records' files
+
+Settings, inputs, versions, figures, rankings, and the questions that moved most
+(compare.questions=all). Times, costs and machines are no difference. Exit status 0: the same, 1:
+something differs.
+""",
+    "check": """\
+qa-bench check name=NAME [reference=FOLDER] fail_if=CONDITIONS: a gate for continuous integration
+
+  qa-bench check name=pr reference=results/main fail_if='answer_recall@5 < -0.01'
+  qa-bench check name=pr fail_if='nq: answer_recall@20 < 0.60; em < 30%'
+
+A bound with a sign is a difference from the reference (paired), one without the figure itself;
+METRIC.low and METRIC.high are the ends of the interval. What is missing is a breach. Exit status 1
+with a line a breach; writes results/<name>.check.md and .check.xml (JUnit).
+""",
     "mine": """\
 qa-bench mine [OVERRIDE ...]: DPR's training files, with positive and hard negative passages
 
