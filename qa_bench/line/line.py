@@ -367,9 +367,9 @@ class Line:
     @property
     def _collection(self) -> Literal["corpus", "articles", "hits"]:
         """What ``run_passages`` are."""
-        if self._foreign is None or self.run_passages is self.passages:
-            return "corpus"
-        return "hits" if self.run_passages is self._imported else "articles"
+        if self._foreign is not None and self.run_passages is self._imported:
+            return "hits"
+        return "articles" if self.config.run_ids == "articles" else "corpus"
 
     @cached_property
     def ceiling(self) -> Stage | None:
