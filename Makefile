@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help bench sample check test lint format typecheck table2 nq triviaqa webq curatedtrec squad \
+.PHONY: help bench sample check test lint format typecheck table2 nq triviaqa webq curatedtrec squad dpr_table2 dpr_table4 pyserini_dpr \
 	list doctor benchmarks wheel clean clean-cache clean-all
 
 help: ## this list
@@ -48,6 +48,10 @@ typecheck: $(READY) ## mypy, strict
 table2: $(READY) ## DPR's Table 2, sparse rows: five test sets on psgs_w100 (put the files in data/raw)
 	$(BIN)/qa-bench run experiment=table2 $(ARGS)
 
+dpr_table2 dpr_table4 pyserini_dpr: $(READY) ## whole tables of the papers, and how near they come
+	$(BIN)/qa-bench run experiment=$@ $(ARGS)
+	$(BIN)/qa-bench verify name=$@
+
 nq triviaqa webq curatedtrec squad: $(READY) ## one set on psgs_w100
 	$(BIN)/qa-bench run name=$@ corpus=psgs_w100 dataset=$@ $(ARGS)
 
@@ -59,7 +63,7 @@ doctor: $(READY) ## is everything there that a run needs?
 
 benchmarks: $(READY) ## speed and memory against peers (needs QA_BENCH_SHARED)
 	@for script in scoring indexing searching whole_line memory exact_search encoding fusing \
-		chunking extracting projection reranking reading repeating_line; do \
+		chunking extracting projection reranking reading repeating_line verifying; do \
 		echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 wheel: $(READY) ## build the wheel into dist/

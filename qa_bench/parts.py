@@ -28,8 +28,13 @@ class About:
         passages: how many a published corpus has.
         parameters: of a model.
         dimension: of a model's vectors.
-        published: the systems of ``published.csv`` that it repeats.
-        published_with: settings, by their places, with which it repeats them.
+        published: the systems of ``report/published_systems.csv`` that it repeats, the nearest one
+            first.
+        published_with: settings, by their places, with which it repeats them; for one that differs
+            from set to set, its values by question set.
+        published_on: system: the only question sets on which it is this one.
+        published_after: of a reader or reranker, system: what the retriever before it must repeat.
+        published_unlike: system: why this one is not quite the same.
         remote_code: whether the model runs code of its own.
         tested: how it is tested here.
     """
@@ -44,6 +49,9 @@ class About:
     dimension: int | None = None
     published: tuple[str, ...] = ()
     published_with: Mapping[str, Any] = field(default_factory=dict)
+    published_on: Mapping[str, Any] = field(default_factory=dict)
+    published_after: Mapping[str, Any] = field(default_factory=dict)
+    published_unlike: Mapping[str, Any] = field(default_factory=dict)
     remote_code: bool = False
     tested: str = ""
 
@@ -74,6 +82,9 @@ class About:
                 f"{group}.about.{name}: a number, such as 110e6 or 768, got '{values[name]}'"
             ) from None
         published = strings(f"{group}.about.published", values.get("published"))
+        for name in ("published_with", "published_on", "published_after", "published_unlike"):
+            if not isinstance(values.get(name, {}), Mapping):
+                raise UserError(f"{group}.about.{name}: a mapping, got '{values[name]}'")
         return cls(**{**values, "published": tuple(published)})
 
 
@@ -155,7 +166,7 @@ def make(group: str, node: Any) -> Any:
             not trusted (``qa_bench.trust``), or refuses a setting, or a value is missing.
     """
     from omegaconf import DictConfig, OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
     if not isinstance(node, Mapping | DictConfig):
         raise UserError(
@@ -165,10 +176,17 @@ def make(group: str, node: Any) -> Any:
         settings = cast(
             dict[str, Any], OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
         )
+    except InterpolationKeyError as error:
+        key = str(error).splitlines()[0].replace("Interpolation key", "the setting")
+        key = key.replace("not found", "is not there")
+        raise UserError(f"{group}: {key}: no part is chosen that has it") from error
     except OmegaConfBaseException as error:
         raise UserError(f"{group}: {str(error).splitlines()[0]}") from error
     if "_target_" not in settings:
-        raise UserError(f"{group}: the configuration names no _target_")
+        raise UserError(
+            f"{group}: the configuration names no _target_: a YAML of your own names a class "
+            "there, or begins with the one that it changes, as 'defaults: [bm25]'"
+        )
     return _made(group, settings)
 
 

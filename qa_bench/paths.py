@@ -22,7 +22,13 @@ SAMPLE = _shipped("data/sample", "sample")
 
 
 def register_resolvers() -> None:
-    """Make ``${qa_bench.sample:}`` known to the configuration."""
+    """Make ``${qa_bench.sample:}`` and ``${qa_bench.of_set:NAME,{…}}`` known to the configuration.
+
+    The latter is a setting that differs from question set to question set; 1 on others.
+    """
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("qa_bench.sample", lambda: str(SAMPLE), replace=True)
+    OmegaConf.register_new_resolver(
+        "qa_bench.of_set", lambda name, values: values.get(name, 1.0), replace=True
+    )

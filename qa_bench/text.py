@@ -170,3 +170,28 @@ def squad_origins(text: str) -> tuple[str, Origins]:
 def straight_apostrophes(question: str) -> str:
     """DPR's ``normalize_question``: curly apostrophes become straight ones (questions only)."""
     return question.replace("’", "'")
+
+
+def title_key(title: str) -> str:
+    """What is the same of two titles of one article: NFD, white space and underscores one space.
+
+    Case counts: Wikipedia has other articles under "ETA" and "Eta".
+    """
+    return " ".join(nfd(title).replace("_", " ").split())
+
+
+def filled(template: str, **values: str) -> str:
+    """The template with the values in place of their {names}; other braces stay as they are.
+
+    In one pass: a {name} inside a value is not looked at.
+    """
+    names = "|".join(map(re.escape, values))
+    return re.sub(rf"\{{({names})\}}", lambda match: values[match[1]], template)
+
+
+_THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL | re.IGNORECASE)
+
+
+def without_thoughts(reply: str) -> str:
+    """A language model's reply without what stands between <think> and </think>, or never ends."""
+    return _THOUGHT.sub("", reply)

@@ -68,16 +68,14 @@ class QuestionSet:
         split: train, dev, test or sample.
         match: how gold answers are compared; "qrels" where the set has judgements instead.
         questions: the questions.
-        digest: content hash of the ordered (question, answers) pairs, whatever the file format;
-            of questions and judgements where there are no answers.
+        digest: content hash of the ordered (question, answers) pairs, or of judgements for answers.
         published: whether count and digest are those of the published split; None when unknown.
         remark: what a reader of its figures must know, if anything.
         qrels: which passages are relevant, where passages were judged instead of answers given.
-        beside: passages whose vectors a bi-encoder averages with the question's, a tuple a
-            question; empty where there are none.
+        beside: passages whose vectors a bi-encoder averages with the question's; may be empty.
+        titles: of the articles that answer, a tuple a question; empty where the set tells none.
         rest: those of the split that ``dataset.limit`` leaves out.
-        groups: a question's group (what was drawn together: SQuAD's articles), in order; empty
-            where the set has none. Part of no digest: it changes intervals, not values.
+        groups: what each question was drawn with, such as its article; empty where none is known.
     """
 
     name: str
@@ -89,6 +87,7 @@ class QuestionSet:
     remark: str = ""
     qrels: Qrels | None = None
     beside: tuple[tuple[str, ...], ...] = ()
+    titles: tuple[tuple[str, ...], ...] = ()
     rest: tuple[Question, ...] = field(default=(), repr=False)
     groups: tuple[str, ...] = field(default=(), repr=False)
 
@@ -370,6 +369,7 @@ class Answers(list[str]):
     Attributes:
         failed: question's place in the set to why it has no answer. Its answer is empty.
         costs: counts for the manifest, such as tokens.
+        cited: question's place to the ranks of the passages, from 1, that its answer names.
     """
 
     def __init__(
@@ -377,11 +377,13 @@ class Answers(list[str]):
         answers: Iterable[str],
         failed: dict[int, str] | None = None,
         costs: dict[str, int] | None = None,
+        cited: dict[int, list[int]] | None = None,
     ) -> None:
         """Keep them."""
         super().__init__(answers)
         self.failed = failed or {}
         self.costs = costs or {}
+        self.cited = cited or {}
 
     @classmethod
     def of(cls, answers: list[str]) -> Answers:

@@ -88,6 +88,12 @@ def _analyse(line: Any, config: Any) -> None:
     print(analyse(config))
 
 
+def _plot(line: Any, config: Any) -> None:
+    from qa_bench.cli.plot import plot
+
+    print(plot(config))
+
+
 def _explain(line: Any, config: Any) -> None:
     from qa_bench.cli.explain import explain
 
@@ -151,6 +157,7 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "plan": _plan,
     "tune": _tune,
     "analyse": _analyse,
+    "plot": _plot,
     "explain": _explain,
     "compare": _compare,
     "diff": _diff,
@@ -161,14 +168,23 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
 _WITH_TABLES = {"run", "score", "import", "table"}
 
 
-_RESULTS_ALONE = {"explain", "compare", "diff", "check"}
+_RESULTS_ALONE = frozenset({"table", "plot", "explain", "compare", "diff", "check", "verify"})
 """Verbs that read results and nothing else."""
 
-_WITHOUT_CORPUS = {"table", "analyse", "train", "import", "fetch"} | _RESULTS_ALONE
+_WITHOUT_CORPUS = frozenset({"analyse", "train", "import", "fetch"}) | _RESULTS_ALONE
 """Verbs that may need no passages."""
 
-_LOOK_ONLY = {"plan", "table", "fetch"} | _RESULTS_ALONE
+_LOOK_ONLY = frozenset({"plan", "fetch"}) | _RESULTS_ALONE
 """Verbs that download nothing on their way; fetch does, once it has looked."""
+
+
+def _needs_passages(verb: str, config: Any) -> bool:
+    """Whether a corpus must be chosen before the verb begins."""
+    if verb == "import":
+        return bool(config.run)
+    if verb == "export" and config.export.what == "results":
+        return False
+    return verb not in _WITHOUT_CORPUS
 
 
 @contextmanager
@@ -260,7 +276,7 @@ def main(
         try:
             with _allowance(verb, config):
                 line = Line(config, *names)
-                if verb not in _WITHOUT_CORPUS or (verb == "import" and config.run):
+                if _needs_passages(verb, config):
                     line.check_corpus(verb)
                 if tell and verb != "table" and not config.run:
                     jobs.draw(line)

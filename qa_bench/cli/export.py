@@ -1,4 +1,4 @@
-"""`qa-bench export`: runs and passages in other people's formats."""
+"""`qa-bench export`: runs, passages and results in other people's formats."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from qa_bench.cli.export_results import FORMATS, export_results
 from qa_bench.engine.files import whole_text
 from qa_bench.errors import UserError
 from qa_bench.formats.psgs_tsv import write_passages
@@ -46,16 +47,23 @@ WRITERS: dict[tuple[str, str], tuple[Callable[[Line, Any, IO[str]], int], str]] 
 }
 """What is written, and what its count counts, by (export.what, export.format)."""
 
+RESULTS = "results"
+"""What needs no passages: an experiment's figures."""
+
 
 def export(line: Line, config: Any) -> None:
     """Write ``export.what`` as ``export.format`` to ``export.out``, whole or not at all.
 
     Raises:
-        UserError: an unknown combination, or no ``export.out``.
+        UserError: an unknown combination, or no ``export.out`` for a run or passages.
     """
     pair = (config.export.what, config.export.format)
+    if pair[0] == RESULTS and pair[1] in FORMATS:
+        print(export_results(config))
+        return
     if pair not in WRITERS:
-        choices = ", ".join(f"what={what} format={how}" for what, how in WRITERS)
+        every = [*WRITERS, *((RESULTS, how) for how in FORMATS)]
+        choices = ", ".join(f"what={what} format={how}" for what, how in every)
         raise UserError(f"cannot export what={pair[0]} as format={pair[1]}: use {choices}")
     if config.export.out is None:
         raise UserError("export needs out=<file>")

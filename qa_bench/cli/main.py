@@ -26,11 +26,13 @@ the line, up to a stage
 other people's files
   fetch    download official files before they are needed: `qa-bench fetch --help`
   import   run=FILE: score a TREC run, DPR's or pyserini's retrieval JSON like ours
-  export   what=run|passages format=trec|dpr|psgs_w100 out=FILE
+  export   what=run|passages|results format=trec|dpr|psgs_w100|eee|ir_metadata|ro_crate out=FILE
 
 about
   table    write an experiment's tables again from its results
+  verify   an experiment's figures against the published ones, in questions
   tune     the weight of a hybrid's part, on a dev split: the curve, and a YAML with the best
+  plot     kind=curve|forest|pareto|depth|chunks|alpha: an experiment's results as pictures
   explain  CELL|QID: how a figure came about, or what every system made of a question
   compare  a=SYSTEM b=SYSTEM: which differences are real, and at which questions
   diff     A B: only what differs between two figures: settings, inputs, versions, questions
@@ -50,8 +52,8 @@ experiment=sample is the embedded demonstration; --json ends with one JSON line 
 -sc install=bash installs tab completion. `qa-bench VERB --help` tells of a verb.
 """
 
-ALONE = ("fetch", "list", "doctor", "verify-cache")
-"""Verbs that are no jobs of Hydra's."""
+ALONE = ("fetch", "verify", "list", "doctor", "verify-cache")
+"""Verbs that are no jobs of Hydra's, or do something after them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,6 +115,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         from qa_bench.cli.fetch import fetch
 
         return fetch([_spelled(word, verb) for word in rest])
+    if verb == "verify":
+        from qa_bench.cli.verify import verify
+
+        return verify([_spelled(word, verb) for word in rest])
     from qa_bench.cli import app
 
     if verb not in app.VERBS:
@@ -160,13 +166,15 @@ def _without_trust(words: list[str]) -> list[str]:
 
 
 def _spelled(word: str, verb: str) -> str:
-    """The few words that are not Hydra's own: --json, -v, and short names of export and table."""
+    """The few words that are not Hydra's own: --json, -v, short names of export, plot, table."""
     if word == "--json":
         return "json=true"
     if word in ("-v", "--verbose"):
         return "verbose=true"
     if verb == "export" and word.startswith(("what=", "format=", "out=")):
         return f"export.{word}"
+    if verb == "plot" and word.startswith(("kind=", "metric=", "sets=", "out=")):
+        return f"plot.{word}"
     if verb == "table" and word.startswith(("format=", "layout=")):
         return f"table.{word}"
     return word

@@ -225,13 +225,13 @@ class Jobs:
             of_it = [one for one in self.outcomes if (one.results, one.experiment)
                      == (results, name)]  # fmt: skip
             missing = stale(of_it)
-            wanted = OmegaConf.create(next(dict(one.tables) for one in of_it if one.tables))
-            statistics = make("statistics", wanted.statistics)
-            table = write_tables(Path(results), name, missing, statistics, list(wanted.merge))
+            settings = OmegaConf.create(next(dict(one.tables) for one in of_it if one.tables))
+            statistics = make("statistics", settings.statistics)
+            table = write_tables(Path(results), name, missing, statistics, list(settings.merge))
             files = [f"{Path(results) / name}.{kind}" for kind in ("md", "csv")]
-            if wanted.table.format is not None:
+            if settings.table.format is not None:
                 files.append(f"{Path(results) / name}.tex")
-                write(Path(files[-1]), latex(table, wanted.table.layout))
+                write(Path(files[-1]), latex(table, settings.table.layout))
             if self.systems:
                 some = choose(table.records, self.systems)
                 table = Table(name, some, missing, table.outcomes, statistics, table.faults)

@@ -79,12 +79,15 @@ A TREC run names passages only: it wants the corpus (and the chunker) they belon
 pyserini's retrieval JSON hold the texts and want none. docs/formats.md has the formats.
 """,
     "export": """\
-qa-bench export what=run|passages format=trec|dpr|psgs_w100 out=FILE [OVERRIDE ...]
+qa-bench export what=run|passages|results format=FORMAT out=FILE [OVERRIDE ...]
 
   qa-bench export what=run format=trec out=nq.trec corpus=sample dataset.split=sample
   qa-bench export what=passages format=psgs_w100 out=passages.tsv.gz corpus=sample
 
-what=run goes with format=trec and dpr, what=passages with psgs_w100; .gz compresses.
+  qa-bench export what=results format=eee out=store name=sample
+
+what=run goes with format=trec, dpr and pyserini, what=passages with psgs_w100; .gz compresses.
+what=results goes with eee (Every Eval Ever), ir_metadata and ro_crate: out= is then a folder.
 """,
     "explain": """\
 qa-bench explain CELL|QID [name=NAME]: how a figure came about, or what became of a question
@@ -107,6 +110,17 @@ qa-bench table [FOLDER ...] [name=NAME]: write an experiment's tables again from
 
 Reads results/<name>/*.json; a row is dropped by deleting its record there.
 """,
+    "verify": """\
+qa-bench verify [name=NAME]: an experiment's figures against the published ones
+
+  qa-bench verify name=dpr_table2
+  qa-bench verify name=dpr_table2 --json
+
+A line a cell: OK, CLOSE or OFF, and by how many questions; better than published is OFF too.
+What is not compared, and why, comes after. Exit status: 0; 1 where one is OFF; 2 where nothing
+compares.
+docs/report.md has the tolerances, docs/reproductions.md the figures that experiments should give.
+""",
     "tune": """\
 qa-bench tune retriever=HYBRID [OVERRIDE ...]: the weight of a hybrid's part, on a dev split
 
@@ -115,6 +129,17 @@ qa-bench tune retriever=HYBRID [OVERRIDE ...]: the weight of a hybrid's part, on
 
 tune.part (the last one), tune.weights, tune.metric (answer_recall@20). Prints the curve and the
 command that uses the best weight. A test split is refused.
+""",
+    "plot": """\
+qa-bench plot kind=KIND [name=NAME] [OVERRIDE ...]: an experiment's results as pictures
+
+  qa-bench plot kind=curve name=sample                recall by k, with bands
+  qa-bench plot kind=forest name=sample statistics.against=bm25 metric=mrr
+  qa-bench plot kind=pareto name=sample plot.width=6.8 sets=[nq-sample,webq-sample]
+
+Kinds: curve, forest (differences), pareto (quality against cost), depth (of a reader), chunks (size
+of passages), alpha (what tune tried). system= chooses systems. Writes .svg, .png and .csv into
+results/<name>/plots/: docs/plots.md
 """,
     "analyse": """\
 qa-bench analyse [name=NAME]: an experiment's results by kinds of questions

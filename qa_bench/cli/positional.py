@@ -26,10 +26,12 @@ def positional(verb: str, words: Sequence[str]) -> list[str]:
         return _named(verb, words)
     if verb not in _FOLDERS:
         return list(words)
+    from qa_bench.cli.app import split_options
     from qa_bench.line.overrides import quoted
 
-    first = next((n for n, w in enumerate(words) if "=" in w or w.startswith("-")), len(words))
-    own, others = list(words[:first]), list(words[first:])
+    options, rest = split_options(words)
+    first = next((n for n, word in enumerate(rest) if "=" in word), len(rest))
+    own, others = rest[:first], [*rest[first:], *options]
     for word in others:
         if "=" not in word and not word.startswith(("-", "~")):
             raise UserError(f"{verb}: folders stand before overrides: '{word}' comes too late")
@@ -48,13 +50,14 @@ def positional(verb: str, words: Sequence[str]) -> list[str]:
 
 def _named(verb: str, words: Sequence[str]) -> list[str]:
     """``diff A B``, ``explain CELL``."""
+    from qa_bench.cli.app import split_options
     from qa_bench.line.overrides import quoted
 
     names = _NAMES[verb]
-    own = []
-    rest = list(words)
-    while rest and len(own) < len(names) and not _is_override(rest[0]):
-        own.append(rest.pop(0))
+    options, rest = split_options(words)
+    first = next((n for n, word in enumerate(rest) if _is_override(word)), len(rest))
+    first = min(first, len(names))
+    own, rest = rest[:first], [*rest[first:], *options]
     late = [w for w in rest if not _is_override(w)]
     if late:
         raise UserError(f"{verb}: {len(names)} words before overrides, not '{late[0]}'")

@@ -17,6 +17,8 @@ from qa_bench.errors import UserError
 from qa_bench.line.line import Line
 from qa_bench.metric.evidence import Evidence
 from qa_bench.parts import make
+from qa_bench.report.plots import alpha
+from qa_bench.report.plots.sheet import Look, pictures
 from qa_bench.stages.fuse import open_hits
 from qa_bench.store.passages import open_passages
 
@@ -30,15 +32,14 @@ _BAR = 40
 def tune(line: Line, config: Any) -> str:
     """Try weights, write the curve and the chosen system, and return both to print.
 
-    ``results/<name>/tune/`` gets ``<system>.csv`` (and ``.png`` where matplotlib is installed);
+    ``results/<name>/tune/`` gets ``<system>.csv`` (and pictures where matplotlib is there);
     ``results/<name>/retriever/<system>_tuned.yaml`` is the system with the best weight, the
     smallest of equals.
 
     Raises:
         UserError: the split is a test split, the retriever no hybrid, or a name is unknown.
     """
-    questions = line.questions
-    if questions.split == "test":
+    if config.dataset.get("split") == "test":  # before anything is downloaded for it
         raise UserError("weights are not tuned on a test split: set dataset.split=dev")
     name = line.choice("retriever")
     settings = config.tune
@@ -47,6 +48,9 @@ def tune(line: Line, config: Any) -> str:
     part = settings.part or parts[-1]
     if part not in parts:
         raise UserError(f"tune.part: '{part}' is none of the parts, {', '.join(parts)}")
+    questions = line.questions
+    if questions.split == "test":
+        raise UserError("weights are not tuned on a test split: set dataset.split=dev")
     measure = _measure(line, config, fusion, part)
     if settings.weights is not None:
         curve = {float(weight): measure(float(weight)) for weight in settings.weights}
@@ -57,12 +61,12 @@ def tune(line: Line, config: Any) -> str:
     folder = Path(config.paths.results) / config.name
     title = f"{name} on {questions.name} {questions.split}: {settings.metric} by weight of {part}"
     lines = [title, *_drawn(curve, best)]
-    lines.append(f"curve: {_write_curve(folder / 'tune', name, title, settings.metric, curve)}")
+    lines.append(f"curve: {_write_curve(folder / 'tune', name, settings.metric, curve)}")
     path = folder / "retriever" / f"{name}_tuned.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, _tuned(config, part, best, f"{questions.name} {questions.split}"))
     lines.append(f"chosen: {part} weighs {best:g}; use it with")
-    lines.append(f"  {_command(folder, path.stem)}")
+    lines.append(f"  {_command(folder, path.stem, config.dataset)}")
     return "\n".join(lines)
 
 
@@ -70,8 +74,11 @@ _NOT_REPEATED = ("retriever", "fusion", "tune", "verbose")
 """What the tuned YAML holds itself, or only tuning asks for."""
 
 
-def _command(folder: Path, name: str) -> str:
-    """The command that runs the tuned system with everything else that this one was given."""
+def _command(folder: Path, name: str, dataset: Any) -> str:
+    """The command that runs the tuned system with everything else that this one was given.
+
+    On the set's test split, where it has one: the split that was tuned on says nothing new.
+    """
     from hydra.core.hydra_config import HydraConfig
 
     hydra = HydraConfig.get()
@@ -80,6 +87,9 @@ def _command(folder: Path, name: str) -> str:
         for word in hydra.overrides.task
         if re.split(r"[.@=]", word.lstrip("+~"), maxsplit=1)[0] not in _NOT_REPEATED
     ]
+    tuned_on = dataset.get("split") in ("dev", "train") and dataset.get("path") is None
+    if tuned_on and "test" in (dataset.get("splits") or {}):
+        words = [word for word in words if not word.startswith("dataset.split=")]
     own = [s.path for s in hydra.runtime.config_sources if s.provider == "command-line"]
     hydras = [word for word in hydra.overrides.hydra if not word.startswith("hydra.mode=")]
     if own:
@@ -144,26 +154,19 @@ def _drawn(curve: dict[float, float], best: float) -> list[str]:
     return lines
 
 
-def _write_curve(
-    folder: Path, name: str, title: str, metric: str, curve: dict[float, float]
-) -> Path:
+def _write_curve(folder: Path, name: str, metric: str, curve: dict[float, float]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["weight", metric])
     writer.writerows((f"{weight:g}", f"{curve[weight]:.6f}") for weight in sorted(curve))
     write_whole(folder / f"{name}.csv", file.getvalue())
+    points = alpha.curve(name, metric, curve)
     try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        log.info("no plot: pip install matplotlib draws one")
+        return pictures(folder / name, points, alpha.draw, Look())[-1]
+    except ModuleNotFoundError:
+        log.info("no plot: pip install 'qa-bench[plots]' draws one")
         return folder / f"{name}.csv"
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot(title=title, xlabel="weight", ylabel=metric)
-    axes.plot(sorted(curve), [curve[weight] for weight in sorted(curve)], marker="o")
-    axes.set_xscale("symlog", linthresh=0.01)
-    figure.savefig(folder / f"{name}.png", metadata={"Software": None})
-    return folder / f"{name}.png"
 
 
 def _tuned(config: Any, part: str, weight: float, split: str) -> str:

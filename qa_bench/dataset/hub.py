@@ -10,11 +10,14 @@ from qa_bench.errors import UserError
 from qa_bench.fetch.hub import HubSplit
 from qa_bench.fetch.sources import Requirement
 from qa_bench.formats.faults import Faults
+from qa_bench.formats.qa import Row
 from qa_bench.types import Match
 
 
 class HubQuestions(QuestionFile):
     """Reads one split of a set through ``datasets``; its files stay in the hub's cache."""
+
+    labels = frozenset()
 
     def __init__(
         self,
@@ -38,9 +41,9 @@ class HubQuestions(QuestionFile):
             path: the set's name on the hub.
             config: its configuration, where it has several.
             revision: commit, tag or branch; None for the newest.
-            columns: where ``id``, ``question`` and ``answers`` are; ``answers.text`` is a field
-                inside of a column. None for ``id``: questions are numbered; for ``answers``:
-                the column ``answers`` or ``answer``.
+            columns: where ``id``, ``question``, ``answers`` and ``titles`` are; ``answers.text``
+                is a field inside of a column. None for ``id``: questions are numbered; for
+                ``answers``: the column ``answers`` or ``answer``; for ``titles``: that, if any.
             folder: where it is noted what files a split is made of.
             dpr_apostrophes: replace curly apostrophes in questions, as DPR does.
             limit: at most so many questions, spread evenly over the set.
@@ -79,15 +82,18 @@ class HubQuestions(QuestionFile):
     def _where(self) -> str:
         return str(self._source())
 
-    def _rows(self, faults: Faults) -> Iterator[tuple[str | None, str, list[str], Path, int]]:
+    def _rows(self, faults: Faults) -> Iterator[tuple[Row, Path]]:
         source, columns = self._source(), self._columns
         source.fetch()
         for row, path, number in source.rows():
             with faults.row:
                 yield (
-                    columns.qid(row, path, number) if columns.id else None,
-                    columns.text(row, path, number),
-                    columns.golds(row, path, number),
+                    Row(
+                        columns.qid(row, path, number) if columns.id else None,
+                        columns.text(row, path, number),
+                        columns.golds(row, path, number),
+                        number,
+                        columns.gold_titles(row, path, number),
+                    ),
                     path,
-                    number,
                 )

@@ -8,18 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from qa_bench.dataset.groups import Groups
 from qa_bench.dataset.limit import limited, rest
 from qa_bench.errors import DataError, UserError
 from qa_bench.fetch.sources import Requirement, get_or_explain, requirement, source
 from qa_bench.formats.answers import look_like_patterns
 from qa_bench.formats.columns import Columns
 from qa_bench.formats.faults import Faults
-from qa_bench.formats.groups import read_groups
-from qa_bench.formats.qa import READERS, read_questions
+from qa_bench.formats.qa import READERS, Row, read_questions
 from qa_bench.parts import Part
 from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.text import straight_apostrophes
@@ -28,11 +28,17 @@ from qa_bench.types import Match, Question, QuestionSet
 log = logging.getLogger(__name__)
 
 
-def content_digest(questions: tuple[Question, ...]) -> str:
-    """sha256 over the ordered (question, answers) pairs: the same whatever the file's format."""
+def content_digest(
+    questions: tuple[Question, ...], titles: tuple[tuple[str, ...], ...] = ()
+) -> str:
+    """sha256 over the ordered (question, answers) pairs: the same whatever the file's format.
+
+    Where the set tells gold titles, they are the third of each pair.
+    """
     state = hashlib.sha256()
-    for _, text, answers in questions:
-        state.update(json.dumps([text, list(answers)], ensure_ascii=True).encode() + b"\n")
+    for place, (_, text, answers) in enumerate(questions):
+        pair = [text, list(answers), *([list(titles[place])] if titles else [])]
+        state.update(json.dumps(pair, ensure_ascii=True).encode() + b"\n")
     return state.hexdigest()
 
 
@@ -46,9 +52,11 @@ def _check(qid: str, text: str, answers: list[str], path: Path, line: int) -> No
         raise DataError("a question has an empty id", path, line)
     if not text.strip():
         raise DataError(f"question '{qid}' has no text", path, line)
-    if not answers:
+    if not any(answer.strip() for answer in answers):
+        # One that is blank is no answer either: EM would count an empty prediction right.
+        blank = " but blank ones" if answers else ""
         raise DataError(
-            f"question '{qid}' has no answers: a set without gold answers cannot be scored",
+            f"question '{qid}' has no answers{blank}: a set without gold answers cannot be scored",
             path,
             line,
         )
@@ -61,6 +69,8 @@ def _check(qid: str, text: str, answers: list[str], path: Path, line: int) -> No
 class QuestionFile(Part):
     """Reads one split of a question set and compares it with what was published."""
 
+    labels = frozenset({"groups"})  # they change what is said of figures, no figure
+
     def __init__(
         self,
         name: str,
@@ -72,7 +82,7 @@ class QuestionFile(Part):
         dpr_apostrophes: bool = False,
         limit: int | None = None,
         columns: Mapping[str, str | None] | None = None,
-        groups: str | None = None,
+        groups: Mapping[str, str | None] | None = None,
     ) -> None:
         """Keep the settings; nothing is read yet.
 
@@ -87,14 +97,13 @@ class QuestionFile(Part):
                 from, or ``url``, where people find it; a split may have its own ``folder``.
             dpr_apostrophes: replace curly apostrophes in questions, as DPR does.
             limit: at most so many questions, spread evenly over the set.
-            columns: where ``id``, ``question`` and ``answers`` are, where it is not in columns of
-                these names; ``answers.text`` is a field inside of a column.
-            groups: the file that tells which questions were drawn together, see
-                ``formats/groups.py``; a split may name its own, in ``folder``, which counts where
-                it is there. It changes intervals alone.
+            columns: where ``id``, ``question``, ``answers`` and ``titles`` (of the articles that
+                answer) are, where it is not in columns of these names; ``answers.text`` is a
+                field inside of a column.
+            groups: what the questions were drawn with, see ``Groups``.
 
         Raises:
-            UserError: an unknown match or column, or a limit below 1.
+            UserError: an unknown match, column or field of ``groups``, or a limit below 1.
         """
         self.name, self._split = name, split
         self._match = one_of("dataset.match", match, ("string", "regex"))
@@ -102,8 +111,7 @@ class QuestionFile(Part):
         self._splits = splits or {}
         self._dpr_apostrophes = flag("dataset.dpr_apostrophes", dpr_apostrophes)
         self._limit = whole_number("dataset.limit", limit, optional=True)
-        self._columns = Columns.of(columns)
-        self._groups = groups
+        self._columns, self._groups = Columns.of(columns), Groups(groups)
 
     def _published(self) -> Mapping[str, Any]:
         if self._path is None and self._splits and self._split not in self._splits:
@@ -180,15 +188,19 @@ class QuestionFile(Part):
         """
         published = self._published()
         questions: list[Question] = []
-        qids: set[str] = set()
+        titles: dict[str, tuple[str, ...]] = {}
         with Faults() as faults:
-            for qid, text, answers, path, line in self._rows(faults):
+            for (own_id, text, answers, line, titles_of), path in self._rows(faults):
                 with faults.row:
-                    qid = qid if qid is not None else f"{self.name}-{self._split}-{len(questions)}"
+                    qid = (
+                        own_id
+                        if own_id is not None
+                        else f"{self.name}-{self._split}-{len(questions)}"
+                    )
                     _check(qid, text, answers, path, line)
-                    if qid in qids:
+                    if qid in titles:
                         raise DataError(f"question id '{qid}' is there twice", path, line)
-                    qids.add(qid)
+                    titles[qid] = titles_of
                     questions.append(Question(qid, text, tuple(answers)))
         if not questions:
             raise DataError("holds no question", self._where())
@@ -202,29 +214,14 @@ class QuestionFile(Part):
         if remark:
             remark = f"{self.name} {self._split}: {remark}"
             log.warning("WARNING: %s (%s)", remark, self._where())
-        digest = content_digest(whole)
-        groups = self._groups_of(whole)
+        golds = tuple(titles[q.qid] for q in whole) if any(titles.values()) else ()
+        digest = content_digest(whole, golds)
         if self._dpr_apostrophes:
             whole = tuple(q._replace(text=straight_apostrophes(q.text)) for q in whole)
         others = rest(every, whole)
         common = (self.name, self._split, self._match, whole, digest, official, remark)
-        return QuestionSet(*common, rest=others, groups=groups)
-
-    def _groups_of(self, questions: Sequence[Question]) -> tuple[str, ...]:
-        """The questions' groups; none where no file tells them.
-
-        Raises:
-            UserError: the file that ``groups`` names is not there.
-            DataError: it lacks a question.
-        """
-        named = self._groups or self._published().get("groups")
-        if named is None or (self._groups is None and self._path is not None):
-            return ()
-        path = Path(named) if self._groups is not None else self._home() / named
-        if self._groups is None and not path.exists():
-            return ()
-        groups = read_groups(path, questions)
-        return groups if len(set(groups)) > 1 else ()  # of a look at a few questions
+        groups = self._groups.of(whole, self._where(), self._split, published.get("groups"))
+        return QuestionSet(*common, titles=golds, rest=others, groups=groups)
 
     def _doubt(self, questions: tuple[Question, ...]) -> str:
         """What is doubtful of ``match``, if anything.
@@ -243,14 +240,14 @@ class QuestionFile(Part):
             "them is ever found: are they for dataset.match=regex?"
         )
 
-    def _rows(self, faults: Faults) -> Iterator[tuple[str | None, str, list[str], Path, int]]:
-        """(qid if any, question, answers, file, line), in order; wrong rows go to ``faults``."""
+    def _rows(self, faults: Faults) -> Iterator[tuple[Row, Path]]:
+        """The questions and their files, in order; wrong rows go to ``faults``."""
         for thing in self.requirements():
             if thing.present is None:
                 get_or_explain(thing, self._missing())
         path = self.file()
-        for qid, text, answers, line in read_questions(path, self._columns, faults):
-            yield qid, text, answers, path, line
+        for row in read_questions(path, self._columns, faults):
+            yield row, path
 
     def _where(self) -> Path | str:
         """What the rows are read from, for messages."""

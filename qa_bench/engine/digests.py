@@ -94,14 +94,14 @@ class FileDigests:
     new time stamp.
     """
 
-    def __init__(self, memory: Path, hashed: Callable[[Path], str] = file_digest) -> None:
+    def __init__(self, memory: Path, hashed: Callable[[Path], str] | None = None) -> None:
         """Remember in the JSON file ``memory``; where it cannot be written, nothing is.
 
         Args:
             memory: the file.
-            hashed: what makes a digest.
+            hashed: what makes a digest; None for ``file_digest``.
         """
-        self._memory, self._hashed = memory, hashed
+        self._memory, self._hashed = memory, hashed or file_digest
 
     def of(self, paths: list[Path]) -> list[str]:
         """One digest a path."""

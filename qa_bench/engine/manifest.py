@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-import resource
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 from qa_bench.engine.digests import digest, file_digest
 from qa_bench.engine.files import sync_all, write_whole
+from qa_bench.engine.memory import peak_mib, reset_peak
 from qa_bench.engine.shards import NOTE_SUFFIX
 from qa_bench.errors import UserError
 from qa_bench.types import Folder
@@ -84,6 +84,7 @@ def write_manifest(
         runtime: settings that are recorded and change no result.
         provisional: whether an input is, and so this folder too.
     """
+    reset_peak()
     started, clock = time.time(), time.perf_counter()
     counts = build()
     files = sorted(path for path in work.rglob("*") if _is_output(path, work))
@@ -100,7 +101,7 @@ def write_manifest(
         "git": _commit(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         "wall_s": round(time.perf_counter() - clock, 3),
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_rss_mb": peak_mib(),
     }
     sync_all(work)
     manifest: dict[str, Any] = json.loads(json.dumps(content))

@@ -12,9 +12,9 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.expander.searches import checked_model, checked_prompt, replies_to
-from qa_bench.models.prompts import filled
 from qa_bench.parts import Part
 from qa_bench.protocols import LanguageModel
+from qa_bench.text import filled
 from qa_bench.types import QuestionSet, Runtime, Search
 
 

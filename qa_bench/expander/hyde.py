@@ -7,10 +7,10 @@ search vector is the mean of the question's and of n generated passages'; n = 8,
 from __future__ import annotations
 
 from qa_bench.expander.searches import checked_model, checked_prompt, replies_to
-from qa_bench.models.prompts import filled
 from qa_bench.parts import Part
 from qa_bench.protocols import LanguageModel
 from qa_bench.settings import whole_number
+from qa_bench.text import filled
 from qa_bench.types import QuestionSet, Runtime, Search
 
 

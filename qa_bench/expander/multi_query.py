@@ -11,10 +11,10 @@ import re
 from typing import Any
 
 from qa_bench.expander.searches import checked_model, checked_prompt, replies_to
-from qa_bench.models.prompts import filled
 from qa_bench.parts import Part
 from qa_bench.protocols import LanguageModel
 from qa_bench.settings import whole_number
+from qa_bench.text import filled
 from qa_bench.types import QuestionSet, Runtime, Search
 
 _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):]|[-*•])\s+")

@@ -28,8 +28,8 @@ def in_dev(question: str) -> bool:
 
 def squad(path: Path) -> Iterator[Pair]:
     """SQuAD 1.1's JSON, in its order, white space around questions kept."""
-    for _, question, answers, _ in read_squad(path):
-        yield question, answers
+    for row in read_squad(path):
+        yield row.question, row.answers
 
 
 def webquestions(path: Path) -> Iterator[Pair]:

@@ -13,6 +13,8 @@ from qa_bench.formats.answers import answer_list, kind_of
 QUESTION = ("question",)
 ANSWERS = ("answers", "answer", "golden_answers")
 """Where answers are looked for when no column is named: ours, NQ-open's, FlashRAG's."""
+TITLES = "titles"
+"""Where the titles of the articles that answer are, in files that tell them."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class Columns:
         id: None where the column ``id`` is taken if there is one.
         question: None for ``question``.
         answers: None for the first of ``ANSWERS`` that is there.
+        titles: None where the column ``titles`` is taken if there is one.
     """
 
     id: str | None = None
     question: str | None = None
     answers: str | None = None
+    titles: str | None = None
 
     @classmethod
     def of(cls, setting: Mapping[str, str | None] | None) -> Columns:
@@ -37,9 +41,10 @@ class Columns:
             UserError: it names something else.
         """
         setting = setting or {}
+        names = "id, question, answers and titles"
         for name, column in setting.items():
             if name not in cls.__dataclass_fields__:
-                raise UserError(f"dataset.columns.{name} is unknown: use id, question and answers")
+                raise UserError(f"dataset.columns.{name} is unknown: use {names}")
             if column is not None and not isinstance(column, str):
                 raise UserError(f"dataset.columns.{name}: the name of a column, got '{column}'")
         return cls(**setting)
@@ -47,7 +52,7 @@ class Columns:
     @property
     def named(self) -> bool:
         """Whether any column is named."""
-        return any((self.id, self.question, self.answers))
+        return any((self.id, self.question, self.answers, self.titles))
 
     def qid(self, row: Mapping[str, Any], path: Path, number: int | None) -> str | None:
         """The row's id; None where it has none.
@@ -87,6 +92,30 @@ class Columns:
                 else ""
             )
             raise DataError(f"field '{name}' {error}{hint}", path, number) from None
+
+    def gold_titles(
+        self, row: Mapping[str, Any], path: Path, number: int | None
+    ) -> tuple[str, ...]:
+        """The titles of the articles that answer the row's question; none where it has none.
+
+        Raises:
+            DataError: no such column, or it holds something else than texts.
+        """
+        if self.titles is None and TITLES not in row:
+            return ()
+        name = self.titles or TITLES
+        value = row[name] if self.titles is None else at(row, name, path, number)
+        if value is None or value == "":
+            return ()
+        try:
+            titles = answer_list(value)
+        except ValueError as error:
+            raise DataError(
+                f"field '{name}' {error}; dataset.columns.titles names the column of titles",
+                path,
+                number,
+            ) from None
+        return tuple(title for title in titles if title.strip())
 
 
 def first_of(names: Iterable[str], row: Mapping[str, Any]) -> str:

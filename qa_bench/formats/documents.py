@@ -60,7 +60,9 @@ def _decoded(data: bytes, path: Path, declared: str = "") -> str:
         text = data.decode(encoding)
         text.encode()
     except (LookupError, ValueError) as error:
-        raise DataError(f"not {encoding} ({str(error)[:80]})", path) from None
+        hint = "" if declared else ": save it as UTF-8"
+        reason = getattr(error, "reason", None) or str(error)[:80]
+        raise DataError(f"not {encoding} ({reason}){hint}", path) from None
     if "\0" in text:
         raise DataError("not text: it holds null bytes", path)
     return text.replace("\r\n", "\n").replace("\r", "\n")

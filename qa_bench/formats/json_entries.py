@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from qa_bench.errors import DataError
-from qa_bench.formats.lines import BLOCK, BOM, LINE_LIMIT, read_blocks
+from qa_bench.formats.lines import BLOCK, BOM, LINE_LIMIT, not_utf8, read_blocks
 
 _SPACE = " \t\r\n"
 _DECODER = json.JSONDecoder()
@@ -27,13 +27,18 @@ class Entry(NamedTuple):
 class JsonEntries:
     """What a JSON document of any size holds, one entry at a time; plain or compressed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, decoder: json.JSONDecoder = _DECODER) -> None:
         """Read as far as the bracket that opens.
+
+        Args:
+            path: the file.
+            decoder: what makes values of JSON, such as numbers that know how they were written.
 
         Raises:
             DataError: neither a list nor an object.
         """
         self._path, self._line, self._pieces = path, 1, _pieces(path)
+        self._decode = decoder.raw_decode
         self._buffer = ""
         self.kind: Literal["list", "object", ""] = ""
         self._need()
@@ -100,7 +105,7 @@ class JsonEntries:
     def _value(self) -> Any:
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._buffer)
+                value, end = self._decode(self._buffer)
                 # A number at the end of what was read may go on, as "1" in "1e-" does.
                 whole = not isinstance(value, int | float) or end < len(self._buffer) - 2
                 if whole or not self._more():
@@ -140,9 +145,10 @@ class JsonEntries:
 
 def _pieces(path: Path) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")()
-    first = True
+    first, beginning = True, b""
     try:
         for block in read_blocks(path):
+            beginning = beginning or block[:8]
             text = decoder.decode(block)
             if first and text:
                 text, first = text.removeprefix(BOM), False
@@ -150,4 +156,4 @@ def _pieces(path: Path) -> Iterator[str]:
                 yield text
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise DataError(f"not UTF-8 ({error.reason})", path) from None
+        raise DataError(not_utf8(error, beginning), path) from None

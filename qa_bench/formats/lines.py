@@ -108,7 +108,7 @@ def _decoded(data: bytes, path: Path, number: int) -> Iterator[str]:
         good = data.rfind(b"\n", 0, error.start) + 1
         yield from _decoded(data[:good], path, number)
         at = number + data.count(b"\n", 0, good) + 1
-        raise DataError(f"not UTF-8 ({error.reason})", path, at) from error
+        raise DataError(not_utf8(error, data if not number else b""), path, at) from error
     if not number and text.startswith(BOM):
         text = text[1:]
     lines = text.split("\n")
@@ -117,6 +117,31 @@ def _decoded(data: bytes, path: Path, number: int) -> Iterator[str]:
         yield line + "\n"
     if last:
         yield last
+
+
+_BEGINNINGS = (
+    (b"\x1f\x8b", "packed by gzip: its name must end in .gz"),
+    (b"BZh", "packed by bzip2: its name must end in .bz2"),
+    (b"\xfd7zXZ\x00", "packed by xz: its name must end in .xz"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd: unpack it"),
+    (b"PK\x03\x04", "a zip file, or a spreadsheet: unpack it, or save it as CSV"),
+    (b"PAR1", "a Parquet file: its name must end in .parquet"),
+    (b"\xff\xfe", "UTF-16: save it as UTF-8"),
+    (b"\xfe\xff", "UTF-16: save it as UTF-8"),
+)
+"""How files begin that are not text in UTF-8, and what to do."""
+
+
+def not_utf8(error: UnicodeDecodeError, beginning: bytes) -> str:
+    """What to say of bytes that are no UTF-8.
+
+    Args:
+        error: what Python says.
+        beginning: the file's first bytes; empty where they are not at hand.
+    """
+    known = (what for begin, what in _BEGINNINGS if beginning.startswith(begin))
+    what = next(known, "in Latin-1 or another encoding: save it as UTF-8")
+    return f"not UTF-8 ({error.reason}): {what}"
 
 
 def read_whole(path: Path) -> str:

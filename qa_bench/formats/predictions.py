@@ -77,12 +77,23 @@ def read_predictions(path: Path, questions: QuestionSet) -> dict[str, str]:
 def _values(path: Path) -> Iterator[tuple[str | None, Any, int | None]]:
     """(name in an object, value, line) of every entry."""
     if suffix_of(path) == ".json":
-        for entry in JsonEntries(path):
+        for entry in JsonEntries(path, DECODER):
             yield entry.name, entry.value, entry.line
         return
+    begun = False
     for number, line in read_lines(path):
-        if line.strip():
-            yield None, json_object(line, path, number, DECODER), number
+        if not line.strip():
+            continue
+        if not begun and not line.lstrip().startswith("{"):
+            raise DataError(f"no predictions: {_FORMS}; found {line.strip()[:40]!r}", path, number)
+        begun = True
+        yield None, json_object(line, path, number, DECODER), number
+
+
+_FORMS = (
+    'they are JSON Lines, {"id": "q1", "prediction": "Mars"} each, or a .json file with a list of '
+    'these or one object {"q1": "Mars"}'
+)
 
 
 def _twice(value: Any) -> str:
@@ -137,14 +148,16 @@ def _of_row(row: Any, path: Path, line: int | None) -> Prediction:
         elif "filtered_resps" in row or "resps" in row:
             return _of_lm_eval(row, line)
         else:
-            answer = _text(row.get("prediction"), "prediction")
+            if "prediction" not in row:
+                raise ValueError(f"no field 'prediction', only {', '.join(map(str, row))[:80]}")
+            answer = _text(row["prediction"], "prediction")
         question = row.get("question", row.get("input"))
         if question is not None and not isinstance(question, str):
             raise ValueError(f"field 'question' must be text, found {kind_of(question)}")
         golds = next((row[name] for name in _GOLDS if name in row), None)
         qid = _id(row.get("id"))
         if qid is None and question is None:
-            raise ValueError("field 'id' must be text, found nothing")
+            raise ValueError("neither an 'id' nor a 'question' says whose prediction it is")
         return Prediction(answer, qid, question, _golds(golds), line, note)
     except (KeyError, TypeError, IndexError) as error:
         raise DataError(

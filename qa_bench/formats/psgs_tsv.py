@@ -34,7 +34,12 @@ def read_sourced(path: Path) -> Iterator[tuple[Passage, str, int]]:
     try:
         header = next(reader, None)
         if header not in (HEADER, [*HEADER, SOURCE]):
-            raise DataError(f"the first line must be {HEADER}, found {_short(header)}", path, 1)
+            raise DataError(
+                f"the first line must be {', '.join(HEADER)}, tab-separated (psgs_w100's format), "
+                f"found {_short(header)}: corpus=jsonl, table, folder or wikipedia read others",
+                path,
+                1,
+            )
         last = reader.line_num
         for cells in reader:
             if len(cells) != len(header):
@@ -55,8 +60,8 @@ def read_sourced(path: Path) -> Iterator[tuple[Passage, str, int]]:
         raise DataError(f"not CSV ({error}{ends})", path, last + 1) from None
 
 
-def _short(header: object) -> str:
-    return str(header)[:200]
+def _short(header: list[str] | None) -> str:
+    return repr("\t".join(header)[:80]) if header else "nothing"
 
 
 def write_passages(file: IO[str], passages: Iterable[Passage]) -> int:

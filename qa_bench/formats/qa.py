@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qa_bench.errors import DataError
 from qa_bench.formats.answers import DECODER, answer_list, cell_answers, text_answers
@@ -13,8 +13,24 @@ from qa_bench.formats.columns import ANSWERS, QUESTION, Columns
 from qa_bench.formats.faults import Faults
 from qa_bench.formats.lines import json_object, parse_json, read_lines, read_whole
 
-Row = tuple[str | None, str, list[str], int]
-"""(qid or None, question, answers, line number)"""
+
+class Row(NamedTuple):
+    """A question of a file.
+
+    Attributes:
+        qid: None where the file gives none.
+        question: its text.
+        answers: at least one where the file is right.
+        line: its number.
+        titles: of the articles that answer it, where the file tells them.
+    """
+
+    qid: str | None
+    question: str
+    answers: list[str]
+    line: int
+    titles: tuple[str, ...] = ()
+
 
 _COMPRESSED = {".gz", ".bz2", ".xz"}
 _DEFAULT = Columns()
@@ -79,6 +95,7 @@ def _header(line: str, columns: Columns) -> tuple[list[str] | None, str]:
 
 def _no_header(line: str, columns: Columns) -> str:
     place_names = [columns.id, columns.question or QUESTION[0], columns.answers or ANSWERS[0]]
+    place_names.append(columns.titles)
     names = ", ".join(name for name in place_names if name)
     return f"dataset.columns needs a first line that names {names}, found: {line[:80]}"
 
@@ -119,7 +136,7 @@ def _pair(cells: list[str], path: Path, number: int) -> Row:
             number,
         )
     try:
-        return None, cells[0], cell_answers(cells[1]), number
+        return Row(None, cells[0], cell_answers(cells[1]), number)
     except ValueError as error:
         raise DataError(f"answers {error}", path, number) from None
 
@@ -137,7 +154,10 @@ def _named(cells: list[str], header: list[str], columns: Columns, path: Path, nu
         answers = text_answers(row[place])
     except ValueError as error:
         raise DataError(f"column '{place}' {error}", path, number) from None
-    return columns.qid(row, path, number), columns.text(row, path, number), answers, number
+    titles = columns.gold_titles(row, path, number)
+    return Row(
+        columns.qid(row, path, number), columns.text(row, path, number), answers, number, titles
+    )
 
 
 def read_jsonl(
@@ -155,11 +175,12 @@ def read_jsonl(
                 continue
             with noted.row:
                 row = json_object(line, path, number, DECODER)
-                yield (
+                yield Row(
                     columns.qid(row, path, number),
                     columns.text(row, path, number),
                     columns.golds(row, path, number),
                     number,
+                    columns.gold_titles(row, path, number),
                 )
 
 
@@ -174,6 +195,12 @@ def read_squad(
     if columns.named:
         raise DataError("dataset.columns is for .jsonl, .csv and .tsv; this is SQuAD's JSON", path)
     whole = parse_json(read_whole(path), path)
+    if not isinstance(whole, dict) or "data" not in whole:
+        raise DataError(
+            "a .json file is SQuAD's, an object with 'data': questions of another form go into a "
+            ".jsonl file, one object a line",
+            path,
+        )
     noted = faults or Faults()
     with noted:
         try:
@@ -192,7 +219,7 @@ def _of_squad(qa: Any, path: Path) -> Row:
     if not isinstance(question, str) or not isinstance(qid, str | int):
         raise DataError(f"not SQuAD JSON (id or question of '{qid}' is not text)", path)
     try:
-        return str(qid), question, answer_list(answers), 1
+        return Row(str(qid), question, answer_list(answers), 1)
     except ValueError as error:
         raise DataError(f"answers of '{qid}' {error}", path) from None
 

@@ -48,6 +48,9 @@ def qids_of(
         name = next(name for name in ids if not _is_place(name, len(order)))
     elif places:
         hint = ", as other ids of the file are"
+    if not hint:
+        counted = "; places in the set are counted from 0" if places and name.isdecimal() else ""
+        hint = f", whose ids are such as '{order[0][:60]}'{counted}"
     raise DataError(
         f"question '{name[:60]}' is not in {questions.name} {questions.split}{hint}",
         path,

@@ -30,12 +30,15 @@ class ForeignRun:
             the file names pids only.
         deepest: the most hits that a question has.
         without_hits: the questions of the set that have none.
+        lacks_place_0: its ids are places in the set, and none is the first, 0: somebody may have
+            counted from 1.
     """
 
     run: Run
     passages: list[Passage]
     deepest: int
     without_hits: list[str]
+    lacks_place_0: bool = False
 
 
 def read_run_file(path: Path, questions: QuestionSet) -> ForeignRun:
@@ -87,7 +90,15 @@ def _run_of(entries: Iterator[Ranked], path: Path, questions: QuestionSet) -> Fo
     scores = [_scores(by_qid[qid]) if qid in by_qid else [] for qid in order]
     lacking = [qid for qid, ranked in zip(order, pids, strict=True) if not ranked]
     run = Run.of(order, pids, scores)
-    return ForeignRun(run, list(passages.values()), max(map(len, pids)), lacking)
+    deepest = max(map(len, pids))
+    return ForeignRun(run, list(passages.values()), deepest, lacking, _lacks_place_0(rows, qids))
+
+
+def _lacks_place_0(rows: list[Ranked], qids: list[str]) -> bool:
+    """Whether rows are told by their places, not by their texts, and none is the first."""
+    by_text = all(row.question is not None for row in rows)
+    by_place = not by_text and any(row.qid != qid for row, qid in zip(rows, qids, strict=True))
+    return by_place and all(row.qid != "0" for row in rows)
 
 
 def _check_scores(rows: list[Ranked], path: Path) -> None:

@@ -64,21 +64,25 @@ def _missing(columns: Sequence[str], header: Sequence[str], path: Path) -> None:
     if absent := [column for column in columns if column not in header]:
         raise DataError(
             f"there is no column '{absent[0]}', there are {', '.join(header)[:200] or 'none'}: "
-            "name yours, as corpus.columns.text=body",
+            "name yours, as corpus.columns.text=body, and null where there is none",
             path,
             1,
         )
 
 
 def _delimiter(first: list[str], columns: Sequence[str], usual: str) -> str:
-    """What parts a header that has the columns: the usual, or what spreadsheets write instead."""
-    delimiter: str
+    """What parts a header that has the columns: the usual, or what spreadsheets write instead.
+
+    Where none has all of them, what gives most of them, so that a message names columns.
+    """
+    best, most = usual, 0
     for delimiter in (usual, *_OTHERS):
         with suppress(csv.Error):
             header = next(csv.reader(first, delimiter=delimiter), [])
-            if set(columns) <= {name.removeprefix("\ufeff") for name in header}:
-                return delimiter
-    return usual
+            here = len(set(columns) & {name.removeprefix("\ufeff") for name in header})
+            if here > most:
+                best, most = delimiter, here
+    return best
 
 
 def _separated(

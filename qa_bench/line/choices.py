@@ -123,6 +123,18 @@ def check_predictions(config: Any) -> None:
             )
 
 
+def check_run(config: Any) -> None:
+    """Let a run file be what was found.
+
+    Raises:
+        UserError: an expander is chosen, which would change what is searched with.
+    """
+    if config.run is not None and "_target_" in config.expander:
+        raise UserError(
+            "run= has been searched already, without an expander: expander=none, or no run="
+        )
+
+
 def _check_section(name: str, node: Any) -> None:
     if _is_section(node):
         return

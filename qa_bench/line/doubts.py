@@ -30,6 +30,11 @@ def doubts(line: Line, rows: Mapping[str, Any]) -> list[str]:
     if line.config.run is None:
         return sentences + _beyond(line, line.ranked_depth, "left out: the run goes to depth")
     counts, file = line.context.run(line.run).manifest["counts"], line.config.run
+    if counts["lacks_place_0"]:
+        sentences.append(
+            f"WARNING: {file}: its ids are taken for places in the set, counted from 0, and none "
+            "of them is 0: if they are counted from 1, every figure is wrong"
+        )
     if missing := counts["without_hits"]:
         sentences.append(
             f"{file}: {missing} of {len(line.questions)} questions have no hit, as "
@@ -57,7 +62,14 @@ def _empty(line: Line, rows: Mapping[str, Any]) -> list[str]:
     blank = sum(text is not None and not text.strip() for text in predictions)
     if blank <= len(predictions) * _MANY:
         return []
-    return [f"{line.system}: {blank} of {len(predictions)} predictions are empty"]
+    lm = line.config.reader.get("lm") or {}
+    longest = lm.get("max_tokens")
+    why = (
+        f": if the model thinks first, reader.lm.max_tokens={longest} may end before it answers"
+        if longest
+        else ""
+    )
+    return [f"{line.system}: {blank} of {len(predictions)} predictions are empty{why}"]
 
 
 def _unordered(line: Line) -> int:

@@ -164,6 +164,13 @@ def _names(error: Exception, node: str) -> list[str] | None:
     return [str(name) for name in parent]
 
 
+def _home(path: Path) -> str:
+    """Where the part of a YAML stands, with a dot behind; nothing for the whole configuration."""
+    if path.parent == CONF or path.parent.name == "experiment":
+        return ""
+    return f"metrics.{path.stem}." if path.parent.name == "metric" else f"{path.parent.name}."
+
+
 def _places() -> set[str]:
     """Where a group is chosen at another place than its own: ``metric@metrics.mrr``."""
     import yaml
@@ -174,7 +181,6 @@ def _places() -> set[str]:
             if isinstance(entry, dict):
                 for key in entry:
                     group, at, place = str(key).removeprefix("override ").lstrip("/").partition("@")
-                    inside = path.parent != CONF and path.parent.name not in ("experiment",)
                     if at:
-                        places.add(f"{group}@{path.parent.name + '.' if inside else ''}{place}")
+                        places.add(f"{group}@{_home(path)}{place}")
     return places

@@ -16,15 +16,23 @@ _SYSTEM = (
 )
 """How the overrides begin that make another system."""
 
+_METRICS = re.compile(r"[\w/]+@metrics\.")
+"""How those begin that choose parts of a metric: a model that judges is none that reads."""
+
 _PREDICTIONS = ("mode=", "dataset.limit=")
 """How those begin that count where predictions are scored: nothing is retrieved then."""
+
+_SEARCH = ("retriever.", "retriever@", "fusion@", "lm@retriever", "depth=")
+"""How those begin that count for nothing where a run file is scored as it is: it was searched by
+somebody else, and goes as deep as it goes. A reranker and a reader still ask for ``depth``."""
 
 _PASSAGES = ("corpus.", "chunker.")
 """How those begin that make other passages."""
 
 _ELSEWHERE = re.compile(
     r"(dataset|corpus|chunker|retriever|expander|reranker|reader|experiment|name|system|run"
-    r"|predictions|json|verbose|offline|(dataset|corpus)\.name|dataset\.split|paths\..*|hydra[./].*)="
+    r"|predictions|json|verbose|offline|(dataset|corpus)\.name|dataset\.split|paths\..*|hydra[./].*"
+    r"|statistics|statistics\..*)="
 )
 """Overrides that a table shows elsewhere, or that say where and not what; swept ones, too."""
 
@@ -79,10 +87,17 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
     words = [word.lstrip("+~") for word in own]
     words = [word for word in words if not _is_address(word) and not _is_in_no_key(word)]
     system_of = _SYSTEM if config.predictions is None else _PREDICTIONS
+    if config.run is not None:
+        deep = any("_target_" in config[group] for group in ("reranker", "reader"))
+        words = [
+            word
+            for word in words
+            if not word.startswith(_SEARCH) or (deep and word.startswith("depth="))
+        ]
     changes = tuple(
         re.sub(r"^[\w/]+@", "", word).removeprefix("retriever.")
         for word in words
-        if word.startswith(system_of)
+        if (word.startswith(system_of) and not _METRICS.match(word))
         or (
             _name(word) in swept
             and not word.startswith((*_PASSAGES, *(() if system_of is _SYSTEM else _SYSTEM)))

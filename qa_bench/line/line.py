@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage, graph
@@ -24,6 +24,7 @@ from qa_bench.line.choices import (
     NO_CORPUS,
     check_names,
     check_predictions,
+    check_run,
     check_settings,
     no_corpus,
 )
@@ -76,12 +77,14 @@ class Line:
         check_settings(config)
         check_names(config)
         check_predictions(config)
+        check_run(config)
         self.config, self._choices, self.system = config, choices, system
         self.changes, self.place, self.overrides = tuple(changes), place, tuple(overrides)
         self._changed_passages, self._swept = tuple(passages), frozenset(swept)
         self.depth: int = config.depth
         whole_number("depth", self.depth)
         get_mode(config.mode)
+        whole_number("latency", config.latency, 0)
         one_of("run_ids", config.run_ids, ("passages", "articles"))
         if config.run_ids == "articles" and config.run is None:
             raise UserError(
@@ -259,6 +262,16 @@ class Line:
         return list(dict.fromkeys([*stages, self.searched]))
 
     @cached_property
+    def latencies(self) -> list[Stage]:
+        """Times of single questions' searches, where they are wanted of a run of ours."""
+        ours = self.config.run is None and self.config.predictions is None
+        sample: int = self.config.latency
+        if not ours or not sample:
+            return []
+        several = self.retrievals.values()
+        return [s for one in several for s in one.latencies(self.depth, sample)]
+
+    @cached_property
     def run(self) -> Stage:
         """Index → run; or the run file that was given."""
         return self.searched if self._imported is None else self._imported
@@ -295,6 +308,8 @@ class Line:
             return self.passages
         inside = holds_passages(self._imported, self._foreign, self.context)
         if self.config.run_ids == "passages":
+            if not inside and self._lacks_corpus:
+                raise no_corpus(f"; {self.config.run} has ids of passages, but not their texts")
             return self._imported if inside else self.passages
         source = str(self.config.run)
         if inside:
@@ -346,7 +361,15 @@ class Line:
             depth=self.ranked_depth,
             source="run" if self.config.run is None else str(self.config.run),
             read=self.reader.depth if self.reader else None,
+            collection=self._collection,
         )
+
+    @property
+    def _collection(self) -> Literal["corpus", "articles", "hits"]:
+        """What ``run_passages`` are."""
+        if self._foreign is None or self.run_passages is self.passages:
+            return "corpus"
+        return "hits" if self.run_passages is self._imported else "articles"
 
     @cached_property
     def ceiling(self) -> Stage | None:
@@ -364,4 +387,4 @@ class Line:
         Raises:
             UserError: a setting is out of range, or the questions are missing.
         """
-        return graph(self.scores, *([self.ceiling] if self.ceiling else []))
+        return graph(self.scores, *([self.ceiling] if self.ceiling else []), *self.latencies)

@@ -18,6 +18,7 @@ from qa_bench.engine.manifest import MANIFEST
 from qa_bench.engine.stage import Stage
 from qa_bench.line.line import Line
 from qa_bench.net.secrets import redacted_addresses
+from qa_bench.paths import SAMPLE
 from qa_bench.report.certificate import Provenance
 from qa_bench.types import Folder
 
@@ -47,7 +48,7 @@ def provenance(line: Line, started: float) -> Provenance:
     manifests = [line.context.run(stage) for stage in stages]
     latest = manifests[-1].manifest
     return Provenance(
-        command=shlex.join(["qa-bench", "run", *map(_word, line.overrides)]),
+        command=shlex.join(["qa-bench", "run", *_words(line.overrides)]),
         config=settings(line.config),
         runtime=asdict(line.context.runtime),
         dependencies=[*_files(line, stages), *_contents(stages), *_package(latest)],
@@ -84,7 +85,7 @@ def _resolved(value: Any, config: Any, place: str) -> Any:
         }
     if isinstance(value, list):
         return [_resolved(one, config, f"{place}[{n}]") for n, one in enumerate(value)]
-    if _SECRET.search(place) and value is not None:
+    if _SECRET.search(place) and isinstance(value, str):
         return _HIDDEN
     if isinstance(value, str) and "${" in value and not _FROM_ENVIRONMENT.search(value):
         value = _interpolated(config, place, value)
@@ -104,8 +105,15 @@ def _interpolated(config: Any, place: str, raw: str) -> Any:
 
 def _shown(text: str) -> str:
     home = str(Path.home())
-    text = redacted_addresses(text)
+    text = redacted_addresses(text).replace(str(SAMPLE), "${paths.sample}")
     return re.sub(rf"{re.escape(home)}(?=/|$)", "~", text) if home != "/" else text
+
+
+def _words(overrides: Sequence[str]) -> Iterator[str]:
+    """Those that make figures."""
+    for word in overrides:
+        if re.split(r"[=.@]", word.lstrip("+~"), maxsplit=1)[0] not in ("json", "verbose", "yes"):
+            yield _word(word)
 
 
 def _word(word: str) -> str:

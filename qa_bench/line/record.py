@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import qa_bench
 from qa_bench.engine.digests import digest
+from qa_bench.engine.stage import graph
 from qa_bench.line.doubts import doubts
 from qa_bench.line.line import Line
 from qa_bench.line.provenance import provenance
+from qa_bench.line.published import repeats
 from qa_bench.report.record import Record, save
 from qa_bench.runtime.progress import whole
 from qa_bench.stages.ceiling import CEILING_FILE
@@ -23,9 +26,6 @@ from qa_bench.store.runs import RUN_FILE, ids_of_both, read_run
 from qa_bench.types import Heading
 
 log = logging.getLogger(__name__)
-
-COMPARABLE_MODES = ("dpr", "pyserini")
-"""The matching rules by which the published figures were made."""
 
 
 def record(line: Line) -> Record:
@@ -49,6 +49,7 @@ def record(line: Line) -> Record:
     cautions = doubts(line, rows)
     for caution in cautions:
         log.info("%s", caution)
+    repeated, unlike = repeats(line) if ours else ([], {})
     result = Record(
         system=line.system,
         dataset=questions.name,
@@ -68,7 +69,8 @@ def record(line: Line) -> Record:
         },
         costs=_costs(line) if ours else {},
         notes=[*_notes(line, counts, used_corpus), *cautions],
-        published_as=_published_as(line) if ours else [],
+        published_as=repeated,
+        published_unlike=unlike,
         version=qa_bench.__version__,
         scores=scores.path.name,
         changes=list(line.changes),
@@ -99,25 +101,6 @@ def _is_published_corpus(line: Line) -> bool:
     return published is not None and published == passages
 
 
-def _published_as(line: Line) -> list[str]:
-    """The published systems whose settings and matching rules are those of this one."""
-    retriever = line.retrieval.part
-    alone = line.expander is None and line.reranker is None
-    same = alone and all(
-        _at(retriever.identity, name) == value
-        for name, value in retriever.about.published_with.items()
-    )
-    comparable = same and line.config.mode in COMPARABLE_MODES
-    return list(retriever.about.published) if comparable else []
-
-
-def _at(settings: Any, place: str) -> Any:
-    """A setting of a part or of its parts: ``parts.bm25.k1``; None where there is none."""
-    for name in place.split("."):
-        settings = settings.get(name) if isinstance(settings, Mapping) else None
-    return settings
-
-
 def _costs(line: Line) -> dict[str, float]:
     run, questions = line.context.run, len(line.questions)
     passages = run(line.passages).manifest
@@ -132,9 +115,33 @@ def _costs(line: Line) -> dict[str, float]:
         "build_s": round(passages["wall_s"] + wall, 2),
         "search_s": seconds,
         "questions_per_s": round(questions / seconds, 1) if seconds else 0.0,
+        **_latency(line),
+        "peak_mb": _peak(line),
         **(line.retrieval.kept_of_base(line.depth) if line.expander is None else {}),
         **_of_a_question(line),
     }
+
+
+def _latency(line: Line) -> dict[str, float]:
+    """Median and 95th percentile of the sample's times, in seconds; empty where none was taken.
+
+    Several searches for a question count one after the other; a fusion with its share of the batch.
+    """
+    if not line.latencies:
+        return {}
+    run = line.context.run
+    times = np.sum([run(stage).manifest["counts"]["seconds"] for stage in line.latencies], axis=0)
+    fusions = [stage for stage in line.searches if stage.name in ("complete", "fuse")]
+    batch = sum(run(stage).manifest["counts"]["seconds"] for stage in fusions)
+    p50, p95 = np.percentile(times + batch / len(line.questions), (50, 95))
+    return {"latency_p50_s": round(float(p50), 6), "latency_p95_s": round(float(p95), 6)}
+
+
+def _peak(line: Line) -> float:
+    """The most memory that a stage of the line has taken when it was built, in MB."""
+    stages = graph(line.answers or line.ranked)
+    peaks: list[int] = [line.context.run(stage).manifest["peak_rss_mb"] for stage in stages]
+    return round(max(peaks) * (1 << 20) / 1e6, 1)
 
 
 def _of_a_question(line: Line) -> dict[str, float]:
@@ -169,8 +176,13 @@ def _notes(line: Line, counts: dict[str, Any], used_corpus: bool) -> list[str]:
             f"{questions.name}: {absent} relevant passages are not in the corpus; they "
             "count as not found"
         )
+    notes += [f"{line.system} on {questions.name}: {text}" for text in counts.get("remarks", ())]
     if missing := counts.get("without_prediction"):
-        notes.append(f"{questions.name}: {missing} questions have no prediction and count as wrong")
+        source = line.config.predictions or line.system
+        notes.append(
+            f"{questions.name}: {missing} questions have no prediction and count as wrong "
+            f"({source})"
+        )
     return notes
 
 

@@ -14,6 +14,7 @@ from qa_bench.protocols import Composite
 from qa_bench.stages.expand import Wording
 from qa_bench.stages.fuse import Fusable, PartRun, complete, fuse, open_hits
 from qa_bench.stages.index import Parts, index
+from qa_bench.stages.latency import latency
 from qa_bench.stages.search import search
 
 
@@ -97,6 +98,25 @@ class Retrieval:
         stages = [stage for inner in self.parts.values() for stage in inner.searches(deep)]
         completed = [stage for label, stage in self.fusable(depth).items() if not label]
         return [*stages, *completed, self.run(depth)]
+
+    def latencies(self, depth: int, sample: int) -> list[Stage]:
+        """Single questions' times; of a hybrid, those of each part, as deep as it is searched."""
+        if self._composite:
+            deep = max(depth, self.part.parts_depth)
+            return [s for inner in self.parts.values() for s in inner.latencies(deep, sample)]
+        return [
+            latency(
+                self.index,
+                self._passages(),
+                self._worded(),
+                self.part,
+                self._name,
+                depth,
+                self._indexed_parts,
+                sample,
+                self._context,
+            )
+        ]
 
     def _searched(self, depth: int) -> Stage:
         return search(

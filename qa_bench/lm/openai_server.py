@@ -276,7 +276,10 @@ class _Asking:
             raise UserError(f"{self._server._url}: {error}") from None
         status = response.status
         if status == 200:
-            return _parsed(answer)
+            try:
+                return _parsed(answer)
+            except TryAgain as error:
+                raise TryAgain(f"{error}{self._said(answer)}") from None
         if may_pass(status):
             raise TryAgain(f"status {status}", retry_after(response.headers))
         if status in _THIS_PROMPT:
@@ -331,6 +334,8 @@ def _parsed(answer: bytes) -> Reply:
         value = json.loads(answer)
         choice = value["choices"][0]
         text = choice["message"]["content"] if "message" in choice else choice["text"]
+        if isinstance(text, list):  # of parts, as the request's may be
+            text = "".join(part["text"] for part in text if part.get("type") == "text")
         if text is None and choice.get("finish_reason"):
             text = ""  # a model that used up its tokens thinking
         usage = value.get("usage")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from qa_bench.metric.matching import answer_test, exact_match, get_mode
 from qa_bench.store.passages import Passages
 from qa_bench.store.runs import rows_of
-from qa_bench.types import QuestionSet, Run
+from qa_bench.text import title_key
+from qa_bench.types import QuestionSet, Run, Runtime
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class Evidence:
         searched: how deep the run was asked to go, where that is known.
         source: what to call the run in an error.
         read: how many passages of a question the reader looked at, where a reader did.
+        cited: ranks, from 1, of the passages that an answer names as its own, by qid.
+        collection: what ``passages`` hold: a whole corpus, an article each, or the hits alone.
+        runtime: how metrics work that ask a language model.
+        remarks: what metrics say of their figures, a sentence each.
+        failed: the qids of questions that a language model did not reply to; they count as wrong.
     """
 
     questions: QuestionSet
@@ -36,9 +44,14 @@ class Evidence:
     searched: int | None = None
     source: str = "run"
     read: int | None = None
+    cited: dict[str, list[int]] | None = None
+    collection: Literal["corpus", "articles", "hits"] = "corpus"
+    runtime: Runtime = field(default_factory=Runtime)
+    remarks: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     @cached_property
-    def _rows(self) -> np.ndarray | None:
+    def rows(self) -> np.ndarray | None:
         """The row of every hit's passage; None where there is no run.
 
         Raises:
@@ -58,7 +71,7 @@ class Evidence:
         Raises:
             UserError: the run names a passage the collection lacks.
         """
-        rows = self._rows
+        rows = self.rows
         if rows is None or self.run is None or self.passages is None:
             return None
         if self.questions.qrels is not None:
@@ -84,9 +97,13 @@ class Evidence:
 
         None where there are no predictions, or no answer to compare them with.
         """
-        predictions, questions = self.predictions, self.questions
-        if predictions is None or questions.qrels is not None:
+        if self.predictions is None or self.questions.qrels is not None:
             return None
+        return self.matched(self.predictions)
+
+    def matched(self, predictions: Mapping[str, str]) -> np.ndarray:
+        """Whether each question has a prediction that is exactly an answer; bool (questions,)."""
+        questions = self.questions
         return np.array(
             [
                 qid in predictions
@@ -95,6 +112,30 @@ class Evidence:
             ],
             dtype=bool,
         )
+
+    @cached_property
+    def title_ranks(self) -> list[list[int]] | None:
+        """Rank of the first passage with each of a question's gold titles, 0 for none.
+
+        None where there is no run, or the set tells no titles.
+
+        Raises:
+            UserError: the run names a passage the collection lacks.
+        """
+        rows, golds = self.rows, self.questions.titles
+        if rows is None or self.run is None or self.passages is None or not golds:
+            return None
+        slices, titles = self.run.slices(), self.passages.titles(rows)
+        ranks = []
+        for question, several in zip(self.questions, golds, strict=True):
+            hits = slices.get(question.qid, slice(0, 0))
+            first: dict[str, int] = {}
+            for place in range(hits.start, hits.stop):
+                first.setdefault(title_key(titles[place]), place - hits.start + 1)
+            ranks.append([first.get(key, 0) for key in dict.fromkeys(map(title_key, several))])
+        if without := sum(not several for several in golds):
+            self.remarks.append(f"{without} questions have no gold title and count 0 by titles")
+        return ranks
 
     @cached_property
     def ranked(self) -> dict[str, list[str]] | None:
@@ -106,7 +147,7 @@ class Evidence:
         if self.run is None:
             return None
         if self.passages is not None:
-            _ = self._rows  # looked up, so that a run of another corpus is noticed
+            _ = self.rows  # looked up, so that a run of another corpus is noticed
         pids = self.run.table.column("pid").to_pylist()
         return {qid: pids[hits] for qid, hits in self.run.slices().items()}
 
@@ -117,7 +158,7 @@ class Evidence:
         Where none has one, those of all passages, or a number beyond all where the run ended
         before it was as deep as was asked. None where there is no run.
         """
-        rows, ranks = self._rows, self.first_ranks
+        rows, ranks = self.rows, self.first_ranks
         if rows is None or ranks is None or self.run is None or self.passages is None:
             return None
         slices, texts = self.run.slices(), self.passages.texts(rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +9,8 @@ from qa_bench.errors import UserError
 from qa_bench.protocols import PlannedPrompts
 from qa_bench.settings import whole_number
 from qa_bench.store.ranked import Ranked
+from qa_bench.text import filled
 from qa_bench.types import Runtime, Step
-
-
-def filled(template: str, **values: str) -> str:
-    """The template with the values in place of their {names}; other braces stay as they are.
-
-    In one pass: a {name} inside a value is not looked at.
-    """
-    names = "|".join(map(re.escape, values))
-    return re.sub(rf"\{{({names})\}}", lambda match: values[match[1]], template)
 
 
 @dataclass(frozen=True)

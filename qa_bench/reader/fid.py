@@ -15,13 +15,13 @@ import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.models.decoding import generated, loaded_writer, of_like_length, padded
-from qa_bench.models.prompts import filled
 from qa_bench.models.source import language_source
 from qa_bench.parts import Part
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import whole_number
 from qa_bench.store.ranked import Ranked
+from qa_bench.text import filled
 from qa_bench.types import Answers, Runtime, Step
 
 if TYPE_CHECKING:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from qa_bench.errors import UserError
-from qa_bench.models.prompts import PassageTemplate, asking_step, filled
+from qa_bench.models.prompts import PassageTemplate, asking_step
 from qa_bench.parts import Part
 from qa_bench.protocols import LanguageModel
 from qa_bench.runtime.estimates import prompt_tokens
 from qa_bench.settings import flag, whole_number
 from qa_bench.store.ranked import Ranked
-from qa_bench.types import Answers, Runtime, Step, tokens
+from qa_bench.text import filled, without_thoughts
+from qa_bench.types import Answers, Reply, Runtime, Step, tokens
 
-_THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _LABEL = re.compile(
     r"[\W_]*(?:(?:final |short )?answer|a)\s*[*_]*:[\s*_]*|the (?:final |short )?answer is:?\s+",
     re.IGNORECASE,
@@ -84,6 +85,12 @@ class Generative(Part):
         Raises:
             UserError: no question could be asked.
         """
+        replies = self._replies(ranked, runtime)
+        return Answers(
+            [self._answer(reply.text) for reply in replies], failures(replies), tokens(replies)
+        )
+
+    def _replies(self, ranked: Ranked, runtime: Runtime) -> list[Reply]:
         prompts = [
             filled(
                 self._prompt,
@@ -92,12 +99,15 @@ class Generative(Part):
             )
             for place, hits in ranked.groups()
         ]
-        replies = self._lm.generate(prompts, runtime)
-        return Answers(
-            [short_answer(reply.text) if self._short else reply.text for reply in replies],
-            {place: reply.error for place, reply in enumerate(replies) if reply.error is not None},
-            tokens(replies),
-        )
+        return self._lm.generate(prompts, runtime)
+
+    def _answer(self, reply: str) -> str:
+        return short_answer(reply) if self._short else reply
+
+
+def failures(replies: Sequence[Reply]) -> dict[int, str]:
+    """The places without a reply, and why."""
+    return {place: reply.error for place, reply in enumerate(replies) if reply.error is not None}
 
 
 def short_answer(reply: str) -> str:
@@ -109,7 +119,7 @@ def short_answer(reply: str) -> str:
     3. A label at its beginning goes: those, "A:" and "The answer is".
     4. So do quotes, back-ticks, asterisks and underscores around it, and marks at its end (.,;:!).
     """
-    lines = [line.strip() for line in _THOUGHT.sub("", reply).splitlines() if line.strip()]
+    lines = [line.strip() for line in without_thoughts(reply).splitlines() if line.strip()]
     labelled = next((n for n, line in enumerate(lines) if _LABELLED.match(line)), 0)
     for line in lines[labelled : labelled + 2]:
         label = _LABEL.match(line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,37 +51,56 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    metric: str,
-    outcomes: Mapping[Row, Outcomes],
-    statistics: Statistics,
-    baseline: Row | None,
-) -> Comparison:
-    """Compare the rows of a column that were scored by the same rules.
+    outcomes: Mapping[Row, Outcomes], statistics: Statistics, baseline: Row | None
+) -> dict[str, Comparison]:
+    """Compare the rows of a question set, a metric at a time.
 
     Args:
-        metric: the column's.
         outcomes: by row; all of one question set.
         statistics: how.
         baseline: a row that all are held against.
     """
-    rules: dict[str, list[Row]] = {}
-    for row, outcome in outcomes.items():
-        rules.setdefault(outcome.record.mode, []).append(row)
-    cells: dict[Row, Cell] = {}
-    last, groups = None, 0
-    for rows in rules.values():
-        values = np.stack([outcomes[row].values(metric) for row in rows])
-        first = outcomes[rows[0]]
-        last = statistics.column(
-            values,
-            rows.index(baseline) if baseline in rows else None,
-            first.groups,
-            first.record.questions,
-        )
-        if last is not None:
-            groups = 0 if first.groups is None else int(first.groups.max()) + 1
-            cells |= dict(zip(rows, _cells(last, len(rows)), strict=True))
-    return Comparison(cells, last if len(rules) == 1 else None, groups)
+    having: dict[str, list[Row]] = {}
+    for row, one in outcomes.items():
+        for metric in one.record.values:
+            having.setdefault(metric, []).append(row)
+    alike: dict[tuple[Row, ...], list[str]] = {}
+    for metric, rows in having.items():
+        alike.setdefault(tuple(rows), []).append(metric)
+    comparisons: dict[str, Comparison] = {}
+    for group, metrics in alike.items():
+        rules: dict[str, list[Row]] = {}
+        for row in group:
+            rules.setdefault(outcomes[row].record.mode, []).append(row)
+        parts = [_compared(own, metrics, outcomes, statistics, baseline) for own in rules.values()]
+        for metric in metrics:
+            several = [part[metric] for part in parts if metric in part]
+            cells = {row: cell for one in several for row, cell in one.cells.items()}
+            single = several[0] if len(parts) == 1 and several else Comparison({})
+            comparisons[metric] = single._replace(cells=cells)
+    return comparisons
+
+
+def _compared(
+    rows: Sequence[Row],
+    metrics: Sequence[str],
+    outcomes: Mapping[Row, Outcomes],
+    statistics: Statistics,
+    baseline: Row | None,
+) -> dict[str, Comparison]:
+    """Rows that were scored by the same rules."""
+    first = outcomes[rows[0]]
+    columns = statistics.columns(
+        {metric: np.stack([outcomes[row].values(metric) for row in rows]) for metric in metrics},
+        rows.index(baseline) if baseline in rows else None,
+        first.groups,
+        first.record.questions,
+    )
+    groups = 0 if first.groups is None else int(first.groups.max()) + 1
+    return {
+        metric: Comparison(dict(zip(rows, _cells(column, len(rows)), strict=True)), column, groups)
+        for metric, column in columns.items()
+    }
 
 
 def _cells(statistics: ColumnStatistics, rows: int) -> list[Cell]:

@@ -26,7 +26,7 @@ _ESCAPES = {
 
 
 def latex(table: Table, layout: str) -> str:
-    """The tables of a layout, one after the other, ready for ``\\input``.
+    """The tables of a layout, one after the other, as part of a document.
 
     Args:
         table: the table.

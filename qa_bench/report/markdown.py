@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from qa_bench.report.captions import captions, comparisons
+from qa_bench.report.comparable import compared
 from qa_bench.report.comparison import BEST
-from qa_bench.report.published import Published, find
+from qa_bench.report.counts import distance
+from qa_bench.report.published_lines import not_comparable, sources
 from qa_bench.report.record import Record
 from qa_bench.report.rows import Row
 from qa_bench.report.table import COSTS, Column, Table, family, half_width, unique
@@ -30,15 +32,17 @@ def markdown(table: Table) -> str:
         parts += [f"## {title}", ""]
         for piece in pieces(columns):
             parts += [*_figures(table, piece), ""]
-    parts += ["Per cent of all questions of the set, the best of a column in bold;"
-              " a figure in brackets is published."]  # fmt: skip
+    parts += ["Per cent of all questions of the set, the best of a column in bold; in brackets"
+              " a published figure, and how many questions more are right here."]  # fmt: skip
     parts += [piece for line in captions(table) for piece in ("", line)]
     parts += ["", "## Cost", "", *_costs(table)]
     parts += ["", "## Signatures", "", *(f"- `{text}`" for text in _signatures(table))]
-    if compared := comparisons(table):
-        parts += ["", "## Comparisons", "", *(f"- `{text}`" for text in compared)]
-    if sources := _sources(table):
-        parts += ["", "## Published figures", "", *sources]
+    if lines := comparisons(table):
+        parts += ["", "## Comparisons", "", *(f"- `{text}`" for text in lines)]
+    if lines := sources(table.records):
+        parts += ["", "## Published figures", "", *lines]
+    if lines := not_comparable(table.records):
+        parts += ["", "## Published figures, not comparable", "", *lines]
     return "\n".join(parts) + "\n"
 
 
@@ -94,13 +98,20 @@ def _figure(table: Table, row: Row, column: Column) -> str:
     record = table.record(row, column.set)
     if not ours or record is None:
         return ours
-    figures = _comparable(record, column.metric)
-    published = f" [{' / '.join(figure.value for figure in figures)}]" if figures else ""
+    published = _published(record, column.metric)
     mark = table.mark(row, column)
     figure = f"**{ours}**" if mark.startswith(BEST) else ours
     if table.comparison(column) is None:
         return figure + published
     return " ".join(filter(None, [figure + half_width(table, row, column), mark])) + published
+
+
+def _published(record: Record, metric: str) -> str:
+    """The nearest published figure and the questions between: `` [62.94, +0]``; empty for none."""
+    if not (figures := compared(record, metric)):
+        return ""
+    right = round(record.values[metric] * record.n)
+    return f" [{figures[0].value}, {distance(right, figures[0].value, record.n):+,}]"
 
 
 def _costs(table: Table) -> list[str]:
@@ -125,7 +136,12 @@ def _counts(table: Table, row: Row) -> list[str]:
 
 def _spent(table: Table, row: Row) -> list[str]:
     values = [table.cost(row, cost) for cost in table.costs]
-    return ["" if value is None else f"{value:,.1f}".removesuffix(".0") for value in values]
+    return ["" if value is None else _plain(value) for value in values]
+
+
+def _plain(value: float) -> str:
+    """A cost: a decimal, or two digits of what is less than one."""
+    return f"{value:.2g}" if 0 < value < 1 else f"{value:,.1f}".removesuffix(".0")
 
 
 def _signatures(table: Table) -> list[str]:
@@ -134,22 +150,6 @@ def _signatures(table: Table) -> list[str]:
         for record in table.records
         for metric in record.values
     )
-
-
-def _sources(table: Table) -> list[str]:
-    return unique(
-        f"- {figure.system}: {figure.source}"
-        for record in table.records
-        for metric in record.values
-        for figure in _comparable(record, metric)
-    )
-
-
-def _comparable(record: Record, metric: str) -> list[Published]:
-    if not (record.published_set and record.published_corpus):
-        return []
-    corpus = record.corpus.partition("[")[0]
-    return find(record.published_as, corpus, record.dataset, record.split, metric)
 
 
 def _markdown(head: list[str], rows: list[list[str]]) -> list[str]:

@@ -74,22 +74,22 @@ def merged(pairs: Sequence[Pair]) -> list[Pair]:
 
 def _distinct(own: Sequence[Pair]) -> list[Pair]:
     """Records of one cell, those that are the same once, with a note."""
-    kept: list[Pair] = []
+    distinct: list[Pair] = []
     for record, path in own:
-        for place, (first, where) in enumerate(kept):
+        for place, (first, where) in enumerate(distinct):
             count = _differing((first, where), (record, path))
             name = f"{record.system} on {record.question_set}"
             if count == 0:
                 note = f"{name}: the same figures in {where.parent} and {path.parent}"
-                kept[place] = (replace(first, notes=[*first.notes, note]), where)
+                distinct[place] = (replace(first, notes=[*first.notes, note]), where)
                 break
             if record.key and record.key == first.key:
                 many = f"{count} questions differ" if count else "its values differ"
                 note = f"{name}: not repeatable: {many} in {where.parent} and {path.parent}"
                 record = replace(record, notes=[*record.notes, note])
         else:
-            kept.append((record, path))
-    return kept
+            distinct.append((record, path))
+    return distinct
 
 
 def _differing(one: Pair, other: Pair) -> int | None:

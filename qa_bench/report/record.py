@@ -15,6 +15,7 @@ from typing import Any
 from qa_bench.engine.digests import digest
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import UserError
+from qa_bench.formats import ro_crate
 from qa_bench.report import certificate
 from qa_bench.types import Heading
 
@@ -39,10 +40,11 @@ class Record:
         passages_key: key of the passages; tells corpora of one name apart.
         values: mean by metric, fractions.
         headings: what a table calls each metric, and its unit.
-        costs: passages, index_mb, build_s, search_s, questions_per_s, and a question's rerank_s,
-            read_s and read_tokens, where known.
+        costs: passages, index_mb, build_s, search_s, questions_per_s, latency_p50_s and
+            latency_p95_s, peak_mb, and a question's rerank_s, read_s and read_tokens, where known.
         notes: what a reader of the table must know.
-        published_as: the systems of ``published.csv`` this one repeats.
+        published_as: the published systems that this one repeats.
+        published_unlike: published systems that it nearly repeats, and what differs.
         version: version of qa_bench.
         scores: the score stage's folder, for the per-question values.
         changes: the settings in the label's brackets, in the order of the command's.
@@ -69,6 +71,7 @@ class Record:
     costs: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     published_as: list[str] = field(default_factory=list)
+    published_unlike: dict[str, str] = field(default_factory=dict)
     version: str = ""
     scores: str = ""
     changes: list[str] = field(default_factory=list)
@@ -171,6 +174,8 @@ def load(results: Path, experiment: str) -> list[tuple[Record, Path]]:
     """
     folder, pairs, spoilt = results / experiment, [], ""
     for path in sorted(folder.glob("[!.]*.json")):
+        if path.name == ro_crate.FILE:  # describes the records, and is none
+            continue
         try:
             pairs.append((_read(path), path))
         except FileNotFoundError:  # removed meanwhile
@@ -202,7 +207,7 @@ _SAMPLE = {
     **dict.fromkeys(("system", "dataset", "split", "match", "mode", "questions"), ""),
     **dict.fromkeys(("corpus", "passages_key", "version", "scores", "file", "key", "digest"), ""),
     **dict.fromkeys(("n", "place"), 0),
-    **{name: {} for name in ("values", "costs")},
+    **{name: {} for name in ("values", "costs", "published_unlike")},
     **{name: [] for name in ("notes", "published_as", "changes")},
 }
 """A value of each field's kind."""
@@ -222,6 +227,7 @@ def _check(record: Record) -> None:
         for name, value in values.items():
             if type(value) not in (int, float):
                 raise TypeError(f"{name}: a number expected")
-    for item in [*record.notes, *record.published_as, *record.changes]:
+    unlike = record.published_unlike.values()
+    for item in [*record.notes, *record.published_as, *record.changes, *unlike]:
         if not isinstance(item, str):
             raise TypeError(f"a text expected, not {item!r}")

@@ -41,6 +41,9 @@ COSTS: dict[str, tuple[str, Callable[[Known], float | None]]] = {
     "index_mb": ("index MB", _largest),
     "build_s": ("build s", _largest),
     "questions_per_s": ("questions/s", _rate),
+    "latency_p50_s": ("p50 s/question", _mean),
+    "latency_p95_s": ("p95 s/question", _mean),
+    "peak_mb": ("peak MB", _largest),
     "rerank_s": ("rerank s/question", _mean),
     "read_s": ("read s/question", _mean),
     "read_tokens": ("tokens/question", _mean),
@@ -119,7 +122,7 @@ class Table:
             if _set(one.record) in names
         }
         self.baseline = self._baseline()
-        self._comparisons: dict[Column, Comparison] = {}
+        self._comparisons: dict[str, dict[str, Comparison]] = {}
 
     def _baseline(self) -> Row | None:
         against = None if self.statistics is None else self.statistics.against
@@ -135,15 +138,10 @@ class Table:
         """A column's rows compared; None where nothing is known of questions one by one."""
         if self.statistics is None:
             return None
-        if column not in self._comparisons:
-            there = {
-                row: one
-                for (row, name), one in self._outcomes.items()
-                if name == column.set and column.metric in one.record.values
-            }
-            metric, baseline = column.metric, self.baseline
-            self._comparisons[column] = compare(metric, there, self.statistics, baseline)
-        return self._comparisons[column]
+        if column.set not in self._comparisons:
+            there = {row: one for (row, name), one in self._outcomes.items() if name == column.set}
+            self._comparisons[column.set] = compare(there, self.statistics, self.baseline)
+        return self._comparisons[column.set].get(column.metric)
 
     def cell(self, row: Row, column: Column) -> Cell:
         """What stands beside a figure."""
@@ -161,12 +159,9 @@ class Table:
     def line(self, record: Record) -> str:
         """A record as one JSON line: figures as fractions, and what stands beside them."""
         fields = json.loads(record.line())
-        row = Row.of(record)
-        for name in (
-            name for (of, name), one in self._cells.items() if one is record and of == row
-        ):
+        for name in (name for (_, name), one in self._cells.items() if one is record):
             for metric in record.values:
-                cell = self.cell(row, Column(name, metric))
+                cell = self.cell(Row.of(record), Column(name, metric))
                 if cell.low is not None:
                     fields |= {f"{metric}/{what}": value for what, value in cell._asdict().items()}
         return json.dumps(fields, ensure_ascii=False)

@@ -14,13 +14,14 @@ from itertools import groupby
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.models.prompts import asking_step, filled
+from qa_bench.models.prompts import asking_step
 from qa_bench.parts import Part
 from qa_bench.protocols import LanguageModel
 from qa_bench.reranker.hits import check_depths
 from qa_bench.runtime.estimates import prompt_tokens
 from qa_bench.settings import whole_number
 from qa_bench.store.ranked import Ranked
+from qa_bench.text import filled
 from qa_bench.types import Message, Prompt, Reply, Runtime, Step
 
 _ROLES = ("user", "assistant")

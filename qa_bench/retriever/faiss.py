@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from qa_bench.parts import Part
 from qa_bench.protocols import BiEncoder, Indexed
 from qa_bench.retriever.vectors.similarity import pair_scores
 from qa_bench.runtime.progress import progress
+from qa_bench.runtime.warm import opened
 from qa_bench.settings import number, whole_number
 from qa_bench.store.passages import Passages
 from qa_bench.store.vectors import Vectors
@@ -137,12 +140,8 @@ class Faiss(Part):
 
         similarity = base.retriever.similarity
         vectors, encoded = base.retriever.opened(base.folder, passages, questions, runtime)
-        try:
-            index = faiss.read_index(str(folder / _FILE))
-        except RuntimeError as error:
-            raise DataError(
-                f"cut short or no faiss index; delete {folder} to build it again", folder / _FILE
-            ) from error
+        with opened((id(self), folder), partial(_read, folder)) as index:
+            pass  # nothing to close: it goes with the last who holds it
         faiss.omp_set_num_threads(runtime.workers)
         space = faiss.ParameterSpace()
         for name, setting in self._search.items():
@@ -202,3 +201,21 @@ class Faiss(Part):
             base.folder, passages, questions, question_rows, rows, runtime
         )
         return scores
+
+
+@contextmanager
+def _read(folder: Path) -> Iterator[Any]:
+    """The index of a folder.
+
+    Raises:
+        DataError: it is none.
+    """
+    import faiss
+
+    try:
+        index = faiss.read_index(str(folder / _FILE))
+    except RuntimeError as error:
+        raise DataError(
+            f"cut short or no faiss index; delete {folder} to build it again", folder / _FILE
+        ) from error
+    yield index

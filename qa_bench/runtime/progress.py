@@ -22,7 +22,7 @@ def progress(total: int | None, what: str, unit: str, runtime: Runtime) -> Any:
 
     Where there is a bar for the whole, a share of that.
     """
-    if _Current.whole is not None:
+    if _Current.whole is not None and not _Current.silent:
         return _Share(_Current.whole, total, what, unit)
     from tqdm import tqdm
 
@@ -31,7 +31,8 @@ def progress(total: int | None, what: str, unit: str, runtime: Runtime) -> Any:
         desc=what,
         unit=f" {unit}",
         unit_scale=True,
-        disable=None if runtime.progress else True,  # None: only where stderr is a terminal
+        # None: only where stderr is a terminal.
+        disable=None if runtime.progress and not _Current.silent else True,
         leave=False,
     )
 
@@ -87,9 +88,10 @@ class Whole:
 
 
 class _Current:
-    """The bar for the whole, where there is one."""
+    """The bar for the whole, where there is one; whether others are drawn."""
 
     whole: Whole | None = None
+    silent = False
 
 
 def whole() -> Whole | None:
@@ -102,6 +104,16 @@ def start_whole(seconds: Mapping[str, float]) -> Whole:
     end_whole()
     _Current.whole = Whole(seconds)
     return _Current.whole
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Where a stage calls another's work many times: only bars from outside the block move."""
+    _Current.silent = True
+    try:
+        yield
+    finally:
+        _Current.silent = False
 
 
 def end_whole() -> None:

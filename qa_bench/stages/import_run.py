@@ -15,7 +15,7 @@ from qa_bench.store.passages import describe_passages, write_passages
 from qa_bench.store.runs import RUN_FILE, write_run
 from qa_bench.types import Folder, QuestionSet, Step
 
-VERSION = 2
+VERSION = 3
 
 
 class ForeignFile:
@@ -52,7 +52,8 @@ def import_run(file: ForeignFile, name: str, context: Context) -> Stage:
     """The run as ours; the manifest's ``counts.passages`` is 0 where the file names pids only.
 
     ``counts.deepest`` is the most hits that a question has; ``counts.without_hits`` how many
-    questions have none, and ``first_without_hits`` is the first of them.
+    questions have none, and ``first_without_hits`` is the first of them; ``counts.lacks_place_0``
+    is that of ``ForeignRun``.
 
     Its build raises ``UserError`` where the file is wrong.
     """
@@ -71,6 +72,7 @@ def import_run(file: ForeignFile, name: str, context: Context) -> Stage:
             "deepest": foreign.deepest,
             "without_hits": len(foreign.without_hits),
             "first_without_hits": next(iter(foreign.without_hits), None),
+            "lacks_place_0": foreign.lacks_place_0,
         }
 
     return Stage(

@@ -59,8 +59,9 @@ def read(
         ranked = Ranked.of(hits, collection, questions, reader.depth)
         answers = Answers.of(reader.read(ranked, context.runtime))
         seconds = round(time.perf_counter() - clock, 3)
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"id": question.qid, "prediction": answer}
+            | ({"cited": answers.cited[place]} if place in answers.cited else {})
             for place, (question, answer) in enumerate(zip(questions, answers, strict=True))
             if place not in answers.failed
         ]
@@ -118,5 +119,12 @@ def read_answers(folder: Path) -> dict[str, str]:
     return {row["id"]: row["prediction"] for row in rows}
 
 
-def _lines(rows: list[dict[str, str]]) -> str:
+def read_cited(folder: Path) -> dict[str, list[int]]:
+    """The ranks of the passages that answers name as theirs, by qid; empty where no reader asks."""
+    lines = (folder / PREDICTIONS_FILE).read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    return {row["id"]: row["cited"] for row in rows if "cited" in row}
+
+
+def _lines(rows: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

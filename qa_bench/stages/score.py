@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from qa_bench.errors import UserError
 from qa_bench.metric.evidence import Evidence
 from qa_bench.metric.matching import degenerate
 from qa_bench.protocols import Metric
-from qa_bench.stages.read import read_answers
+from qa_bench.stages.read import read_answers, read_cited
 from qa_bench.store.columns import write_columns
 from qa_bench.store.passages import Passages, open_passages
 from qa_bench.store.runs import RUN_FILE, read_run, rows_of
@@ -45,6 +45,7 @@ def score(
     depth: int | None = None,
     source: str = "run",
     read: int | None = None,
+    collection: Literal["corpus", "articles", "hits"] = "corpus",
 ) -> Stage:
     """Per-question values of every metric that applies to what is given.
 
@@ -70,6 +71,7 @@ def score(
         depth: how deep the run goes; None where that is not known.
         source: what error messages call the run.
         read: how many hits of a question the reader saw.
+        collection: what the passages hold, see ``Evidence``.
     """
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
@@ -83,6 +85,9 @@ def score(
             depth,
             source,
             read,
+            read_cited(inputs["answers"].path) if answers else None,
+            collection,
+            context.runtime,
         )
         columns: dict[str, Any] = {"qid": [question.qid for question in questions]}
         if questions.qrels is None:
@@ -119,6 +124,10 @@ def score(
                 degenerate(question.answers, questions.match, mode) for question in questions
             ),
         }
+        if evidence.remarks:
+            counts["remarks"] = evidence.remarks
+        if evidence.failed:
+            counts["failed"] = len(set(evidence.failed))
         if answer_of is not None:
             counts["without_prediction"] = sum(q.qid not in answer_of for q in questions)
         if questions.qrels is not None and evidence.passages is not None:
@@ -130,6 +139,11 @@ def score(
             "questions": questions.digest,
             "ids": digest([q.qid for q in questions]),
             **({"predictions": digest(predictions)} if predictions is not None else {}),
+            **{
+                f"{label}.{name}": content
+                for label, metric in metrics.items()
+                for name, content in metric.sources().items()
+            },
         }
 
     def plan(load: Load) -> Step:

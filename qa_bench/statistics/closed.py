@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,19 @@ class Closed(Part):
         rows = checked(values)
         places = None if groups is None else codes(groups, rows.shape[1])
         choice = Choice(self.alpha, self.family, self.against)
-        return column(_ClosedForms(rows, self.alpha, places), choice, baseline, rows.shape[1])
+        return column(_ClosedForms(rows, self.alpha, places), choice, baseline)
+
+    def columns(
+        self,
+        values: Mapping[str, Any],
+        baseline: int | None = None,
+        groups: Any = None,
+        digest: str = "",
+    ) -> dict[str, ColumnStatistics]:
+        """``column`` for several metrics of one set."""
+        return {
+            name: self.column(several, baseline, groups, digest) for name, several in values.items()
+        }
 
     def pairs(self, values: Any, groups: Any = None, digest: str = "") -> Pairs:
         """All systems against each other.

@@ -119,14 +119,13 @@ class Choice(NamedTuple):
         return cls(float(alpha), family, against)
 
 
-def column(method: Method, choice: Choice, baseline: int | None, n: int) -> ColumnStatistics:
+def column(method: Method, choice: Choice, baseline: int | None) -> ColumnStatistics:
     """Marks and figures of a column.
 
     Args:
         method: closed forms, or resampling.
         choice: the settings.
         baseline: the row that the others are compared with.
-        n: the questions.
 
     Raises:
         UserError: there is no such row.

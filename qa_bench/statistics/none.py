@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from qa_bench.parts import Part
-from qa_bench.statistics.column import Choice
+from qa_bench.statistics.column import Choice, ColumnStatistics
 
 
 class NoStatistics(Part):
@@ -30,6 +31,16 @@ class NoStatistics(Part):
         self, values: Any, baseline: int | None = None, groups: Any = None, digest: str = ""
     ) -> None:
         """None."""
+
+    def columns(
+        self,
+        values: Mapping[str, Any],
+        baseline: int | None = None,
+        groups: Any = None,
+        digest: str = "",
+    ) -> dict[str, ColumnStatistics]:
+        """Nothing."""
+        return {}
 
     def pairs(self, values: Any, groups: Any = None, digest: str = "") -> None:
         """None."""

@@ -40,12 +40,14 @@ def checked(values: Any) -> np.ndarray:
 
 def binary(values: np.ndarray) -> np.ndarray:
     """Whether each row holds nothing but 0 and 1; bool of shape (systems,)."""
-    return np.all((values == 0) | (values == 1), axis=1)
+    flags: np.ndarray = np.all((values == 0) | (values == 1), axis=1)
+    return flags
 
 
 def in_unit(values: np.ndarray) -> np.ndarray:
     """Whether each row stays within 0 and 1; bool of shape (systems,)."""
-    return np.all((values >= 0) & (values <= 1), axis=1)
+    flags: np.ndarray = np.all((values >= 0) & (values <= 1), axis=1)
+    return flags
 
 
 def means(values: np.ndarray) -> np.ndarray:
@@ -53,7 +55,11 @@ def means(values: np.ndarray) -> np.ndarray:
 
     Sums are rounded once, so that rows of the same values in another order have the same mean.
     """
-    return np.array([math.fsum(row.tolist()) / row.size for row in values])
+    total: np.ndarray = values.sum(axis=1)  # exact for 0 and 1
+    for row in np.flatnonzero(~binary(values)):
+        total[row] = math.fsum(values[row].tolist())
+    mean: np.ndarray = total / values.shape[1]
+    return mean
 
 
 def codes(groups: Any, n: int) -> np.ndarray:

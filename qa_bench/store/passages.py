@@ -164,12 +164,19 @@ class Passages:
             Their rows, ascending, int64 (passages,), and of which article each is, a place in
             ``sources``, int64 (passages,). An article may have none.
         """
+        return self._where(3 if self.has_sources else 0, sources)
+
+    def of_titles(self, titles: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+        """The passages under some titles, each once: as ``of_sources``."""
+        return self._where(1, titles)
+
+    def _where(self, column: int, values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+        """Rows with one of the values in a column, ascending, and which of them it is."""
         rows, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-        column = 3 if self.has_sources else 0
         for first in range(0, len(self._columns), _LOOKUP_BATCHES):
             some = self._columns[first : first + _LOOKUP_BATCHES]
             of_each = pa.chunked_array([columns[column] for columns in some])
-            place = pc.index_in(of_each, value_set=sources).combine_chunks()
+            place = pc.index_in(of_each, value_set=values).combine_chunks()
             at = pc.indices_nonzero(place.is_valid())
             rows.append(at.to_numpy().astype(np.int64) + self._starts[first])
             places.append(place.take(at).to_numpy().astype(np.int64))

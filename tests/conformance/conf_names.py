@@ -45,6 +45,9 @@ NEEDED = {
     ("reader", "fid"): ("reader.model=organisation/model",),
     ("reader", "generative"): ("reader.lm.model=name",),
     ("reader", "generative_closed_book"): ("reader.lm.model=name",),
+    ("reader", "generative_cited"): ("reader.lm.model=name",),
+    ("metric", "closed_book"): ("reader=generative", "reader.lm.model=name"),
+    ("metric", "lm_judge"): ("one.lm.model=name",),
     ("reranker", "rankgpt"): ("reranker.lm.model=name",),
 }
 """What must be set beside the choice of a YAML that is a template."""

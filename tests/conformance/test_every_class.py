@@ -29,6 +29,7 @@ OWN = {
     "retriever/Dense": {"encode_passages", "encode_questions"},
     "retriever/Rm3": {"docs", "reranker", "switch_on"},
     "retriever/Rocchio": {"docs", "reranker", "switch_on"},
+    "statistics/Resampling": {"pairs_of"},
 }
 """Public names of a class that no Protocol has.
 

@@ -132,13 +132,14 @@ DIFFERENT: dict[tuple[str, str], set[str]] = {
     ("chunker", "wordpieces"): {"skip_titles"},
     # An official file, of a class that reads any.
     **{("dataset", name): {"splits", "dpr_apostrophes"} for name in OFFICIAL},
+    ("dataset", "squad"): {"splits", "dpr_apostrophes", "groups"},
     ("corpus", "psgs_w100"): {"source"},
     # The paper's model and reading, of a class that takes any.
     ("reranker", "upr"): {"model", "precision", "end_token"},
     ("retriever", "hybrid"): {"parts_depth"},
     # The default, spelt out for those who change a piece of it.
     ("dataset", "hub"): {"columns"},
-    ("dataset", "file"): {"columns"},
+    ("dataset", "file"): {"columns", "groups"},
     ("corpus", "hub"): {"columns"},
     ("corpus", "table"): {"columns"},
     ("retriever", "dense"): {"question", "passage"},

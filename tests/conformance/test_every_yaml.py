@@ -26,7 +26,7 @@ Make = Callable[..., Any]
 
 OTHER = About(
     "another description", "citation", "url", "licence", "note", 12, 3.5, 768, ("BM25",),
-    {"k1": 2}, True, "never",
+    {"k1": 2}, {"BM25": ["nq"]}, {"BM25": "BM25"}, {"BM25": "another"}, True, "never",
 )  # fmt: skip
 
 every_part = pytest.mark.parametrize(("group", "name"), EVERY_PART)
@@ -62,7 +62,7 @@ def test_defaults(composed: Compose) -> None:
     assert config.depth == 100
     assert config.chunker.size == 100
     assert config.paths.sample == str(SAMPLE)
-    assert set(config.metrics) == set(names("metric")) - {"contains", "reading", "word_recall"}
+    assert set(config.metrics) == {"answer_recall", "em", "f1", "mrr", "relevance"}
 
 
 @every_part

@@ -195,7 +195,7 @@ def test_questions_by_their_columns(hub: Hub, tmp_path: Path) -> None:
     file = "data/test-00000-of-00001.parquet:1"
     assert told[3].startswith(f"{file}: field 'gold' must be a list of strings, found dict")
     assert told[4] == f"{file}: no column 'gold.none': there are key, asked, gold"
-    assert told[5] == "dataset.columns.query is unknown: use id, question and answers"
+    assert told[5] == "dataset.columns.query is unknown: use id, question, answers and titles"
     assert told[6] == "hub set org/nested (default, dev): no such split: use one of test"
     assert told[7].startswith("hub set org/none: the hub does not give it")
     assert "Config name is missing" in told[8]

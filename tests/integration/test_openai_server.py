@@ -131,6 +131,18 @@ def test_all_failed(fault: str, server: Server, model: Any) -> None:
         model(tries=2).generate(["a", "b"], QUIET)
 
 
+def test_what_a_server_says_is_told_though_its_status_is_good(server: Server, model: Any) -> None:
+    server.fault = lambda prompt, n: "200"
+    with pytest.raises(UserError, match=r"a reply without choices\[0\]: no: None \(tried"):
+        model(tries=1).generate(["a"], QUIET)
+
+
+def test_a_reply_in_parts(server: Server, model: Any) -> None:
+    parts = [{"type": "thinking", "thinking": []}, {"type": "text", "text": "A"}]
+    server.reply = lambda prompt: [*parts, {"type": "text", "text": "B"}]  # type: ignore[assignment, return-value]
+    assert [reply.text for reply in model().generate(["a"], QUIET)] == ["AB"]
+
+
 def test_no_server(model: Any) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

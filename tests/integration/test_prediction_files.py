@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -83,3 +84,28 @@ def test_sample_prediction_files_are_found_by_name(tmp_path: Path) -> None:
     (line,) = figures(done)
     assert (line["n"], line["em"], line["split"]) == (5, 1.0, "dev")
     assert "5 questions where 361 were published" in done.stderr
+
+
+def test_certificates_of_two_runs_differ_in_run_details_alone(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "mine.jsonl", predictions("nq", 20, 10))
+    words = ("score", "dataset=nq", "dataset.split=sample", "predictions=mine.jsonl")
+    statements = []
+    for cache in ("one", "two"):
+        good(*words, f"paths.cache={cache}", cwd=tmp_path)
+        (path,) = (tmp_path / "results/default").glob("*.json")
+        statements.append(json.loads(path.read_text().replace(cache, "cache")))
+        details = statements[-1]["predicate"].pop("runDetails")
+        assert details["metadata"]["startedOn"]
+        assert details["byproducts"]
+    assert statements[0] == statements[1]
+    (subject,) = statements[0]["subject"]
+    table = path.with_suffix(".csv").read_bytes()
+    assert subject["digest"]["sha256"] == hashlib.sha256(table).hexdigest()
+    explained = good("explain", "nq-sample/mine/em", cwd=tmp_path).stdout
+    assert "em 55.56 (20 of 36), 95 % " in explained
+    assert (
+        "qa-bench run dataset=nq dataset.split=sample predictions=mine.jsonl paths.cache="
+        in explained
+    )
+    question = good("explain", sample_questions("nq")[0]["id"], cwd=tmp_path).stdout
+    assert "EM 1" in question

@@ -67,6 +67,10 @@ MISTAKES: list[tuple[str, str]] = [
     ("run -m corpus=sample retriever=bm25,minilm retriever.k1=1.2", "Could not override "
      "'retriever.k1': retriever=minilm has no k1, bm25 has: a command of its own for it, "
      "retriever=bm25 retriever.k1=…, with the same name=, makes one table of both"),
+    (f"import {SAMPLE} run=x.trec expander=hyde expander.lm.model=m", "run= has been searched "
+     "already, without an expander: expander=none, or no run="),
+    ("tune corpus=sample dataset=nq retriever=hybrid_linear", "weights are not tuned on a test "
+     "split: set dataset.split=dev"),
     ("run fusion=rrf", "Could not override 'fusion': no fusion stands by itself: write "
      "fusion@expander.fusion=, fusion@retriever.fusion="),
     ("run +retriever=minilm", "retriever is chosen twice: write retriever=, without a plus"),

@@ -42,6 +42,8 @@ def test_what_is_in_it(wheel: Path) -> None:
         "qa_bench/conf/retriever/bm25.yaml",
         "qa_bench/sample/articles.jsonl",
         "qa_bench/report/published.csv",
+        "qa_bench/report/published_systems.csv",
+        "qa_bench/report/published_sources.csv",
     } <= set(names)
     for path in (REPOSITORY / "conf").rglob("*.yaml"):
         assert f"qa_bench/conf/{path.relative_to(REPOSITORY / 'conf')}" in names

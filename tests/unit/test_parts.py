@@ -131,7 +131,10 @@ def test_where_a_corpus_lies_is_no_part_of_its_identity():
     [
         ({"size": 3}, "chunker: the configuration names no _target_"),
         ({"_target_": WORDS, "size": "???"}, "chunker: Missing mandatory value: size"),
-        ({"_target_": WORDS, "size": "${nowhere}"}, "chunker: Interpolation key 'nowhere'"),
+        (
+            {"_target_": WORDS, "size": "${nowhere}"},
+            "chunker: the setting 'nowhere' is not there: no part",
+        ),
         ({"_target_": WORDS, "colour": 1}, f"chunker.colour: no such setting: {WORDS} has size, "),
         ({"_target_": "qa_bench.no.No"}, "chunker: there is no class qa_bench.no.No ("),
         ({"_target_": WORDS, "size": "ten"}, "chunker.size: a whole number >= 1, got 'ten'"),
@@ -168,6 +171,7 @@ def test_what_a_part_says_of_itself_is_typed():
         ("x", r"retriever\.about: x: there are only"),
         ({"parameters": "many"}, r"retriever\.about\.parameters: a number, .* got 'many'"),
         ({"published": "BM25"}, r"retriever\.about\.published: a list of texts, got 'BM25'"),
+        ({"published_on": "nq"}, r"retriever\.about\.published_on: a mapping, got 'nq'"),
         ({"dimension": [768]}, r"retriever\.about\.dimension: a number"),
     ],
 )

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from qa_bench.retriever.bm25.documents import piped_documents, while_running
 from qa_bench.retriever.bm25.java import java_errors, silence, start_jvm
 from qa_bench.retriever.bm25.pairs import score_pairs
 from qa_bench.runtime.progress import progress
+from qa_bench.runtime.warm import opened
 from qa_bench.settings import flag, number, one_of
 from qa_bench.store.passages import Passages
 from qa_bench.types import QuestionSet, Run, Runtime, Step
@@ -104,7 +106,8 @@ class Bm25(Part):
         rows: list[np.ndarray] = []
         scores: list[np.ndarray] = []
         bar = progress(len(questions), "search", "questions", runtime)
-        with bar, self._opened(folder, runtime) as (autoclass, searcher):
+        opening = partial(self._opened, folder, runtime)
+        with bar, opened((id(self), folder), opening) as (autoclass, searcher):
             write = _result_writer(autoclass)
             for start in range(0, len(questions), _SEARCH_BATCH):
                 batch = questions.questions[start : start + _SEARCH_BATCH]

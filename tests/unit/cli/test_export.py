@@ -106,7 +106,8 @@ def test_an_unknown_combination_is_told_with_the_known_ones(
         export(line, config(what, how, tmp_path / "out"))
     assert str(caught.value) == (
         f"cannot export what={what} as format={how}: use what=passages format=psgs_w100, "
-        "what=run format=trec, what=run format=dpr, what=run format=pyserini"
+        "what=run format=trec, what=run format=dpr, what=run format=pyserini, "
+        "what=results format=eee, what=results format=ir_metadata, what=results format=ro_crate"
     )
 
 

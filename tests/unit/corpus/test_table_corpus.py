@@ -73,6 +73,7 @@ def test_passages_with_their_articles(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.csv", b"key,name,text\n1,a,b\n", "a.csv:1: there is no column 'body'"),
+        ("a.csv", b"key;name;text\n1;a;b\n", "no column 'body', there are key, name, text: name"),
         ("a.csv", b"", "there is no column 'key', there are none"),
         ("a.csv", b"key,name,body\n1,a\n", "a.csv:2: expected 3 columns, found 2"),
         ("a.csv", b"key,name,body,body\n", "two columns have one name"),

@@ -156,6 +156,8 @@ def test_without_a_published_digest_nothing_is_known(tmp_path: Path, log):
         ({"id": "q0", "question": "x", "answers": ["a"]}, "question id 'q0' is there twice"),
         ({"id": "q9", "question": " \n", "answers": ["a"]}, "question 'q9' has no text"),
         ({"id": "q9", "question": "x", "answers": []}, "question 'q9' has no answers"),
+        ({"id": "q9", "question": "x", "answers": ""}, "question 'q9' has no answers but blank"),
+        ({"id": "q9", "question": "x", "answers": ["", " "]}, "'q9' has no answers but blank"),
     ],
 )
 def test_a_bad_question_is_told_with_its_line(tmp_path: Path, row: dict[str, Any], message: str):
@@ -269,3 +271,21 @@ def test_every_fault_is_told_in_one_go(tmp_path: Path):
     assert [fault.partition(": ")[0] for fault in faults] == [f"{path}:{n}" for n in (2, 3, 4, 5)]
     assert "question 'a' has no answers" in faults[0]
     assert "question id 'a' is there twice" in faults[1]
+
+
+def test_gold_titles(tmp_path: Path):
+    """They go with the questions that a limit leaves, and into the digest where there are any."""
+    rows = [
+        {"id": f"q{i}", "question": q, "answers": a, "titles": [f"T{i}"] if i else []}
+        for i, (q, a) in enumerate(ROWS)
+    ]
+    path = write_jsonl(tmp_path / "titled.jsonl", rows)
+    titled = dataset(path=str(path)).questions()
+    assert titled.titles == ((), ("T1",), ("T2",))
+    plain = dataset(path=str(write_jsonl(tmp_path / "plain.jsonl"))).questions()
+    assert plain.titles == ()
+    assert plain.digest == DIGEST != titled.digest
+    assert titled.published is plain.published is True, "the published questions, titled"
+    assert dataset(path=str(path), limit=2).questions().titles == ((), ("T1",))
+    only_first = write_jsonl(tmp_path / "one.jsonl", [dict(row, titles=[]) for row in rows])
+    assert dataset(path=str(only_first)).questions().digest == DIGEST

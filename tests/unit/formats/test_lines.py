@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+import re
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from qa_bench.errors import DataError
 from qa_bench.formats import lines
+from qa_bench.formats.json_entries import JsonEntries
 from qa_bench.formats.lines import (
     parse_json,
     read_json_lines,
@@ -104,7 +106,27 @@ def test_bad_utf8_is_told_with_its_line(tmp_path: Path, suffix: str):
     read, error = lines_until_error(path)
     assert [number for number, _ in read] == [1, 2]
     assert (error.path, error.line) == (str(path), 3)
-    assert str(error) == f"{path}:3: not UTF-8 (invalid start byte)"
+    assert (
+        str(error) == f"{path}:3: not UTF-8 (invalid start byte): in Latin-1 or another "
+        "encoding: save it as UTF-8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (gzip.compress(b"text"), "packed by gzip: its name must end in .gz"),
+        ("q1 Käse".encode("utf-16"), "UTF-16: save it as UTF-8"),
+        (b"PK\x03\x04\xff\xff", "a zip file, or a spreadsheet"),
+        ("Käse".encode("latin-1"), "in Latin-1 or another encoding"),
+    ],
+)
+@pytest.mark.parametrize("reader", [read_lines, JsonEntries])
+def test_what_a_file_is_that_is_no_utf8(tmp_path: Path, data: bytes, what: str, reader: Any):
+    path = tmp_path / "lines.txt"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=re.escape(what)):
+        list(reader(path))
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path):

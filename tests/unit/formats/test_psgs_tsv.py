@@ -85,7 +85,7 @@ def test_a_cell_may_be_long(tmp_path: Path):
 def test_another_header_is_refused(tmp_path: Path, header: str):
     path = tmp_path / "psgs.tsv"
     path.write_text(f"{header}\n1\tx\ty\n" if header else "")
-    with pytest.raises(DataError, match="the first line must be") as caught:
+    with pytest.raises(DataError, match="the first line must be id, text, title, tab") as caught:
         read(path)
     assert (caught.value.path, caught.value.line) == (str(path), 1)
 

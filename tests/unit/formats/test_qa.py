@@ -30,7 +30,7 @@ def test_dpr_csv(tmp_path: Path):
         'a "word" within\t["x", \'say "y"\']\n'
         "line\u2028break\x85here\t['z\u2028']\n",
     )
-    assert list(read_dpr_csv(path)) == [
+    assert [row[:4] for row in read_dpr_csv(path)] == [
         (None, "who got it", ["Wilhelm Conrad Röntgen"], 1),
         (None, 'with "quotes" and\ttab', ["May 18 , 2018", "it's"], 3),
         (None, 'a "word" within', ["x", 'say "y"'], 4),
@@ -51,7 +51,7 @@ def test_code_in_an_answer_cell_is_refused_and_not_run(tmp_path: Path, cell: str
     made = tmp_path / "made"
     path = write(tmp_path / "evil.csv", f"good\t['a']\nbad\t{cell.format(made=made)}\n")
     rows = read_dpr_csv(path)
-    assert next(rows) == (None, "good", ["a"], 1)
+    assert next(rows)[:4] == (None, "good", ["a"], 1)
     with pytest.raises(DataError, match="answers are not a list literal") as caught:
         next(rows)
     assert caught.value.line == 2
@@ -89,7 +89,7 @@ def test_nq_open_jsonl(tmp_path: Path):
         '{"question": "who", "answer": ["Bob", "Rob"]}\n'
         '\n{"question": "line\u2028break", "answer": ["\x85"]}\n',
     )
-    assert list(read_jsonl(path)) == [
+    assert [row[:4] for row in read_jsonl(path)] == [
         (None, "who", ["Bob", "Rob"], 1),
         (None, "line\u2028break", ["\x85"], 3),
     ]
@@ -101,7 +101,10 @@ def test_own_jsonl(tmp_path: Path):
         '{"id": "x-1", "question": "who", "answers": ["Bob"], "other": 1}\n'
         '{"id": 2, "question": "where", "answers": "here"}\n',
     )
-    assert list(read_jsonl(path)) == [("x-1", "who", ["Bob"], 1), ("2", "where", ["here"], 2)]
+    assert [row[:4] for row in read_jsonl(path)] == [
+        ("x-1", "who", ["Bob"], 1),
+        ("2", "where", ["here"], 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -155,6 +158,12 @@ def test_json_that_is_not_squads(tmp_path: Path, text: str):
     with pytest.raises(UserError) as caught:
         list(read_squad(path))
     assert str(path) in str(caught.value)
+
+
+def test_a_list_of_questions_is_no_squad(tmp_path: Path):
+    path = write(tmp_path / "list.json", '[{"question": "q", "answers": ["a"]}]')
+    with pytest.raises(DataError, match=r"an object with 'data': .* go into a \.jsonl file"):
+        list(read_squad(path))
 
 
 def test_the_suffix_tells_the_format(tmp_path: Path):

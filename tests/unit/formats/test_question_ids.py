@@ -29,6 +29,13 @@ def test_places_in_a_limited_set_would_be_others() -> None:
         qids_of({"0": 1, "1": 2}, FILE, LIMITED)
 
 
+def test_places_beyond_the_set() -> None:
+    whole = QuestionSet("file", "test", "string", WHOLE, "")
+    assert qids_of({"0": 1, "2": 2}, FILE, whole) == {"0": "a0", "2": "a2"}
+    with pytest.raises(DataError, match="such as 'a0'; places in the set are counted from 0"):
+        qids_of({"1": 1, "4": 2}, FILE, whole)
+
+
 def test_texts_of_questions_that_the_limit_leaves_out() -> None:
     with pytest.raises(DataError, match=LIMIT):
         qids_of_texts([EntryText("Who is 1?", None, 1)], FILE, LIMITED)

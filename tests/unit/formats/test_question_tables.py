@@ -133,3 +133,40 @@ def test_every_fault_in_one_go_ten_at_most(tmp_path: Path):
     assert str(caught.value).count("\n") == 10
     with pytest.raises(DataError, match=":2: field 'answers'"):
         rows(path, good + bad)
+
+
+# Gold titles
+
+
+def titles(path: Path, text: str, **columns: str) -> list[tuple[str, ...]]:
+    path.write_text(text, encoding="utf-8")
+    return [row.titles for row in read_questions(path, Columns.of(columns))]
+
+
+def test_titles_of_the_articles_that_answer(tmp_path: Path):
+    lines = [
+        {"question": "a", "answers": ["x"], "titles": ["Rome", "Paris"]},
+        {"question": "b", "answers": ["x"], "titles": "Rome"},
+        {"question": "c", "answers": ["x"], "titles": None},
+        {"question": "d", "answers": ["x"], "titles": []},
+        {"question": "e", "answers": ["x"]},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    assert titles(tmp_path / "q.jsonl", text) == [("Rome", "Paris"), ("Rome",), (), (), ()]
+    table = "question,answers,titles\na,x,\"['Rome', 'Paris']\"\nb,x,\n"
+    assert titles(tmp_path / "q.csv", table) == [("Rome", "Paris"), ()]
+
+
+def test_titles_in_a_column_of_another_name(tmp_path: Path):
+    line = {"question": "a", "answers": ["x"], "facts": {"title": ["Rome", "Rome"]}}
+    path, text = tmp_path / "q.jsonl", json.dumps(line) + "\n"
+    assert titles(path, text, titles="facts.title") == [("Rome", "Rome")]
+    assert titles(path, text) == [()]
+    with pytest.raises(DataError, match=r"no column 'facts.name': there are question, answers"):
+        titles(path, text, titles="facts.name")
+
+
+def test_titles_that_are_none(tmp_path: Path):
+    text = json.dumps({"question": "a", "answers": ["x"], "titles": {"en": "Rome"}}) + "\n"
+    with pytest.raises(DataError, match=r"q.jsonl:1.*field 'titles' must be a list of strings"):
+        titles(tmp_path / "q.jsonl", text)

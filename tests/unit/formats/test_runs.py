@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def trec(tmp_path: Path) -> Path:
 @pytest.fixture
 def as_json(tmp_path: Path) -> Path:
     return tmp_path / "run.json"
+
+
+@pytest.mark.parametrize(
+    ("ids", "lacks"),
+    [("01", False), ("12", True), ("2", True), (("nq-test-1", "nq-test-2"), False)],
+)
+def test_places_of_which_none_is_the_first(trec: Path, ids: Sequence[str], lacks: bool) -> None:
+    trec.write_text("".join(f"{name} Q0 p 1 1.5 x\n" for name in ids))
+    assert read_run_file(trec, QUESTIONS).lacks_place_0 == lacks
 
 
 class TestTrec:

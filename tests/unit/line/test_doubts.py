@@ -46,7 +46,10 @@ def line(
     asked = (Question("q", "x", ()), Question("r", "y", ()))
     return SimpleNamespace(
         config=SimpleNamespace(
-            run="r.trec" if counts else None, predictions=None, chunker={"short": "drop"}
+            run="r.trec" if counts else None,
+            predictions=None,
+            chunker={"short": "drop"},
+            reader={},
         ),
         corpus=SimpleNamespace(name="folder"),
         system="bm25+reader",
@@ -62,7 +65,7 @@ def line(
     )
 
 
-WHOLE = {"without_hits": 0, "first_without_hits": None, "deepest": 100}
+WHOLE = {"without_hits": 0, "first_without_hits": None, "deepest": 100, "lacks_place_0": False}
 
 
 def test_cut_offs_beyond_our_own_depth() -> None:
@@ -87,6 +90,11 @@ def test_questions_and_answers_that_a_foreign_run_lacks(depth: int | None) -> No
         "r.trec: 1 of 2 questions have no hit, as 'r'; they count as not found",
         "WARNING: r.trec: no hit holds an answer of its question: another corpus?",
     ]
+
+
+def test_places_that_may_be_counted_from_1() -> None:
+    (told,) = doubts(line(None, **{**WHOLE, "lacks_place_0": True}), {"first_rank": [0, 3]})
+    assert "counted from 0, and none of them is 0: if they are counted from 1" in told
 
 
 def test_predictions_have_none() -> None:
@@ -126,3 +134,9 @@ def test_predictions_that_are_empty() -> None:
     texts = ["Mars", " ", "", None, "Venus"]
     assert doubts(line(100), {"prediction": texts}) == ["bm25+reader: 2 of 5 predictions are empty"]
     assert doubts(line(100), {"prediction": ["x"] * 19 + ["", None]}) == []
+    thinking = line(100)
+    thinking.config.reader = {"lm": {"max_tokens": 64}}
+    assert doubts(thinking, {"prediction": texts}) == [
+        "bm25+reader: 2 of 5 predictions are empty: if the model thinks first, "
+        "reader.lm.max_tokens=64 may end before it answers"
+    ]

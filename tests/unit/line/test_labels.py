@@ -45,12 +45,25 @@ def test_what_was_changed_is_in_the_label_in_the_order_of_the_command():
     assert named("run_ids=articles", run="a.trec").system == "a[run_ids=articles]"
 
 
+def test_what_only_a_search_of_ours_looks_at_is_not_in_the_label_of_a_run():
+    words = ("depth=20", "retriever.k1=1.2", "mode=kilt", "retriever@retriever.parts.x=minilm")
+    assert named(*words, run="a.trec").system == "a[mode=kilt]"
+    reader = {"_target_": "x"}
+    assert named(*words, run="a.trec", reader=reader).system == "a+redundancy[depth=20,mode=kilt]"
+
+
 def test_settings_of_corpus_and_chunker_belong_to_the_passages():
     got = named("chunker.size=50", "corpus.name=mine", "corpus.path=a.jsonl", "chunker.stride=5")
     assert got.system == "bm25"
     assert got.passages == (
         ("chunker", "size=50"), ("corpus", "path=a.jsonl"), ("chunker", "stride=5"),
     )  # fmt: skip
+
+
+def test_what_a_metric_asks_makes_no_other_system():
+    words = ("lm@metrics.lm_judge.lm=local", "metrics.lm_judge.lm.model=x", "lm@reader.lm=local")
+    words += ("reader@metrics.closed_book.reader=smollm2_closed_book",)
+    assert named(*words).system == "bm25[reader.lm=local]"
 
 
 @pytest.mark.parametrize(
@@ -63,8 +76,9 @@ def test_any_other_setting_is_in_the_label_where_it_is_swept(word: str):
 
 @pytest.mark.parametrize(
     "word",
-    ["dataset=nq", "name=x", "run=a.trec", "dataset.split=dev", "json=true", "paths.results=r"],
-)
+    ["dataset=nq", "name=x", "run=a.trec", "dataset.split=dev", "json=true", "paths.results=r",
+     "statistics=none", "statistics.alpha=0.1"],
+)  # fmt: skip
 def test_what_a_table_shows_elsewhere_is_not(word: str):
     assert named(word, swept=word.partition("=")[0]).system == "bm25"
 

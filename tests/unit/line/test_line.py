@@ -191,6 +191,7 @@ def test_without_an_expander_questions_are_searched_as_they_are(
         (("mode=drqa",), {"score"}),
         (("depth=50",), {"search bm25", "score"}),
         (("runtime.threads=1", "name=other", "corpus.name=mine"), set()),
+        (("statistics=resampling", "statistics.alpha=0.1", "statistics.against=x"), set()),
     ],
 )
 def test_what_a_change_makes_anew(

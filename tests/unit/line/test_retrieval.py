@@ -296,3 +296,19 @@ def test_a_weight_of_no_part_is_told(bench: Bench):
     node["fusion"]["weights"] = {"dense": 2}
     with pytest.raises(UserError, match="names 'dense', the parts are one, two"):
         bench.run(bench(node).run(3))
+
+
+def test_single_questions_are_timed_once_what_they_need_is_open(bench: Bench):
+    retrieval = bench(hybrid(one=plain("one", slow=0.02), two=over(plain("two"))))
+    first, second = (bench.run(stage) for stage in retrieval.latencies(3, 9))
+    assert [call for call in CALLS if "search" in call] == ["search one 6"] * 3 + [
+        "search over 6"
+    ] * 3
+    assert first.manifest["counts"]["questions"] == 2, "no more than there are"
+    assert len(first.manifest["counts"]["seconds"]) == 2
+    assert (
+        min(first.manifest["counts"]["seconds"]) >= 0.02 > max(second.manifest["counts"]["seconds"])
+    )
+    assert first.manifest["outputs"] == {}, "times are no result"
+    assert bench.run(bench(plain("one", slow=0.02)).latencies(6, 9)[0]).reused
+    assert bench(plain("one", slow=0.02)).latencies(6, 1)[0].key != first.key

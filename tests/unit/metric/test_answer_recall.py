@@ -86,3 +86,33 @@ def test_without_a_run_there_is_nothing_to_say(make_questions):
     evidence = Evidence(make_questions({"q1": ["a"]}), predictions={"q1": "a"})
     assert AnswerRecall().score(evidence) == {}
     assert ReciprocalRank().score(evidence) == {}
+
+
+def test_mrr_with_cut_offs(evidence: Evidence):
+    """First ranks 2, none, 1, none, 3: at k = 2 the third counts 0."""
+    values = ReciprocalRank(k=[2, 3]).score(evidence)
+    assert {name: column.tolist() for name, column in values.items()} == {
+        "mrr": [1 / 2, 0, 1, 0, 1 / 3],
+        "mrr@2": [1 / 2, 0, 1, 0, 0],
+        "mrr@3": [1 / 2, 0, 1, 0, 1 / 3],
+    }
+    assert list(ReciprocalRank(k=[3, 4]).score(replace(evidence, searched=3))) == ["mrr", "mrr@3"]
+    assert ReciprocalRank().heading("mrr@10") == ("MRR@10", "%")
+    with pytest.raises(UserError, match=r"metrics.mrr.k: a list of whole numbers >= 1"):
+        ReciprocalRank(k=[0])
+
+
+def test_mrr_with_a_cut_off_is_trec_evals(evidence: Evidence):
+    """``recip_rank`` of the first k hits, as ir_measures' RR@k computes it."""
+    ir_measures = pytest.importorskip("ir_measures")
+    ranked = {
+        qid: dict(zip(pids, (3.0, 2.0, 1.0), strict=False)) for qid, pids in evidence.ranked.items()
+    }
+    qrels = {question.qid: {"p1": 1, "p4": 1} for question in evidence.questions}
+    for k in (1, 2, 3):
+        theirs = {
+            value.query_id: value.value
+            for value in ir_measures.iter_calc([ir_measures.RR @ k], qrels, ranked)
+        }
+        ours = ReciprocalRank(k=[k]).score(evidence)[f"mrr@{k}"]
+        assert [theirs.get(question.qid, 0.0) for question in evidence.questions] == ours.tolist()

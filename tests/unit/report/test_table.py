@@ -15,7 +15,6 @@ from qa_bench.metric.word_recall import WordRecall
 from qa_bench.parts import Part
 from qa_bench.report.files import write_tables
 from qa_bench.report.markdown import markdown
-from qa_bench.report.published import find, published
 from qa_bench.report.record import Record, save
 from qa_bench.report.table import STALE_NOTE, Table
 from qa_bench.report.terminal import text
@@ -36,7 +35,8 @@ NQ = Record(
     values={"answer_recall@20": 0.62936, "mrr": 0.5},
     headings={f"answer_recall@{k}": Heading(f"Top-{k}") for k in (1, 5, 20, 100)},
     costs={"passages": 21015324, "index_mb": 2800.5, "build_s": 1500.0, "questions_per_s": 20.0},
-    published_as=["BM25 (pyserini)", "BM25 (DPR)"],
+    published_as=["BM25 (pyserini)"],
+    published_unlike={"BM25 (DPR)": "its fields are two"},
     version="0.1.0",
 )
 WEBQ = replace(
@@ -160,11 +160,22 @@ def test_markdown_shows_per_cents_and_what_was_published():
     head, rule, row = main_rows(NQ, WEBQ)
     assert head == ["system", "nq Top-20", "webq Top-20"]
     assert rule == ["---", "---:", "---:"]
-    assert row == ["bm25", "62.94 [59.1 / 62.94]", "62.40 [55.0 / 62.40]"]
+    assert row == ["bm25", "62.94 [62.94, +0]", "62.40 [62.40, +0]"]
     assert main_rows(NQ, WEBQ, family="MRR")[2] == ["bm25", "50.00", "40.00"]
     whole = markdown(Table("x", [NQ, WEBQ]))
-    assert whole.count("- BM25 (DPR): Karpukhin et al. 2020, Table 2\n") == 1
-    assert whole.count("- BM25 (pyserini): castorini/pyserini docs/experiments-dpr.md") == 1
+    held = whole.partition("## Published figures\n")[2].partition("\n## ")[0].strip()
+    assert held.startswith("- BM25 (pyserini) (Ma et al. 2021/2022 ")
+    assert held.endswith(
+        "docs/experiments-dpr.md) beside bm25 (psgs_w100): nq Top-20 62.94, +0, "
+        "webq Top-20 62.40, +0"
+    )
+    others = whole.partition("## Published figures, not comparable\n")[2]
+    assert (
+        "- BM25 (DPR) beside bm25 (psgs_w100): its fields are two: "
+        "nq Top-20 59.1, webq Top-20 55.0\n"
+    ) in others
+    off = replace(NQ, values={"answer_recall@20": 2267 / 3610, "mrr": 0.5})
+    assert main_rows(off)[2] == ["bm25", "62.80 [62.94, -5]"]
 
 
 def test_markdown_has_dprs_layout_and_fewer_than_twelve_columns():
@@ -192,7 +203,7 @@ def test_many_sets_go_on_in_another_table():
 def test_the_best_of_a_column_is_bold():
     other = replace(NQ, system="other", values={"answer_recall@20": 0.7, "mrr": 0.50001},
                     published_as=[])  # fmt: skip
-    assert [row[1] for row in main_rows(NQ, other)[2:]] == ["62.94 [59.1 / 62.94]", "**70.00**"]
+    assert [row[1] for row in main_rows(NQ, other)[2:]] == ["62.94 [62.94, +0]", "**70.00**"]
     assert [row[1] for row in main_rows(NQ, other, family="MRR")[2:]] == ["50.00", "50.00"]
     third = replace(other, system="third", values={"mrr": 0.4})
     rows = main_rows(NQ, other, third, family="MRR")[2:]
@@ -201,7 +212,7 @@ def test_the_best_of_a_column_is_bold():
 
 def test_what_is_not_fresh_is_marked():
     table = Table("x", [NQ, WEBQ], stale={("bm25", "psgs_w100", "webq")})
-    assert "| bm25 | 62.94 [59.1 / 62.94] | 62.40† [55.0 / 62.40] |" in markdown(table)
+    assert "| bm25 | 62.94 [62.94, +0] | 62.40† [62.40, +0] |" in markdown(table)
     assert f"> **{STALE_NOTE}**" in markdown(table)
     assert text(table).startswith(STALE_NOTE)
     assert "62.40†" in text(table)
@@ -220,13 +231,16 @@ def test_what_is_not_fresh_is_marked():
         {"split": "dev"},
         {"dataset": "nq_open"},
         {"values": {"answer_recall@5": 0.62936, "mrr": 0.5}},
+        {"mode": "flashrag"},
     ],
 )
 def test_published_figures_stand_only_beside_what_they_compare_with(change: dict[str, Any]):
-    whole = markdown(Table("x", [replace(NQ, **change)]))
+    whole = markdown(Table("x", [replace(NQ, **{"published_unlike": {}, **change})]))
     assert "62.94 |" in whole
     assert "[" not in whole.partition("## Cost")[0]
-    assert "Published figures" not in whole
+    assert "## Published figures\n" not in whole
+    never = {"split", "published_as", "values"} & {*change}  # no figure of this cell
+    assert ("## Published figures, not comparable\n" in whole) is (not never)
 
 
 def test_markdown_lists_signatures_and_notes_once():
@@ -255,7 +269,7 @@ def test_one_system_on_two_corpora_has_two_named_rows():
     other = replace(NQ, corpus="jsonl/words", passages_key="b" * 16, published_corpus=False)
     rows = main_rows(NQ, other, replace(NQ, system="hybrid"))[2:]
     assert [row[0] for row in rows] == ["bm25 (jsonl/words)", "bm25 (psgs_w100)", "hybrid"]
-    assert [row[1] for row in rows] == ["62.94", "62.94 [59.1 / 62.94]", "62.94 [59.1 / 62.94]"]
+    assert [row[1] for row in rows] == ["62.94", "62.94 [62.94, +0]", "62.94 [62.94, +0]"]
     assert [row["corpus"] for row in csv_of(NQ, other)] == ["jsonl/words", "psgs_w100"]
 
 
@@ -369,15 +383,3 @@ def test_a_row_that_another_process_makes_meanwhile_is_in_the_last_table(
     write_tables(tmp_path, "x")
     other.join()
     assert "\nb," in (tmp_path / "x.csv").read_text()
-
-
-def test_published_figures():
-    figures = published()
-    assert len(figures) == 54
-    assert {figure.dataset for figure in figures} == {
-        *("nq", "triviaqa", "webq", "curatedtrec", "squad")
-    }
-    found = find(["BM25 (DPR)"], "psgs_w100", "nq", "test", "answer_recall@20")
-    assert [(figure.system, figure.value) for figure in found] == [("BM25 (DPR)", "59.1")]
-    assert find(["BM25 (DPR)"], "psgs_w100", "nq", "dev", "answer_recall@20") == []
-    assert find([], "psgs_w100", "nq", "test", "answer_recall@20") == []

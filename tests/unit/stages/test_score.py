@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from given import given
 from identified import identified
@@ -15,8 +16,10 @@ from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
 from qa_bench.metric.answer_recall import AnswerRecall
 from qa_bench.metric.em import ExactMatch
+from qa_bench.metric.evidence import Evidence
 from qa_bench.metric.mrr import ReciprocalRank
 from qa_bench.metric.relevance import Relevance
+from qa_bench.parts import Part
 from qa_bench.stages import import_run as import_module
 from qa_bench.stages.import_run import ForeignFile, holds_passages, import_run
 from qa_bench.stages.read import PREDICTIONS_FILE
@@ -68,6 +71,7 @@ def test_an_imported_run_brings_its_passages(
         "deepest": 2,
         "without_hits": 1,
         "first_without_hits": "q4",
+        "lacks_place_0": False,
     }
     assert folder.path.name.startswith("set-test-theirs-")
     assert holds_passages(theirs, file, context)
@@ -251,3 +255,30 @@ def test_judgements_instead_of_answers(
         "degenerate_answers": 0,
         "relevant_absent": 1,
     }
+
+
+class Doubtful(Part):
+    """Asks something that fails once, and says so."""
+
+    def sources(self) -> dict[str, str]:
+        return {"lm": "content"}
+
+    def score(self, evidence: Evidence) -> dict[str, Any]:
+        assert evidence.collection == "hits"
+        evidence.remarks.append("one failed")
+        evidence.failed.extend(["q1", "q1"])
+        return {"doubt": np.array([1.0, 0, 0, 0])}
+
+
+def test_what_a_metric_could_not_ask_is_told_and_asked_again(
+    theirs: Stage, run: Run, questions: QuestionSet, context: Context
+):
+    metrics = {"doubt": identified(Doubtful())}
+    stage = score(
+        questions, metrics, "dpr", "s", context, run=theirs, passages=theirs, collection="hits"
+    )
+    manifest = run(stage).manifest
+    assert manifest["counts"]["remarks"] == ["one failed"]
+    assert manifest["counts"]["failed"] == 1, "a question counts once"
+    assert manifest["provisional"]
+    assert manifest["inputs"]["doubt.lm"] == "content"

@@ -1,0 +1,108 @@
+"""`qa-bench plot`: an experiment's results as pictures, with the points of each as CSV."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from qa_bench.cli.analyse import systems
+from qa_bench.errors import DataError, UserError
+from qa_bench.formats.statements import Statement
+from qa_bench.parts import make
+from qa_bench.report.files import alone
+from qa_bench.report.outcomes import read
+from qa_bench.report.plots import alpha, chunks, curve, depth, forest, pareto
+from qa_bench.report.plots.entries import Entry, Request
+from qa_bench.report.plots.sheet import Look, Point, pictures, table
+from qa_bench.report.record import Record
+from qa_bench.report.rows import Row, choose, ordered
+from qa_bench.settings import one_of
+
+Points = Callable[[Sequence[Entry], Request], list[Point]]
+Draw = Callable[[Look, Sequence[Point]], Any]
+
+KINDS: dict[str, tuple[Points, Draw]] = {
+    "curve": (curve.points, curve.draw),
+    "forest": (forest.points, forest.draw),
+    "pareto": (pareto.points, pareto.draw),
+    "depth": (depth.points, depth.draw),
+    "chunks": (chunks.points, chunks.draw),
+}
+"""What makes the points of a kind from an experiment's records, and what draws them."""
+
+ALPHA = "alpha"
+"""The kind that is made of what ``tune`` has written."""
+
+
+def plot(config: Any) -> str:
+    """Write ``results/<name>/plots/<kind>`` as .svg, .png and .csv, and return what was written.
+
+    Raises:
+        UserError: a setting is wrong, matplotlib is not there, or there is nothing to draw.
+        DataError: a record or a per-question file that is missing, or was edited.
+    """
+    settings = config.plot
+    one_of("plot.kind", settings.kind, (*KINDS, ALPHA))
+    look = Look.of(settings.width, settings.font)
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UserError("plots are drawn by matplotlib: pip install 'qa-bench[plots]'")
+    home = Path(config.paths.results) / config.name
+    stem = home / "plots" / settings.kind if settings.out is None else Path(str(settings.out))
+    draw: Draw
+    if settings.kind == ALPHA:
+        points, draw = alpha.points(home / "tune"), alpha.draw
+    else:
+        make_points, draw = KINDS[settings.kind]
+        points = make_points(*_entries(config))
+    paths = [*pictures(stem, points, draw, look), table(stem, points)]
+    return f"plot: {', '.join(map(str, paths))}"
+
+
+def _entries(config: Any) -> tuple[list[Entry], Request]:
+    """What is drawn, and what of it."""
+    settings, statistics = config.plot, make("statistics", config.statistics)
+    with alone(Path(config.paths.results), config.name, list(config.merge)) as pairs:
+        records = [record for record, _ in pairs]
+        chosen = choose(records, names) if (names := systems(config)) else records
+        baseline = None
+        if statistics.against is not None and settings.kind == "forest":
+            rows = list(dict.fromkeys(map(Row.of, choose(records, [statistics.against]))))
+            if len(rows) > 1:
+                raise UserError(
+                    f"statistics.against: '{statistics.against}' is {len(rows)} rows: name one by "
+                    "its full label or its key"
+                )
+            (baseline,) = rows
+            chosen = [*chosen, *(r for r in records if Row.of(r) == baseline and r not in chosen)]
+        chosen, rows = _of_sets(chosen, settings.sets), ordered(records)
+        pairs = [pair for pair in pairs if pair[0] in chosen]
+        entries = [
+            _entry(*pair) for pair in sorted(pairs, key=lambda pair: rows.index(Row.of(pair[0])))
+        ]
+    return entries, Request(settings.metric, settings.cost, baseline, statistics)
+
+
+def _of_sets(records: Sequence[Record], sets: Any) -> list[Record]:
+    """The records of the sets that ``plot.sets`` names, one or a list; all for null.
+
+    Raises:
+        UserError: there is no such set among the results.
+    """
+    if sets is None:
+        return list(records)
+    names = [sets] if isinstance(sets, str) else [str(name) for name in sets]
+    there = list(dict.fromkeys(record.question_set for record in records))
+    for name in names:
+        one_of("plot.sets", name, there)
+    return [record for record in records if record.question_set in names]
+
+
+def _entry(record: Record, path: Path) -> Entry:
+    outcomes = read(record, path, ("first_rank",))
+    if outcomes is None:
+        raise DataError("no per-question values: run the system again", path.with_suffix(".csv"))
+    statement = Statement.of(json.loads(path.read_text(encoding="utf-8")), path)
+    return Entry(record, outcomes, statement.config)
