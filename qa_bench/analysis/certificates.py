@@ -121,7 +121,7 @@ def changes(a: Certificate, b: Certificate) -> list[Change]:
 
     Of settings and versions nothing is told where one of the two is only reported.
     """
-    told: list[Change] = []
+    summary: list[Change] = []
     for kind in ("settings", "inputs", "versions"):
         first, second = getattr(a, kind), getattr(b, kind)
         if not (a.known and b.known):
@@ -129,10 +129,10 @@ def changes(a: Certificate, b: Certificate) -> list[Change]:
         for name in dict.fromkeys([*first, *second]):
             one, other = first.get(name), second.get(name)
             if one != other:
-                told.append(Change(kind, name, one, other, _letter(kind, name)))
-    if a.record.mode != b.record.mode and not any(c.name == "mode" for c in told):
-        told.append(Change("settings", "mode", a.record.mode, b.record.mode, "r"))
-    return told
+                summary.append(Change(kind, name, one, other, _letter(kind, name)))
+    if a.record.mode != b.record.mode and not any(c.name == "mode" for c in summary):
+        summary.append(Change("settings", "mode", a.record.mode, b.record.mode, "r"))
+    return summary
 
 
 def _comparable(kind: str, entries: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,9 +152,9 @@ def _letter(kind: str, name: str) -> str:
     return "d" if first in _DATA else "m"
 
 
-def primad(told: Sequence[Change]) -> str:
+def primad(summary: Sequence[Change]) -> str:
     """The letters, those upper case whose part has changed: ``prIMad``."""
-    changed = {change.letter for change in told}
+    changed = {change.letter for change in summary}
     return "".join(letter.upper() if letter in changed else letter for letter in PRIMAD)
 
 

@@ -99,7 +99,7 @@ def of_metrics(
     groups = pair.groups
     if groups is not None and members is not None:
         groups = np.unique(groups[members], return_inverse=True)[1].reshape(-1)
-    found: list[Contrast] = []
+    outcome: list[Contrast] = []
     for start in range(0, len(metrics), _AT_ONCE):
         some = metrics[start : start + _AT_ONCE]
         both = [pair.flags(metric) for metric in some]
@@ -110,8 +110,8 @@ def of_metrics(
             values = checked(values)
         except UserError as error:
             raise DataError(f"{error}: run it again", pair.a.path.with_suffix(".csv")) from None
-        found += _of_values(pair, some, values, alpha, groups)
-    return found
+        outcome += _of_values(pair, some, values, alpha, groups)
+    return outcome
 
 
 def _of_values(
@@ -123,9 +123,9 @@ def _of_values(
 ) -> list[Contrast]:
     """The contrasts of the rows of values, (2 metrics, n): the first system's, then the other's."""
     m, n = len(metrics), values.shape[1]
-    told = groups is None or int(groups.max()) > 0  # one group tells nothing of another
+    summary = groups is None or int(groups.max()) > 0  # one group tells nothing of another
     first, second = np.arange(m), m + np.arange(m)
-    result = paired(values, first, second, alpha, groups if told else None)
+    result = paired(values, first, second, alpha, groups if summary else None)
     flags = binary(values)
     discrete = flags[:m] & flags[m:]
     means = values.mean(axis=1)
@@ -142,15 +142,15 @@ def _of_values(
             a=float(means[place]),
             b=float(means[m + place]),
             difference=float(result.difference[place]),
-            low=float(result.low[place]) if told else math.nan,
-            high=float(result.high[place]) if told else math.nan,
-            p=float(result.p[place]) if told else math.nan,
+            low=float(result.low[place]) if summary else math.nan,
+            high=float(result.high[place]) if summary else math.nan,
+            p=float(result.p[place]) if summary else math.nan,
             p_holm=None,
             a_only=int(wins[place]),
             b_only=int(losses[place]),
             ties=n - int(wins[place]) - int(losses[place]),
-            test=tests[place] if told else "",
-            detectable=float(seen[place]) if told else math.nan,
+            test=tests[place] if summary else "",
+            detectable=float(seen[place]) if summary else math.nan,
             recorded=metric in pair.metrics,
         )
         for place, metric in enumerate(metrics)

@@ -54,38 +54,38 @@ def markdown(comparison: TwoSystems) -> str:
         if one.agreement is None:
             lines += [NO_RANKINGS, ""]
         else:
-            told = one.agreement
-            lines += [row(["rankings", *(f"@{k}" for k in told.overlap)])]
-            lines += [row(["---", *["---:"] * len(told.overlap)])]
-            for name, values in _by_k(told):
+            summary = one.agreement
+            lines += [row(["rankings", *(f"@{k}" for k in summary.overlap)])]
+            lines += [row(["---", *["---:"] * len(summary.overlap)])]
+            for name, values in _by_k(summary):
                 lines.append(row([name, *(f"{100 * v:.2f} %" for v in values.values())]))
             lines += [
                 "",
                 row(["best passages", "questions", "share"]),
                 row(["---", "---:", "---:"]),
             ]
-            for name, count in told.classes.items():
-                share = f"{100 * count / told.n:.2f} %" if told.n else ""
+            for name, count in summary.classes.items():
+                share = f"{100 * count / summary.n:.2f} %" if summary.n else ""
                 lines.append(row([CLASSES[name], f"{count:,}", share]))
-            lines += ["", _correlations(told), ""]
+            lines += ["", _correlations(summary), ""]
         lines += [row(["metric", "a − b, and what is ruled out"]), row(["---", "---"])]
         lines += [row([one.title(c.metric), text]) for c, text in _ruled_out(one)]
         lines.append("")
     return "\n".join([*lines, *_notes(comparison)]) + "\n"
 
 
-def _by_k(told: Agreement) -> Iterator[tuple[str, dict[int, float]]]:
-    yield "passages in common", told.overlap
-    yield "the same in this order", told.equal
+def _by_k(summary: Agreement) -> Iterator[tuple[str, dict[int, float]]]:
+    yield "passages in common", summary.overlap
+    yield "the same in this order", summary.equal
 
 
-def _correlations(told: Agreement) -> str:
-    words = f"RBO (p = {PERSISTENCE:g}) {told.rbo:.4f}"
-    if not told.shared:
+def _correlations(summary: Agreement) -> str:
+    words = f"RBO (p = {PERSISTENCE:g}) {summary.rbo:.4f}"
+    if not summary.shared:
         return f"{words}; no question with two shared passages"
     return (
-        f"{words}; of shared passages ({told.shared:,} questions with two or more) Kendall's τ "
-        f"{told.kendall:.4f}, Spearman's ρ {told.spearman:.4f}"
+        f"{words}; of shared passages ({summary.shared:,} questions with two or more) Kendall's τ "
+        f"{summary.kendall:.4f}, Spearman's ρ {summary.spearman:.4f}"
     )
 
 

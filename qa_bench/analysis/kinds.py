@@ -42,7 +42,7 @@ def kinds(
     Raises:
         DataError: a value is no finite number.
     """
-    told: list[Kind] = []
+    summary: list[Kind] = []
     reasons = []
     for name in breakdowns:
         try:
@@ -55,8 +55,8 @@ def kinds(
             for subset, members in subsets.items()
             if any(members)
         ]
-        told += _adjusted(own)
-    return told, reasons
+        summary += _adjusted(own)
+    return summary, reasons
 
 
 def _adjusted(own: list[Kind]) -> list[Kind]:

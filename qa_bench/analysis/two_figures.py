@@ -93,7 +93,7 @@ def two_figures(
         DataError: a per-question file was edited, or a certificate is none.
     """
     first, second = certificate(*a), certificate(*b)
-    told = changes(first, second)
+    summary = changes(first, second)
     files = (a[1], b[1])
     remarks = [
         f"nothing is known of the settings and versions of {what}"
@@ -104,7 +104,7 @@ def two_figures(
     pair = paired_up("", a[0], b[0], paths, ("a", "b"), TEXTS)
     if isinstance(pair, str):
         reason = f"figures are not compared: {pair}"
-        return TwoFigures(first, second, files, told, [*remarks, reason], alpha=alpha)
+        return TwoFigures(first, second, files, summary, [*remarks, reason], alpha=alpha)
     for record, twin, what in ((a[0], b[0], "a"), (b[0], a[0], "b")):
         lacking = [m for m in record.values if m not in twin.values]
         if lacking and metrics is None:
@@ -115,7 +115,7 @@ def two_figures(
         first,
         second,
         files,
-        told,
+        summary,
         remarks,
         [c for c in contrasts if c.a_only or c.b_only],
         columns,
@@ -132,44 +132,44 @@ def _columns(pair: Pair) -> Iterator[tuple[str, int]]:
             yield name, count
 
 
-def text(told: TwoFigures, listed: int) -> str:
+def text(summary: TwoFigures, listed: int) -> str:
     """Only what differs, one below the other."""
-    return "\n".join(_lines(told, listed))
+    return "\n".join(_lines(summary, listed))
 
 
-def _lines(told: TwoFigures, listed: int) -> Iterator[str]:
-    for what, label, path in zip("ab", told.labels, told.files, strict=True):
+def _lines(summary: TwoFigures, listed: int) -> Iterator[str]:
+    for what, label, path in zip("ab", summary.labels, summary.files, strict=True):
         yield f"{what}: {label}"
         yield f"   {path}"
-    if told.same:
+    if summary.same:
         yield "the same: settings, inputs, versions, and every question's values"
         return
-    letters = primad(told.changes)
+    letters = primad(summary.changes)
     named = ", ".join(PRIMAD[letter.lower()] for letter in letters if letter.isupper())
     yield f"{letters}: {named or 'nothing that is known'} changed"
-    yield from told.remarks
+    yield from summary.remarks
     for kind in ("settings", "inputs", "versions"):
-        own = [change for change in told.changes if change.kind == kind]
+        own = [change for change in summary.changes if change.kind == kind]
         if own:
             yield from ("", kind)
         yield from _changes(own)
-    if told.contrasts:
-        yield from ("", f"figures, a − b with the {100 * (1 - told.alpha):g} % interval")
-    for contrast in told.contrasts:
-        yield from _figure(told.a.record, contrast)
-    if told.columns:
+    if summary.contrasts:
+        yield from ("", f"figures, a − b with the {100 * (1 - summary.alpha):g} % interval")
+    for contrast in summary.contrasts:
+        yield from _figure(summary.a.record, contrast)
+    if summary.columns:
         yield from ("", "values a question")
-        for name, count in told.columns.items():
-            yield f"  {name} differs at {count:,} of {told.a.record.n:,}"
-    if told.rankings:
-        for line in textwrap.wrap(agreement_words(told.rankings), WIDTH - 2):
+        for name, count in summary.columns.items():
+            yield f"  {name} differs at {count:,} of {summary.a.record.n:,}"
+    if summary.rankings:
+        for line in textwrap.wrap(agreement_words(summary.rankings), WIDTH - 2):
             yield f"  {line}"
-    if told.questions and listed:
+    if summary.questions and listed:
         yield from ("", "questions that moved most")
-        for entry in told.questions[:listed]:
+        for entry in summary.questions[:listed]:
             yield "  " + cut(f"{places(entry)} | {entry.qid}: {entry.question}", WIDTH - 2)
-        if len(told.questions) > listed:
-            yield f"  and {len(told.questions) - listed:,} more: compare.questions=all"
+        if len(summary.questions) > listed:
+            yield f"  and {len(summary.questions) - listed:,} more: compare.questions=all"
 
 
 def _changes(own: Sequence[Change]) -> Iterator[str]:
@@ -209,28 +209,28 @@ def _figure(record: Record, contrast: Contrast) -> Iterator[str]:
     )
 
 
-def json_line(told: TwoFigures, listed: int) -> str:
+def json_line(summary: TwoFigures, listed: int) -> str:
     """All of it as one line of JSON."""
-    first, second = told.labels
+    first, second = summary.labels
     content = {
-        "same": told.same,
+        "same": summary.same,
         "a": first,
         "b": second,
-        "files": [str(path) for path in told.files],
-        "primad": primad(told.changes),
-        "remarks": told.remarks,
+        "files": [str(path) for path in summary.files],
+        "primad": primad(summary.changes),
+        "remarks": summary.remarks,
         **{
             kind: [
                 {"name": c.name, "a": c.a, "b": c.b, "letter": c.letter}
-                for c in told.changes
+                for c in summary.changes
                 if c.kind == kind
             ]
             for kind in ("settings", "inputs", "versions")
         },
-        "figures": [_named(c) for c in told.contrasts],
-        "columns": told.columns,
-        "rankings": None if told.rankings is None else told.rankings._asdict(),
-        "questions": [entry._asdict() for entry in told.questions[:listed]],
+        "figures": [_named(c) for c in summary.contrasts],
+        "columns": summary.columns,
+        "rankings": None if summary.rankings is None else summary.rankings._asdict(),
+        "questions": [entry._asdict() for entry in summary.questions[:listed]],
     }
     return json.dumps(plain(content), ensure_ascii=False)
 

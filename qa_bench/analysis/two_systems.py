@@ -110,9 +110,9 @@ def two_systems(
     notes = list(pairing.refusals)
     sets = []
     for pair, own in zip(pairing.pairs, families, strict=True):
-        told, reasons = kinds(pair, subject(pair), breakdowns, alpha) if breakdowns else ([], [])
+        summary, reasons = kinds(pair, subject(pair), breakdowns, alpha) if breakdowns else ([], [])
         at = metric or headline(pair)
-        sets.append(OnSet(pair, own, agreement(pair.a, pair.b), told, at, apart(pair, at)))
+        sets.append(OnSet(pair, own, agreement(pair.a, pair.b), summary, at, apart(pair, at)))
         notes += [*_cautions(pair), *reasons]
     return TwoSystems(pairing, sets, list(dict.fromkeys(notes)), alpha, together)
 

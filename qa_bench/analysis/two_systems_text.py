@@ -113,18 +113,18 @@ def _drawn(one: OnSet) -> Iterator[str]:
         )
 
 
-def agreement_words(told: Agreement) -> str:
+def agreement_words(summary: Agreement) -> str:
     """How far the rankings agree, in a sentence."""
-    deepest = max(told.overlap)
+    deepest = max(summary.overlap)
     shared = "no question with two shared passages"
-    if told.shared:
+    if summary.shared:
         shared = (
-            f"Kendall's τ {told.kendall:.2f} and Spearman's ρ {told.spearman:.2f} of the shared "
-            f"ones ({told.shared:,} questions)"
+            f"Kendall's τ {summary.kendall:.2f} and Spearman's ρ {summary.spearman:.2f} of the "
+            f"shared ones ({summary.shared:,} questions)"
         )
     return (
-        f"rankings (the {told.depth} best passages are known): the first {deepest} share "
-        f"{100 * told.overlap[deepest]:.1f} %, RBO {told.rbo:.2f}, {shared}"
+        f"rankings (the {summary.depth} best passages are known): the first {deepest} share "
+        f"{100 * summary.overlap[deepest]:.1f} %, RBO {summary.rbo:.2f}, {shared}"
     )
 
 
@@ -271,11 +271,11 @@ def json_lines(comparison: TwoSystems) -> Iterator[str]:
     names = {"a": "a_value", "b": "b_value"}
     for one in comparison.sets:
         head = {"set": one.pair.name, "a": comparison.pairing.a, "b": comparison.pairing.b}
-        told = None if one.agreement is None else one.agreement._asdict()
+        summary = None if one.agreement is None else one.agreement._asdict()
         for c in one.contrasts:
             fields = {names.get(name, name): value for name, value in c._asdict().items()}
             first = {"metric": c.metric, "k": c.k}
-            beside = {"rankings": told} if told and c.metric == one.metric else {}
+            beside = {"rankings": summary} if summary and c.metric == one.metric else {}
             yield json.dumps(plain(head | first | fields | beside), ensure_ascii=False)
 
 

@@ -48,26 +48,26 @@ def compare(config: Any) -> str:
             return _subject(pair, config)
 
         metric = config.compare.metric
-        told = two_systems(both, subject, kinds, alpha, together, metric and str(metric))
+        summary = two_systems(both, subject, kinds, alpha, together, metric and str(metric))
         folder = results / name / "compare"
         first, second = both.pairs[0].a.record, both.pairs[0].b.record
         stem = folder / f"{_stem(both.a, first)}--{_stem(both.b, second)}"
         folder.mkdir(parents=True, exist_ok=True)
         files = {
-            ".md": texts.markdown(told, max(listed, 20)),
-            ".csv": texts.figures_csv(told),
-            ".questions.csv": texts.questions_csv(told),
+            ".md": texts.markdown(summary, max(listed, 20)),
+            ".csv": texts.figures_csv(summary),
+            ".questions.csv": texts.questions_csv(summary),
         }
         if config.report == "engines":
-            files[".engines.md"] = engines.markdown(told)
+            files[".engines.md"] = engines.markdown(summary)
         for suffix, text in files.items():
             write(stem.with_name(stem.name + suffix), text)
     print(f"comparison: {stem}{', '.join(files)}", file=sys.stderr)
     if config.json:
-        return "\n".join(texts.json_lines(told))
+        return "\n".join(texts.json_lines(summary))
     if config.report == "engines":
-        return engines.terminal(told)
-    return texts.terminal(told, listed)
+        return engines.terminal(summary)
+    return texts.terminal(summary, listed)
 
 
 def closed_forms(config: Any) -> tuple[float, bool]:
@@ -130,19 +130,19 @@ def _subject(pair: Pair, config: Any) -> Subject:
         DataError: its answers are not what a run writes.
     """
     record = pair.a.record
-    qids, asked = pair.a.qids, pair.a.column("question")
+    qids, request = pair.a.qids, pair.a.column("question")
     answers: Sequence[Any] = [()] * len(qids)
     if record.match != "qrels":
         try:
             answers = json.loads(f"[{','.join(map(str, pair.a.column('answers')))}]")
-            own = tuple(map(Question, qids, map(str, asked), map(tuple, answers)))
+            own = tuple(map(Question, qids, map(str, request), map(tuple, answers)))
             if len(own) != len(qids):
                 raise ValueError(f"{len(answers)} lists for {len(qids)} questions")
         except (ValueError, TypeError) as error:
             path = pair.a.path.with_suffix(".csv")
             raise DataError(f"answers are no JSON lists ({error}): run it again", path) from None
     else:
-        own = tuple(Question(qid, str(text), ()) for qid, text in zip(qids, asked, strict=True))
+        own = tuple(Question(qid, str(text), ()) for qid, text in zip(qids, request, strict=True))
     return Subject(
         record.dataset,
         record.split,

@@ -40,9 +40,9 @@ def diff(config: Any) -> tuple[str, bool]:
     else:
         with alone(Path(config.paths.results), config.name, list(config.merge)) as pairs:
             sides = [_file(n) if _is_file(n) else _named(n, pairs) for n in names]
-    told = [two_figures(*both, alpha) for both in _matched(names, sides[0], sides[1])]
-    lines = [json_line(one, listed) if config.json else text(one, listed) for one in told]
-    return ("\n" if config.json else "\n\n").join(lines), all(one.same for one in told)
+    summary = [two_figures(*both, alpha) for both in _matched(names, sides[0], sides[1])]
+    lines = [json_line(one, listed) if config.json else text(one, listed) for one in summary]
+    return ("\n" if config.json else "\n\n").join(lines), all(one.same for one in summary)
 
 
 def _is_file(name: str) -> bool:
