@@ -35,6 +35,8 @@ _NUMBER_WORDS = _listed(
 _HEDGES = _listed("about around approximately over under nearly almost roughly only $ £ € ¥ ~ c.")
 _DIGITS = regex.compile(r"[-+−~]?\p{Sc}?\.?\d[\d.,]*(?:\p{L}{1,3}|[%°º]\p{L}?)?\p{Sc}?")
 
+_HYPHEN = regex.compile("[-–]")
+
 _LINKS = _listed(
     "a an the of and or in on at for to from by with de del della der den di da du des la le el "
     "von van zu al bin ibn y e & - –"
@@ -80,7 +82,7 @@ def _is_number(words: list[str]) -> bool:
     if not words:
         return False
     first = words[0].rstrip(",;.").lower()
-    in_words = all(piece in _NUMBER_WORDS for piece in regex.split(r"[-–]", first))
+    in_words = all(piece in _NUMBER_WORDS for piece in _HYPHEN.split(first))
     if not in_words and _DIGITS.fullmatch(first) is None:
         return False
     return not any(word[:1].isupper() for word in words[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import sys
@@ -34,6 +35,7 @@ def compare(config: Any) -> str:
         UserError: no such system, or nothing that can be compared.
         DataError: a file of the results was edited.
     """
+    gc.freeze()  # what was imported stays: collections need not walk through it
     one_of("report", config.report, (None, "engines"))
     alpha, together = closed_forms(config)
     listed = questions(config, 3)

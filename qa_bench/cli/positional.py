@@ -32,8 +32,8 @@ def positional(verb: str, words: Sequence[str]) -> list[str]:
     options, rest = split_options(words)
     first = next((n for n, word in enumerate(rest) if "=" in word), len(rest))
     own, others = rest[:first], [*rest[first:], *options]
-    for word in others:
-        if "=" not in word and not word.startswith(("-", "~")):
+    for word in rest[first:]:
+        if "=" not in word and not word.startswith("~"):
             raise UserError(f"{verb}: folders stand before overrides: '{word}' comes too late")
     if not own:
         return others
@@ -57,11 +57,15 @@ def _named(verb: str, words: Sequence[str]) -> list[str]:
     options, rest = split_options(words)
     first = next((n for n, word in enumerate(rest) if _is_override(word)), len(rest))
     first = min(first, len(names))
-    own, rest = rest[:first], [*rest[first:], *options]
+    own, rest = rest[:first], rest[first:]
     late = [w for w in rest if not _is_override(w)]
     if late:
         raise UserError(f"{verb}: {len(names)} words before overrides, not '{late[0]}'")
-    return [*(f"{name}={quoted(word)}" for name, word in zip(names, own, strict=False)), *rest]
+    return [
+        *(f"{name}={quoted(word)}" for name, word in zip(names, own, strict=False)),
+        *rest,
+        *options,
+    ]
 
 
 def _is_override(word: str) -> bool:

@@ -33,7 +33,7 @@ def alone(
         UserError: there are no records.
     """
     folder, more = results / experiment, folders(others)
-    if not folder.is_dir():
+    if not any(folder.glob("[!.]*.json")):  # what was compared may stand there, without records
         if not more:
             load(results, experiment)  # says that there is nothing
         yield merged(more)

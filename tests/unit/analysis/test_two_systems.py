@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import MakeAsked
 from two_results import entries, saved
 
 from qa_bench.analysis import engines, two_systems_text
@@ -20,6 +20,7 @@ from qa_bench.analysis.two_systems import TwoSystems, two_systems
 from qa_bench.statistics.difference import difference
 from qa_bench.statistics.holm import holm
 
+MakeAsked = Callable[..., Subject]
 A = [1, 1, 1, 3, 7, 0, 1, 2, 21, 1]
 B = [1, 9, 0, 3, 0, 2, 1, 2, 20, 30]
 

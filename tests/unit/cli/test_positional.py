@@ -33,3 +33,9 @@ def test_two_systems_and_a_cell() -> None:
     assert positional("explain", ["q1", "--json"]) == ['cell="q1"', "--json"]
     with pytest.raises(UserError, match="1 words before overrides, not 'q2'"):
         positional("explain", ["q1", "q2"])
+
+
+def test_options_with_a_value_are_no_folders() -> None:
+    assert positional("table", ["--cfg", "job", "name=x"]) == ["name=x", "--cfg", "job"]
+    words = positional("diff", ["--cfg", "job", "nq/a", "nq/b", "name=x"])
+    assert words == ['a="nq/a"', 'b="nq/b"', "name=x", "--cfg", "job"]
