@@ -132,6 +132,11 @@ class Table:
         if len(rows) > 1:
             labels = ", ".join(f"'{self.labels[row]}'" for row in rows)
             raise UserError(f"statistics.against: '{against}' is {len(rows)} rows: {labels}")
+        if not any(row == rows[0] for row, _ in self._outcomes):
+            raise UserError(
+                f"statistics.against: '{against}' is only reported, without values a question to "
+                "hold others against: run it again"
+            )
         return rows[0]
 
     def comparison(self, column: Column) -> Comparison | None:
@@ -147,6 +152,16 @@ class Table:
         """What stands beside a figure."""
         comparison = self.comparison(column)
         return NOTHING if comparison is None else comparison.cells.get(row, NOTHING)
+
+    def reported(self) -> list[str]:
+        """The rows without values a question, with the sets where they have some elsewhere."""
+        names = []
+        for row in self.rows:
+            sets = [name for at, name in self._cells if at == row]
+            without = [name for name in sets if (row, name) not in self._outcomes]
+            where = f" on {', '.join(without)}" if len(without) < len(sets) else ""
+            names += [self.labels[row] + where] if without else []
+        return names
 
     def record(self, row: Row, name: str) -> Record | None:
         """What is known of a row on a set."""
