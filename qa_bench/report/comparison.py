@@ -64,7 +64,7 @@ def compare(
     Raises:
         DataError: the rows' questions, or what they were drawn with, are not the same.
     """
-    groups = _groups(list(outcomes.values()))
+    groups = groups_of(list(outcomes.values()))
     if any(one.single for one in outcomes.values()):
         return {}  # one group tells nothing of another
     having: dict[str, list[Row]] = {}
@@ -91,7 +91,7 @@ def compare(
     return comparisons
 
 
-def _groups(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
+def groups_of(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
     """What the set's questions were drawn with, whichever row tells; (n,).
 
     Raises:
