@@ -13,6 +13,7 @@ from qa_bench.errors import UserError
 from qa_bench.report.outcomes import Outcomes, read
 from qa_bench.report.record import Record
 from qa_bench.report.rows import Row, choose, set_place, shortened
+from qa_bench.report.table import question_file, set_names
 
 Entry = tuple[Record, Path]
 TEXTS = ("question", "answers", "prediction", "first_rank", "passages")
@@ -146,13 +147,12 @@ def pairing(
     """
     first, second = sides([record for record, _ in entries], a, b)
     files = {id(record): path for record, path in entries}
-    records = {row: {r.question_set: r for r, _ in entries if Row.of(r) == row}
-               for row in (first, second)}  # fmt: skip
-    ours, theirs = records[first], records[second]
+    ours, theirs = _by_set(entries, first, second)
     labels = names(ours, theirs, first, second)
     pairs, refusals = [], []
     every = sorted([*ours.values(), *theirs.values()], key=set_place)
-    for name in dict.fromkeys(record.question_set for record in every):
+    called = {id(r): name for side in (ours, theirs) for name, r in side.items()}
+    for name in dict.fromkeys(called[id(record)] for record in every):
         if name not in ours or name not in theirs:
             there, missing = labels if name in ours else labels[::-1]
             refusals.append(f"{name}: {there} alone has it, {missing} has not")
@@ -168,6 +168,28 @@ def pairing(
     keys = {record.passages_key for record in every}
     passages = corpora.pop() if len(corpora) == 1 and len(keys) == 1 else ""
     return Pairing(*labels, passages, pairs, refusals)
+
+
+def _by_set(
+    entries: Sequence[Entry], first: Row, second: Row
+) -> tuple[dict[str, Record], dict[str, Record]]:
+    """Two systems' records by the set's name; as the table calls it where questions differ.
+
+    Only where one system has several question files under one name: else what differs is told.
+    """
+    records = [[r for r, _ in entries if Row.of(r) == row] for row in (first, second)]
+    names = set_names([*records[0], *records[1]])
+    several = {
+        r.question_set
+        for own in records
+        for r in own
+        if sum(other.question_set == r.question_set for other in own) > 1
+    }
+    one, other = (
+        {names[question_file(r)] if r.question_set in several else r.question_set: r for r in own}
+        for own in records
+    )
+    return one, other
 
 
 def sides(records: Sequence[Record], a: str | None, b: str | None) -> tuple[Row, Row]:

@@ -30,7 +30,7 @@ def check(config: Any) -> tuple[str, bool]:
     rules = conditions(config.fail_if)
     alpha, _ = closed_forms(config)
     results, name = Path(config.paths.results), str(config.name)
-    with alone(results, name, list(config.merge)) as pairs:
+    with alone(results, name, list(config.merge), whole=True) as pairs:
         reference = _reference(config, results / name)
         chosen = systems(config)
         own = _chosen(pairs, chosen)
@@ -54,7 +54,7 @@ def _reference(config: Any, own: Path) -> list[Entry] | None:
     folder = Path(str(config.reference))
     if folder.is_dir() and own.is_dir() and folder.samefile(own):
         raise UserError(f"reference={folder} is the folder of name={config.name} itself")
-    return folders([str(folder)])
+    return folders([str(folder)], whole=True)
 
 
 def _chosen(pairs: Sequence[Entry], names: Sequence[str]) -> list[Entry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from qa_bench.cli.compare import closed_forms, questions
 from qa_bench.cli.explain import _cell
 from qa_bench.errors import UserError
 from qa_bench.report.files import alone
-from qa_bench.report.record import load
+from qa_bench.report.record import Record, load
 from qa_bench.report.rows import Row, choose
+from qa_bench.report.table import question_file
 
 _LISTED = 10
 Side = tuple[list[Entry], list[str] | None]
@@ -85,12 +86,11 @@ def _matched(names: Sequence[str], a: Side, b: Side) -> list[tuple[Entry, Entry,
     metrics = list(dict.fromkeys([*(a[1] or ()), *(b[1] or ())])) or None
     if len(a[0]) == 1 and len(b[0]) == 1:
         return [(a[0][0], b[0][0], metrics)]
-    others = {record.question_set: (record, path) for record, path in b[0]}
-    matched = [
-        (entry, others[entry[0].question_set], metrics)
-        for entry in a[0]
-        if entry[0].question_set in others
-    ]
+    of: Callable[[Record], Any] = lambda record: record.question_set  # noqa: E731
+    if any(len({of(record) for record, _ in side[0]}) < len(side[0]) for side in (a, b)):
+        of = question_file  # several question files under one name, in folders that are merged
+    others = {of(record): (record, path) for record, path in b[0]}
+    matched = [(entry, others[of(entry[0])], metrics) for entry in a[0] if of(entry[0]) in others]
     if not matched:
         raise UserError(f"no set of both {names[0]} and {names[1]}")
     return matched

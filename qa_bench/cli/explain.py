@@ -49,7 +49,8 @@ def _cell(cell: str, pairs: Sequence[Pair]) -> tuple[Record, Path, list[str]] | 
         UserError: no such system or metric.
     """
     name, slash, rest = cell.partition("/")
-    own = [(r, path) for r, path in pairs if name in (r.question_set, r.dataset)]
+    own = [(r, path) for r, path in pairs if r.question_set == name]
+    own = own or [(r, path) for r, path in pairs if r.dataset == name]
     if not slash or not own:
         return None
     records = [record for record, _ in own]
@@ -63,6 +64,10 @@ def _cell(cell: str, pairs: Sequence[Pair]) -> tuple[Record, Path, list[str]] | 
     if len({Row.of(record) for record in several}) > 1:
         labels = ", ".join(f"{record.row} ({record.label})" for record in several)
         raise UserError(f"'{system}' is several rows of {name}: name one by its key: {labels}")
+    if len(several) > 1:
+        files = ", ".join(f"{path} ({r.question_set}, {r.n:,} questions)"
+                          for r, path in own if any(r is one for one in several))  # fmt: skip
+        raise UserError(f"'{system}' has several figures of {name}: {files}")
     record = several[0]
     path = next(path for one, path in own if one is record)
     return record, path, [metric] if metric else list(record.values)

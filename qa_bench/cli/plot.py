@@ -19,6 +19,7 @@ from qa_bench.report.plots.entries import Entry, Request
 from qa_bench.report.plots.sheet import Look, Point, pictures, table
 from qa_bench.report.record import Record
 from qa_bench.report.rows import Row, choose, ordered
+from qa_bench.report.table import question_file
 from qa_bench.settings import one_of
 
 Points = Callable[[Sequence[Entry], Request], list[Point]]
@@ -78,11 +79,30 @@ def _entries(config: Any) -> tuple[list[Entry], Request]:
             (baseline,) = rows
             chosen = [*chosen, *(r for r in records if Row.of(r) == baseline and r not in chosen)]
         chosen, rows = _of_sets(chosen, settings.sets), ordered(records)
+        one_file_a_set(chosen)
         pairs = [pair for pair in pairs if pair[0] in chosen]
         entries = [
             _entry(*pair) for pair in sorted(pairs, key=lambda pair: rows.index(Row.of(pair[0])))
         ]
     return entries, Request(settings.metric, settings.cost, baseline, statistics)
+
+
+def one_file_a_set(records: Sequence[Record]) -> None:
+    """That no two question files stand under one name: a panel is one set.
+
+    Raises:
+        UserError: they do.
+    """
+    for record in records:
+        for other in records:
+            if other.question_set == record.question_set and (
+                question_file(other) != question_file(record)
+            ):
+                raise UserError(
+                    f"{record.question_set} is two question files, of {record.n:,} "
+                    f"({record.system}) and {other.n:,} questions ({other.system}): a plot shows "
+                    "one; choose with system=…, or draw one folder"
+                )
 
 
 def _of_sets(records: Sequence[Record], sets: Any) -> list[Record]:

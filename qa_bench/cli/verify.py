@@ -30,13 +30,17 @@ def verify(words: Sequence[str]) -> int:
 
 
 def _verify(results: Path, name: str, as_json: bool) -> int:
-    from qa_bench.errors import UserError
+    from qa_bench.errors import DataError, UserError
+    from qa_bench.report.files import checked
     from qa_bench.report.record import load
     from qa_bench.report.verify import checks, not_compared, text
 
     try:
-        every = checks(record for record, _ in load(results, name))
-    except UserError as error:
+        records, _, faults = checked(load(results, name))
+        if faults:
+            raise faults[0]
+        every = checks(records)
+    except (UserError, DataError) as error:
         return _failed(str(error))
     held = [one for one in every if one.status]
     if as_json:

@@ -20,7 +20,7 @@ def captions(table: Table) -> list[str]:
     """Lines under a table; none where nothing was computed."""
     several = [s for column in table.columns() if (s := _statistics(table, column)) is not None]
     if not several:
-        return []
+        return _left_out(table)
     alpha = several[0].alpha
     level = f"{100 * (1 - alpha):g} %"
     methods = _names((s.interval for s in several), _INTERVALS)
@@ -34,10 +34,13 @@ def captions(table: Table) -> list[str]:
         )
     if table.baseline is not None:
         lines.append(f"{BETTER} better, {WORSE} worse than {table.labels[table.baseline]}.")
+        without = [name for name in table.sets if not _has_baseline(table, name)]
+        if without:
+            lines.append(f"Not held against it, which has no values there: {', '.join(without)}.")
     lines += _grouped(table)
     if any(s.test for s in several):
         lines.append(f"Differences below these are not seen here: {_detectable(table)}.")
-    return lines
+    return lines + _left_out(table)
 
 
 def comparisons(table: Table) -> list[str]:
@@ -48,6 +51,29 @@ def comparisons(table: Table) -> list[str]:
         if (statistics := _statistics(table, column)) and statistics.test
         for record in [next(r for r in table.of_set(column.set) if column.metric in r.values)]
     ]
+
+
+def _left_out(table: Table) -> list[str]:
+    """Why cells have neither interval nor mark."""
+    if table.statistics is None:
+        return []
+    lines = []
+    if reported := table.reported():
+        lines.append(f"Only reported, and not compared: {', '.join(reported)}.")
+    single = {one.record.question_set for one in table.outcomes if one.single}
+    if single:
+        names = ", ".join(sorted(single))
+        lines.append(f"Questions of one group alone, which tells nothing of others: {names}.")
+    return lines
+
+
+def _has_baseline(table: Table, name: str) -> bool:
+    """Whether a set's rows were held against ``statistics.against``."""
+    columns = (column for column in table.columns() if column.set == name)
+    return any(
+        (statistics := _statistics(table, column)) is not None and statistics.p is not None
+        for column in columns
+    )
 
 
 def _statistics(table: Table, column: Column) -> ColumnStatistics | None:

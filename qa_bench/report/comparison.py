@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qa_bench.errors import DataError
 from qa_bench.protocols import Statistics
 from qa_bench.report.outcomes import Outcomes
 from qa_bench.report.rows import Row
@@ -59,7 +60,13 @@ def compare(
         outcomes: by row; all of one question set.
         statistics: how.
         baseline: a row that all are held against.
+
+    Raises:
+        DataError: the rows' questions, or what they were drawn with, are not the same.
     """
+    groups = groups_of(list(outcomes.values()))
+    if any(one.single for one in outcomes.values()):
+        return {}  # one group tells nothing of another
     having: dict[str, list[Row]] = {}
     for row, one in outcomes.items():
         for metric in one.record.values:
@@ -72,7 +79,10 @@ def compare(
         rules: dict[str, list[Row]] = {}
         for row in group:
             rules.setdefault(outcomes[row].record.mode, []).append(row)
-        parts = [_compared(own, metrics, outcomes, statistics, baseline) for own in rules.values()]
+        parts = [
+            _compared(own, metrics, outcomes, statistics, baseline, groups)
+            for own in rules.values()
+        ]
         for metric in metrics:
             several = [part[metric] for part in parts if metric in part]
             cells = {row: cell for one in several for row, cell in one.cells.items()}
@@ -81,30 +91,58 @@ def compare(
     return comparisons
 
 
+def groups_of(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
+    """What the set's questions were drawn with, whichever row tells; (n,).
+
+    Raises:
+        DataError: rows differ in it, or in their questions.
+    """
+    groups: np.ndarray | None = None
+    teller = None
+    for one in outcomes:
+        first = outcomes[0]
+        if not one.table.column("qid").equals(first.table.column("qid")):
+            why = f"its questions are not those of {first.path.name}, or in another order"
+            raise DataError(f"{why}: run it again", one.path.with_suffix(".csv"))
+        if one.groups is None:
+            continue
+        if teller is not None and groups is not None and not (one.groups == groups).all():
+            why = f"its questions are in other groups than those of {teller.path.name}"
+            raise DataError(f"{why}: run one of them again", one.path.with_suffix(".csv"))
+        groups, teller = one.groups, one
+    return groups
+
+
 def _compared(
     rows: Sequence[Row],
     metrics: Sequence[str],
     outcomes: Mapping[Row, Outcomes],
     statistics: Statistics,
     baseline: Row | None,
+    groups: np.ndarray | None,
 ) -> dict[str, Comparison]:
     """Rows that were scored by the same rules."""
     first = outcomes[rows[0]]
     columns = statistics.columns(
         {metric: np.stack([outcomes[row].values(metric) for row in rows]) for metric in metrics},
         rows.index(baseline) if baseline in rows else None,
-        first.groups,
+        groups,
         first.record.questions,
     )
-    groups = 0 if first.groups is None else int(first.groups.max()) + 1
+    count = 0 if groups is None else int(groups.max()) + 1
+    missing = baseline is not None and baseline not in rows
     return {
-        metric: Comparison(dict(zip(rows, _cells(column, len(rows)), strict=True)), column, groups)
+        metric: Comparison(
+            dict(zip(rows, _cells(column, len(rows), missing), strict=True)), column, count
+        )
         for metric, column in columns.items()
     }
 
 
-def _cells(statistics: ColumnStatistics, rows: int) -> list[Cell]:
-    return [_cell(statistics, place, rows) for place in range(rows)]
+def _cells(statistics: ColumnStatistics, rows: int, missing: bool) -> list[Cell]:
+    """Without p where the baseline is missing: one against the best would pass for one of it."""
+    cells = [_cell(statistics, place, rows) for place in range(rows)]
+    return [cell._replace(p=None) for cell in cells] if missing else cells
 
 
 def _cell(statistics: ColumnStatistics, place: int, rows: int) -> Cell:

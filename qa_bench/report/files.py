@@ -18,7 +18,7 @@ from qa_bench.report.table import Place, Table
 
 @contextmanager
 def alone(
-    results: Path, experiment: str, others: Sequence[str] = ()
+    results: Path, experiment: str, others: Sequence[str] = (), whole: bool = False
 ) -> Iterator[list[tuple[Record, Path]]]:
     """Yield an experiment's records and their files; no other process writes tables meanwhile.
 
@@ -28,18 +28,19 @@ def alone(
         results: the folder of all results.
         experiment: its name.
         others: folders of results to merge; the experiment need not have records of its own then.
+        whole: whether a record that cannot be read is refused, not left out.
 
     Raises:
-        UserError: there are no records.
+        UserError: there are no records, or one cannot be read and ``whole``.
     """
-    folder, more = results / experiment, folders(others)
+    folder, more = results / experiment, folders(others, whole)
     if not any(folder.glob("[!.]*.json")):  # what was compared may stand there, without records
         if not more:
             load(results, experiment)  # says that there is nothing
         yield merged(more)
         return
     with locked(folder / "tables", "writing the results in"):
-        own = load(results, experiment)
+        own = load(results, experiment, whole)
         yield merged([*own, *more]) if more else own
 
 

@@ -30,8 +30,8 @@ _NOWHERE = frozenset({"name", "system", "paths", "metrics", "dataset", "offline"
 """Settings that make no other system."""
 
 
-def folders(places: Sequence[str]) -> list[Pair]:
-    """All records of some folders, in their order.
+def folders(places: Sequence[str], whole: bool = False) -> list[Pair]:
+    """All records of some folders, in their order; ``whole``: none may be spoilt.
 
     Raises:
         UserError: a folder is not there, or holds no record.
@@ -44,7 +44,7 @@ def folders(places: Sequence[str]) -> list[Pair]:
         for path in folder.glob("[!.]*.json"):
             if path.stat().st_size > LARGEST:
                 raise DataError(f"a record of more than {LARGEST:,} bytes", path)
-        pairs += load(folder.parent, folder.name)
+        pairs += load(folder.parent, folder.name, whole)
     return list({path.resolve(): (record, path) for record, path in pairs}.values())
 
 

@@ -62,6 +62,11 @@ class Outcomes:
             return None
         return np.unique(self.column("group"), return_inverse=True)[1]
 
+    @property
+    def single(self) -> bool:
+        """Whether all questions are of one group."""
+        return self.groups is not None and len(self) > 0 and int(self.groups.max()) == 0
+
     def column(self, name: str) -> list[Any]:
         """A column of the file: ``question``, ``answers`` (JSON), ``first_rank``, ``passages``.
 
@@ -85,10 +90,11 @@ def read(record: Record, path: Path, texts: Collection[str] | None = None) -> Ou
 
     Raises:
         DataError: the file is not what was written: another digest, another mean, no number,
-            another number of questions.
+            another number of questions; or a figure that is only reported cannot be one.
     """
     source = path.with_suffix(".csv")
     if not record.digest or not source.is_file():
+        _possible(record, path)
         return None
     content = source.read_bytes()
     if hashlib.sha256(content).hexdigest() != record.digest:
@@ -108,6 +114,19 @@ def read(record: Record, path: Path, texts: Collection[str] | None = None) -> Ou
                 path,
             )
     return outcomes
+
+
+def _possible(record: Record, path: Path) -> None:
+    """That figures, which nothing can be held against, are numbers, and shares between -1 and 1.
+
+    Raises:
+        DataError: the first that is not.
+    """
+    for metric, value in record.values.items():
+        share = record.heading(metric).unit == "%"
+        if not math.isfinite(value) or (share and abs(value) > 1):
+            what = "a share" if share else "a figure"
+            raise DataError(f"{metric} is {value:g}, which is not {what}: run it again", path)
 
 
 def _parsed(record: Record, content: bytes, source: Path, texts: Collection[str] | None) -> Any:

@@ -164,13 +164,18 @@ def _tell_of_another_file(record: Record, path: Path) -> None:
         )
 
 
-def load(results: Path, experiment: str) -> list[tuple[Record, Path]]:
+def load(results: Path, experiment: str, whole: bool = False) -> list[tuple[Record, Path]]:
     """All records of an experiment and their files, in the order of the files' names.
 
     One that is spoilt is left out, with a warning.
 
+    Args:
+        results: the folder of all results.
+        experiment: its name.
+        whole: refuse one that is spoilt.
+
     Raises:
-        UserError: there are none.
+        UserError: there are none, or one is spoilt and ``whole``.
     """
     folder, pairs, spoilt = results / experiment, [], ""
     for path in sorted(folder.glob("[!.]*.json")):
@@ -182,6 +187,8 @@ def load(results: Path, experiment: str) -> list[tuple[Record, Path]]:
             continue
         except (OSError, UserError) as error:
             spoilt = str(error)
+            if whole:
+                raise UserError(spoilt) from None
             log.warning("%s; its row is left out", spoilt)
     if not pairs:
         raise UserError(
@@ -199,7 +206,7 @@ def _read(path: Path) -> Record:
         _check(record)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         why = str(error).replace("\n", " ")
-        raise UserError(f"{path}: not a record of this version ({why}); delete it") from None
+        raise UserError(f"{path}: not a record of this version ({why}); move it away") from None
     return record
 
 

@@ -106,9 +106,9 @@ class Table:
         self.outcomes, self.statistics, self.faults = outcomes, statistics, list(faults)
         self.rows = ordered(records)
         self.records = sorted(records, key=lambda r: (self.rows.index(Row.of(r)), set_place(r)))
-        names = _set_names(self.records)
-        self._cells = {(Row.of(r), names[_set(r)]): r for r in self.records}
-        self.sets = unique(names[_set(r)] for r in sorted(self.records, key=set_place))
+        names = set_names(self.records)
+        self._cells = {(Row.of(r), names[question_file(r)]): r for r in self.records}
+        self.sets = unique(names[question_file(r)] for r in sorted(self.records, key=set_place))
         self.costs = [cost for cost in COSTS if any(cost in r.costs for r in self.records)]
         self.headings = {
             metric: r.heading(metric) for r in self.records[::-1] for metric in r.values
@@ -117,9 +117,9 @@ class Table:
         self.shared, self.labels = shortened(self.records)
         self.stale = frozenset(stale)
         self._outcomes = {
-            (Row.of(one.record), names[_set(one.record)]): one
+            (Row.of(one.record), names[question_file(one.record)]): one
             for one in outcomes
-            if _set(one.record) in names
+            if question_file(one.record) in names
         }
         self.baseline = self._baseline()
         self._comparisons: dict[str, dict[str, Comparison]] = {}
@@ -132,6 +132,11 @@ class Table:
         if len(rows) > 1:
             labels = ", ".join(f"'{self.labels[row]}'" for row in rows)
             raise UserError(f"statistics.against: '{against}' is {len(rows)} rows: {labels}")
+        if not any(row == rows[0] for row, _ in self._outcomes):
+            raise UserError(
+                f"statistics.against: '{against}' is only reported, without values a question to "
+                "hold others against: run it again"
+            )
         return rows[0]
 
     def comparison(self, column: Column) -> Comparison | None:
@@ -147,6 +152,16 @@ class Table:
         """What stands beside a figure."""
         comparison = self.comparison(column)
         return NOTHING if comparison is None else comparison.cells.get(row, NOTHING)
+
+    def reported(self) -> list[str]:
+        """The rows without values a question, with the sets where they have some elsewhere."""
+        names = []
+        for row in self.rows:
+            sets = [name for at, name in self._cells if at == row]
+            without = [name for name in sets if (row, name) not in self._outcomes]
+            where = f" on {', '.join(without)}" if len(without) < len(sets) else ""
+            names += [self.labels[row] + where] if without else []
+        return names
 
     def record(self, row: Row, name: str) -> Record | None:
         """What is known of a row on a set."""
@@ -273,19 +288,19 @@ def _csv(cell: Cell) -> list[str]:
     return [*ends, cell.mark, "" if cell.p is None else f"{cell.p:.6g}"]
 
 
-_Set = tuple[str, str, int, str]
+QuestionFile = tuple[str, str, int, str]
 
 
-def _set(record: Record) -> _Set:
+def question_file(record: Record) -> QuestionFile:
     """What figures must share to stand in one column."""
     return record.question_set, record.questions, record.n, record.match
 
 
-def _set_names(records: Iterable[Record]) -> dict[_Set, str]:
+def set_names(records: Iterable[Record]) -> dict[QuestionFile, str]:
     """What columns are called: a second set of one name by what it has of its own."""
-    names: dict[_Set, str] = {}
+    names: dict[QuestionFile, str] = {}
     for record in sorted(records, key=lambda r: (not r.published_set, r.place)):
-        own = _set(record)
+        own = question_file(record)
         first = next((one for one in names if one[0] == own[0]), own)
         if own in names:
             continue

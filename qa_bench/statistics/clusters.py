@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+_ROUNDING = 1e-12
+"""Sums by group below this share of all deviations are 0 but for rounding."""
+
 
 def sums(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """The sum of each row's values by group.
@@ -17,6 +20,23 @@ def sums(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """
     count = int(groups.max()) + 1
     return np.stack([np.bincount(groups, row, minlength=count) for row in values])
+
+
+def still(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Whether all groups of each row have the same mean, so that they tell no error.
+
+    Their sums are 0 but for rounding then, and t's interval would be a point.
+
+    Args:
+        values: about their means, float64 of shape (systems, n).
+        groups: codes from 0, int of shape (n,).
+
+    Returns:
+        bool of shape (systems,).
+    """
+    largest = np.abs(sums(values, groups)).max(axis=1)
+    flags: np.ndarray = largest <= _ROUNDING * np.abs(values).sum(axis=1)
+    return flags
 
 
 def scale(groups: int, n: int) -> float:

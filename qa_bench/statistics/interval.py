@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qa_bench.statistics.clusters import scale, sums
+from qa_bench.statistics.clusters import scale, still, sums
 from qa_bench.statistics.mean import bound, t_interval
 from qa_bench.statistics.values import binary, checked, codes, in_unit, means
 from qa_bench.statistics.wilson import wilson
@@ -85,19 +85,20 @@ def _by_t(
 ) -> tuple[np.ndarray, np.ndarray]:
     n = values.shape[1]
     about = values - mean[:, None]
+    alike = (values == values[:, :1]).all(axis=1)
     if groups is not None:
+        alike |= still(about, groups)
         about = sums(about, groups)
     size = about.shape[1]
     squares = np.einsum("ij,ij->i", about, about)
-    still = (values == values[:, :1]).all(axis=1)
     error = np.sqrt(scale(size, n) * squares) if size > 1 else np.zeros_like(mean)
-    error[still] = 0.0
+    error[alike] = 0.0
     low, high = t_interval(mean, error, max(size - 1, 1), alpha)
     bounded = in_unit(values)
     low = np.where(bounded, np.maximum(low, 0), low)
     high = np.where(bounded, np.minimum(high, 1), high)
-    if (still := error == 0).any():
+    if (points := error == 0).any():
         ends = bound(np.where(bounded, mean, 0), size, alpha)
-        low[still] = np.where(bounded, ends[0], np.nan)[still]
-        high[still] = np.where(bounded, ends[1], np.nan)[still]
+        low[points] = np.where(bounded, ends[0], np.nan)[points]
+        high[points] = np.where(bounded, ends[1], np.nan)[points]
     return low, high

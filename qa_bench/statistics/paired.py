@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qa_bench.statistics.clusters import scale, sums
+from qa_bench.statistics.clusters import scale, still, sums
 from qa_bench.statistics.mcnemar import mcnemar
 from qa_bench.statistics.mean import bound_of_difference, t_interval, t_test
 from qa_bench.statistics.tango import tango
@@ -154,13 +154,16 @@ def _squares(
 ) -> np.ndarray:
     """Σ over questions, or groups, of the squared (summed) difference about its mean; (pairs,)."""
     about = values - mean[:, None]
+    spread = np.abs(about).sum(axis=1)
     if groups is not None:
         about = sums(about, groups)
     products = about @ about.T
     own = np.diag(products)
     total = own[first] + own[second]
     squares = total - 2 * products[first, second]
-    for pair in np.flatnonzero(squares <= _CANCELLED * total):
+    # The second: groups of the same mean, whose sums are nothing but rounding.
+    tiny = (_ROUNDING * 100 * (spread[first] + spread[second])) ** 2
+    for pair in np.flatnonzero((squares <= _CANCELLED * total) | (squares <= tiny)):
         i, j = int(first[pair]), int(second[pair])
         apart = values[i] - values[j]
         if np.ptp(apart) <= _ROUNDING * max(np.abs(values[i]).max(), np.abs(values[j]).max()):
@@ -168,6 +171,9 @@ def _squares(
             continue
         apart -= difference[pair]
         if groups is not None:
+            if still(apart[None], groups)[0]:
+                squares[pair] = 0.0
+                continue
             apart = sums(apart[None], groups)[0]
         squares[pair] = apart @ apart
     return squares  # type: ignore[no-any-return]

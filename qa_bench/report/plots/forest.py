@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.report.comparison import groups_of
 from qa_bench.report.plots.entries import Entry, Request, labels, metric_of, with_metric
 from qa_bench.report.plots.sheet import GREY, Look, Point, Sheet, percent
 from qa_bench.report.rows import Row
@@ -49,7 +50,9 @@ def _of_set(
     place = same.index(baseline)
     values = np.stack([entry.outcomes.values(metric) for entry in same])
     told_by = request.statistics
-    column = told_by.column(values, place, baseline.outcomes.groups, baseline.record.questions)
+    column = told_by.column(
+        values, place, groups_of([entry.outcomes for entry in same]), baseline.record.questions
+    )
     if column is None or column.difference is None:
         raise UserError("kind=forest draws differences: use statistics=closed or resampling")
     assert column.difference_low is not None

@@ -11,6 +11,8 @@ from qa_bench.analysis.conditions import Condition, conditions
 from qa_bench.analysis.gate import Verdict, gate
 from qa_bench.analysis.gate_files import junit, markdown, summary
 from qa_bench.errors import DataError, UserError
+from qa_bench.report.files import alone
+from qa_bench.report.merge import folders
 
 N = 400
 
@@ -202,3 +204,15 @@ def test_reference_and_results_may_be_of_one_entry_each(tmp_path: Path) -> None:
     (verdict, nothing) = gate(own, entries(tmp_path, "main"), conditions("mrr < -0.01"), "main")
     assert verdict.line == "nq bm25 (c): missing here, main has it"
     assert nothing.breach
+
+
+def test_a_spoilt_record_is_no_record_that_passes(tmp_path: Path) -> None:
+    saved(tmp_path, "bm25", ranks(240))
+    (tmp_path / "x" / "nq-test--dpr--00000000.json").write_text("{}", encoding="utf-8")
+    with (
+        pytest.raises(UserError, match=r"00000000\.json: not a record"),
+        alone(tmp_path, "x", whole=True),
+    ):
+        pass
+    with pytest.raises(UserError, match=r"00000000\.json: not a record"):
+        folders([str(tmp_path / "x")], whole=True)

@@ -132,3 +132,13 @@ def rewrite(path: Path, change: Any) -> None:
     digest = hashlib.sha256(values.read_bytes()).hexdigest()
     content["subject"][0]["digest"]["sha256"] = digest
     path.write_text(json.dumps(content))
+
+
+def test_two_question_files_of_one_name_are_two_sets(tmp_path: Path) -> None:
+    for system, hits in (("a", [1, 0, 1]), ("b", [0, 0, 1])):
+        saved(tmp_path, system, hits)
+        saved(tmp_path, system, hits[:2], name="other", questions="deadbeef")
+    for names in (("x", "other"), ("other", "x")):
+        both = pairing([e for name in names for e in entries(tmp_path, name)], "a", "b")
+        assert sorted(len(pair) for pair in both.pairs) == [2, 3]
+        assert not both.refusals

@@ -201,3 +201,15 @@ def test_every_setting_is_documented() -> None:
         assert f"`plot.{name}`" in text, name
     for kind in (*KINDS, ALPHA):
         assert f"| `{kind}` |" in text, kind
+
+
+def test_two_question_files_of_one_name_are_refused() -> None:
+    from dataclasses import replace
+
+    from qa_bench.cli.plot import one_file_a_set
+    from qa_bench.report.record import Record
+
+    record = Record("a", "nq", "test", 3, "string", "dpr", "6d0ef743", True, "c", False, "k", {})
+    one_file_a_set([record, replace(record, system="b")])
+    with pytest.raises(UserError, match="nq is two question files"):
+        one_file_a_set([record, replace(record, n=4)])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -155,3 +156,66 @@ def test_latex_escapes(tmp_path: Path) -> None:
     saved(tmp_path, "r", {"em": [1.0, 0.0]}, name="y")
     with pytest.raises(UserError, match=r"have none of answer_recall@20, answer_recall@100"):
         latex(write_tables(tmp_path, "y", (), Closed()), "dpr")
+
+
+def test_groups_that_one_row_does_not_know_count_for_all(tmp_path: Path) -> None:
+    groups = [str(number % 8) for number in range(N)]
+    saved(tmp_path, "a", {"answer_recall@20": flags(240)})
+    saved(tmp_path, "b", {"answer_recall@20": flags(100)}, groups=groups)
+    assert "|groups:8`" in markdown(table(tmp_path))
+    saved(tmp_path, "c", {"answer_recall@20": flags(90)}, groups=groups[::-1])
+    with pytest.raises(UserError, match="in other groups than those of nq-test--b"):
+        markdown(table(tmp_path))
+
+
+def test_one_group_alone_leaves_the_figures(tmp_path: Path) -> None:
+    for system, hits in (("a", 240), ("b", 100)):
+        saved(tmp_path, system, {"answer_recall@20": flags(hits)}, groups=["g"] * N)
+    whole = markdown(table(tmp_path))
+    assert "60.00" in whole
+    assert "±" not in whole
+    assert "Questions of one group alone, which tells nothing of others: nq." in whole
+
+
+def test_questions_in_another_order_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path, "a", {"answer_recall@20": flags(240)})
+    path = saved(tmp_path, "b", {"answer_recall@20": flags(100)})
+    head, *lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([head, *lines[::-1]]) + "\n", encoding="utf-8")
+    record = path.with_suffix(".json")
+    old = json.loads(record.read_text(encoding="utf-8"))["subject"][0]["digest"]["sha256"]
+    new = hashlib.sha256(path.read_bytes()).hexdigest()
+    record.write_text(record.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match="or in another order"):
+        table(tmp_path).csv()
+
+
+def test_a_set_that_the_baseline_lacks_has_no_p_of_it(results: Path) -> None:
+    for system, hits in (("best", 240), ("far", 100)):
+        saved(results, system, {"answer_recall@20": flags(hits)}, dataset="webq")
+    both = table(results, against="base")
+    (best, far, *_) = (
+        row for row in csv.DictReader(io.StringIO(both.csv())) if row["system"] in ("best", "far")
+    )
+    assert {best["webq/answer_recall@20/p"], far["webq/answer_recall@20/p"]} == {""}
+    assert float(far["nq/answer_recall@20/p"]) < 0.05
+    assert "Not held against it, which has no values there: webq." in markdown(both)
+
+
+def test_a_baseline_that_is_only_reported_is_refused(results: Path) -> None:
+    next(results.glob("x/*--base--*.csv")).unlink()
+    with pytest.raises(UserError, match="'base' is only reported"):
+        table(results, against="base")
+    assert "Only reported, and not compared: base." in markdown(table(results))
+
+
+@pytest.mark.parametrize("value", ["NaN", "7.5"])
+def test_a_reported_figure_that_cannot_be_costs_its_row(value: str, results: Path) -> None:
+    path = next(results.glob("x/*--base--*.csv"))
+    path.unlink()
+    record = path.with_suffix(".json")
+    text = record.read_text(encoding="utf-8").replace('"value": 0.45', f'"value": {value}')
+    record.write_text(text, encoding="utf-8")
+    left = table(results)
+    assert "base" not in left.csv()
+    assert "which is not a share" in str(left.faults[0])

@@ -366,8 +366,8 @@ def test_a_row_that_another_process_makes_meanwhile_is_in_the_last_table(
     first = threading.Event()
     read = files.load
 
-    def slow(results: Path, experiment: str) -> Any:
-        pairs = read(results, experiment)
+    def slow(results: Path, experiment: str, whole: bool = False) -> Any:
+        pairs = read(results, experiment, whole)
         if not first.is_set():
             first.set()
             other.start()

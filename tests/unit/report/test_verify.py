@@ -204,7 +204,7 @@ def test_the_lines():
 def verify(folder: Path, monkeypatch: pytest.MonkeyPatch, *records: Record, words: str = "") -> int:
     monkeypatch.chdir(folder)
     for record in records:
-        save(record, folder / "results", "x", {"qid": ["q1"]})
+        save(record, folder / "results", "x", {"qid": ["q1"]}).unlink()  # only reported
     return main(["verify", "name=x", *words.split()])
 
 
@@ -241,3 +241,14 @@ def test_no_results(
 ):
     assert verify(tmp_path, monkeypatch) == 2
     assert "no results of experiment 'x'" in capsys.readouterr().err
+
+
+def test_an_edited_figure_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    values = [1.0] * 2272 + [0.0] * 1338
+    record = replace(BM25, n=len(values), values={TOP20: 2273 / 3610})
+    save(record, tmp_path / "results", "x", {"qid": range(len(values)), TOP20: values})
+    assert main(["verify", "name=x"]) == 2
+    assert "(edited?): run it again" in capsys.readouterr().err

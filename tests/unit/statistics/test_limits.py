@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from qa_bench.statistics.closed import Closed
 from qa_bench.statistics.difference import difference
@@ -133,3 +134,15 @@ def test_0_and_1_beside_graded_values() -> None:
         assert column.difference[row] == pytest.approx(alone.difference)
         assert column.difference_low[row] == pytest.approx(alone.low)
         assert interval(rows[row])[:2] == (column.low[row], column.high[row])
+
+
+def test_groups_of_the_same_mean_are_no_proof() -> None:
+    groups = np.arange(36) % 4
+    one = np.zeros(36)
+    one[:4] = 1  # one in each group: between groups nothing varies
+    apart = difference(one, np.zeros(36), groups=groups)
+    assert apart.p == pytest.approx(2 * stats.norm.sf(4 / 36 * 2))
+    assert apart.low < 0 < apart.high
+    span = interval(one, groups=groups)
+    assert span.low < 0.05
+    assert span.high > 0.4
