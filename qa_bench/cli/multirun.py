@@ -236,10 +236,11 @@ class Jobs:
                 some = choose(table.records, self.systems)
                 table = Table(name, some, missing, table.outcomes, statistics, table.faults)
             if self.quiet:
-                own = {(one.row, one.question_set) for one in of_it}
-                for record in table.records:
-                    if self.whole or (record.row, record.question_set) in own:
-                        print(table.line(record), flush=True)
+                records = {(one.row, one.question_set): one for one in table.records}
+                own = dict.fromkeys((one.row, one.question_set) for one in of_it)  # as they ran
+                for place in records if self.whole else own:
+                    if place in records:
+                        print(table.line(records[place]), flush=True)
             else:
                 print(text(table), flush=True)
             faults += table.faults
