@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from qa_bench.errors import DataError
+from qa_bench.report.certificate import settings
 from qa_bench.report.record import Record
 
-_NOWHERE = frozenset(
-    {"name", "system", "paths", "json", "verbose", "offline", "yes", "statistics", "hydra"}
-    | {"export", "tune", "train", "mine", "table", "merge", "cell", "compare", "a", "b"}
-    | {"report", "reference", "fail_if", "run_name", "plot", "verify"}
-)
-"""Settings that make no figure: what it is called, where it lies, what other verbs do."""
 _GOAL = ("metrics", "mode", "ceiling")
 _DATA = ("dataset", "corpus", "questions", "passages", "file")
 _OF_METHOD = re.compile(r"model|^file\d* of (index|search|expand|rerank|read)\b")
@@ -80,7 +75,7 @@ def certificate(record: Record, path: Path) -> Certificate:
         content = json.loads(path.read_text(encoding="utf-8"))
         predicate = content.get("predicate", {})
         definition = predicate.get("buildDefinition", {})
-        config = definition.get("externalParameters", {}).get("config", {})
+        known = settings(content)
         versions = dict(predicate.get("runDetails", {}).get("builder", {}).get("version", {}))
         digests_of: dict[str, set[str]] = {}
         for entry in definition.get("resolvedDependencies", []):
@@ -92,10 +87,9 @@ def certificate(record: Record, path: Path) -> Certificate:
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         why = " ".join(str(error).split())
         raise DataError(f"not the certificate of a record ({why}): run it again", path) from None
-    settings = dict(_flat(config)) if isinstance(config, Mapping) else {}
     inputs = {name: ", ".join(sorted(values)) for name, values in digests_of.items()}
     inputs |= {"questions": record.questions, "passages": record.passages_key}
-    return Certificate(record, settings, inputs, versions, bool(config))
+    return Certificate(record, known, inputs, versions, bool(known))
 
 
 def _input(entry: Mapping[str, Any]) -> str:
@@ -103,17 +97,6 @@ def _input(entry: Mapping[str, Any]) -> str:
     what, of, stage = str(entry["name"]).partition(" of ")
     where = str(entry.get("uri", "")).partition("@")[0]
     return " ".join(text for text in (what + of + stage.partition(" ")[0], where) if text)
-
-
-def _flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings by their places, without those that make no figure."""
-    if isinstance(value, Mapping) and value:
-        for name, one in value.items():
-            below = f"{place}.{name}" if place else str(name)
-            if name != "about" and (place or name not in _NOWHERE):
-                yield from _flat(one, below)
-    else:
-        yield place, value
 
 
 def changes(a: Certificate, b: Certificate) -> list[Change]:

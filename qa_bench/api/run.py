@@ -33,6 +33,7 @@ def run(*overrides: str, trust: Sequence[str] = ()) -> Results:
     """
     allow(trust)
     jobs = lines(overrides)
+    statistics = make("statistics", jobs[-1].config.statistics)
     records = []
     for line in jobs:
         network = network_forbidden() if line.config.offline else nullcontext()
@@ -41,7 +42,6 @@ def run(*overrides: str, trust: Sequence[str] = ()) -> Results:
             records.append(record(line))
     tables = {(line.config.paths.results, line.config.name): None for line in jobs}
     for results, name in tables:
-        statistics = make("statistics", jobs[-1].config.statistics)
         if faults := write_tables(Path(results), name, (), statistics).faults:
             raise faults[0]
     return Results(list(zip(jobs, records, strict=True)))

@@ -265,6 +265,7 @@ def main(
         """One job; a failed one does not keep the others of a multirun from running."""
         from qa_bench.fetch.sources import MissingError, list_missing
         from qa_bench.line.line import Line
+        from qa_bench.parts import make
 
         register_resolvers()  # a launcher's process knows none yet
         package.setLevel(logging.INFO if config.verbose else logging.WARNING)
@@ -275,6 +276,7 @@ def main(
         line, made, problem, status = None, None, "", 0
         try:
             with _allowance(verb, config):
+                make("statistics", config.statistics)  # a slip is told before anything runs
                 line = Line(config, *names)
                 if _needs_passages(verb, config):
                     line.check_corpus(verb)

@@ -63,8 +63,7 @@ class Statement:
     @cached_property
     def measurement(self) -> Mapping[str, Any]:
         """System, set, rules, figures."""
-        places = (self.content, self.content["predicate"])
-        return next(part[name] for part in places for name in part if name.endswith(_MEASUREMENT))
+        return next(self.content[name] for name in self.content if name.endswith(_MEASUREMENT))
 
     @property
     def figures(self) -> Mapping[str, Mapping[str, Any]]:
@@ -73,8 +72,7 @@ class Statement:
 
     def heading(self, metric: str) -> tuple[str, str]:
         """What tables call a metric, and its unit: "%" for fractions."""
-        headings = self.measurement.get("headings") or {}
-        heading = self.figures[metric].get("heading") or headings.get(metric)
+        heading = (self.measurement.get("headings") or {}).get(metric)
         if not isinstance(heading, list | tuple) or len(heading) != 2:
             return metric, "%"
         return str(heading[0]), str(heading[1])
@@ -125,15 +123,12 @@ class Statement:
     @property
     def machine(self) -> Mapping[str, Any]:
         """cpu, cores, ram_gib, gpu, where known."""
-        return self._either("machine")
+        return self._details.get("machine") or {}
 
     @property
     def costs(self) -> Mapping[str, float]:
         """Passages, index_mb, search_s and the like, where known."""
-        return self._either("costs")
-
-    def _either(self, name: str) -> Mapping[str, Any]:
-        return self._details.get(name) or self.measurement.get(name) or {}
+        return self._details.get("costs") or {}
 
     @property
     def files(self) -> Sequence[Mapping[str, Any]]:

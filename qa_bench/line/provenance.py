@@ -16,6 +16,7 @@ from typing import Any
 import qa_bench
 from qa_bench.engine.manifest import MANIFEST
 from qa_bench.engine.stage import Stage
+from qa_bench.errors import UserError
 from qa_bench.line.line import Line
 from qa_bench.net.secrets import redacted_addresses
 from qa_bench.paths import SAMPLE
@@ -28,7 +29,9 @@ _SECRET = re.compile(
 _FROM_ENVIRONMENT = re.compile(r"\$\{\s*oc\.(env|decode)\b")
 _HIDDEN = "…"
 _ELSEWHERE = frozenset(
-    {"hydra", "runtime", "statistics", "export", "tune", "train", "mine", "json", "verbose", "yes"}
+    {"hydra", "runtime", "statistics", "json", "verbose", "yes", "merge", "cell", "a", "b"}
+    | {"export", "tune", "train", "mine", "table", "plot", "compare", "report", "reference"}
+    | {"fail_if"}
 )
 """Of the configuration: where it runs, what other verbs do, and what changes no figure."""
 _NO_SETTINGS = frozenset({"about", "splits"})
@@ -43,6 +46,9 @@ def provenance(line: Line, started: float) -> Provenance:
     Args:
         line: the line.
         started: when the command began with it, in seconds since the epoch.
+
+    Raises:
+        UserError: an input file is not what it was when the line began.
     """
     stages = line.stages()
     manifests = [line.context.run(stage) for stage in stages]
@@ -131,6 +137,12 @@ def _files(line: Line, stages: Sequence[Stage]) -> Iterator[dict[str, Any]]:
         for path in stage.files:
             places.setdefault(path, stage.title or stage.name)
     hashes = line.context.sha256.of(list(places))
+    for stage in stages:
+        if changed := stage.changed_files():
+            raise UserError(
+                f"{changed[0]}: changed while the line ran, and no certificate can say what went "
+                "in; run the command again when it stays as it is"
+            )
     for (path, where), content in zip(places.items(), hashes, strict=True):
         name = {"name": f"file of {where}", "uri": path.name, "digest": {"sha256": content}}
         yield {**name, "annotations": {"bytes": path.stat().st_size}}

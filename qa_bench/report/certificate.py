@@ -9,7 +9,7 @@ It shows what was changed by accident, not what was forged: sign the file to be 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,6 +124,30 @@ def _figure(
         span = interval(values, groups=groups)
         figure["ci"], figure["ci_method"] = [float(span.low), float(span.high)], span.method
     return figure
+
+
+_NO_FIGURE = frozenset({"name", "system", "paths", "offline"})
+"""Settings that say what it is called and where it lies."""
+
+
+def settings(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a certificate's figures, by place: ``retriever.k1``; empty for a record of 0.1."""
+    definition = content.get("predicate", {}).get("buildDefinition", {})
+    config = definition.get("externalParameters", {}).get("config", {})
+    return {
+        place: value
+        for name, own in config.items()
+        if name not in _NO_FIGURE
+        for place, value in _flat(str(name), own)
+    }
+
+
+def _flat(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, one in value.items():
+            yield from _flat(f"{place}.{name}", one)
+    else:
+        yield place, value
 
 
 def fields(content: Any) -> dict[str, Any]:

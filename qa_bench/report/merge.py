@@ -8,7 +8,7 @@ their labels say what differs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import DataError, UserError
+from qa_bench.report import certificate
 from qa_bench.report.outcomes import read
 from qa_bench.report.record import Record, load
 from qa_bench.report.rows import Row
@@ -26,8 +27,8 @@ LARGEST = 5_000_000
 """Bytes of a record: others' files are no reason to fill the memory."""
 _SHOWN = 3
 """Settings that a label names; more, and the folder's name tells rows apart."""
-_NOWHERE = frozenset({"name", "system", "paths", "metrics", "dataset", "offline"})
-"""Settings that make no other system."""
+_NO_SYSTEM = ("metrics.", "dataset.")
+"""How settings begin that make no other system."""
 
 
 def folders(places: Sequence[str], whole: bool = False) -> list[Pair]:
@@ -107,7 +108,7 @@ def _differing(one: Pair, other: Pair) -> int | None:
 def _changes(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """What tells rows of one label apart: their settings, or their folders."""
     unique = list(dict.fromkeys(paths))
-    settings = {path: dict(_flat("", _config(path))) for path in unique}
+    settings = {path: _settings(path) for path in unique}
     names = [
         name
         for name in dict.fromkeys(name for one in settings.values() for name in one)
@@ -119,19 +120,10 @@ def _changes(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
         yield path, f"from={path.parent.name}" if by_folder else ",".join(own)
 
 
-def _config(path: Path) -> Mapping[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    definition = content.get("predicate", {}).get("buildDefinition", {})
-    config: Mapping[str, Any] = definition.get("externalParameters", {}).get("config", {})
-    return {name: value for name, value in config.items() if name not in _NOWHERE}
-
-
-def _flat(place: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for name, one in value.items():
-            yield from _flat(f"{place}.{name}" if place else str(name), one)
-    else:
-        yield place, value
+def _settings(path: Path) -> dict[str, Any]:
+    """What makes a record's system, by place."""
+    every = certificate.settings(json.loads(path.read_text(encoding="utf-8")))
+    return {name: value for name, value in every.items() if not name.startswith(_NO_SYSTEM)}
 
 
 def _renamed(record: Record, change: str) -> Record:

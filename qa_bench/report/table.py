@@ -119,7 +119,7 @@ class Table:
         self._outcomes = {
             (Row.of(one.record), names[question_file(one.record)]): one
             for one in outcomes
-            if question_file(one.record) in names
+            if (Row.of(one.record), names.get(question_file(one.record))) in self._cells
         }
         self.baseline = self._baseline()
         self._comparisons: dict[str, dict[str, Comparison]] = {}

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from bench_helpers import figures, good, read_csv, sample_questions, write_jsonl
+from bench_helpers import figures, good, qa, read_csv, sample_questions, write_jsonl
 
 from qa_bench import exact_match, f1_score
 
@@ -84,6 +84,16 @@ def test_sample_prediction_files_are_found_by_name(tmp_path: Path) -> None:
     (line,) = figures(done)
     assert (line["n"], line["em"], line["split"]) == (5, 1.0, "dev")
     assert "5 questions where 361 were published" in done.stderr
+
+
+def test_a_slip_in_the_statistics_is_told_before_anything_runs(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "mine.jsonl", predictions("nq", 20, 10))
+    words = ("score", "dataset=nq", "dataset.split=sample", "predictions=mine.jsonl")
+    done = qa(*words, "statistics.alpha=2", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "qa-bench: error: statistics.alpha: " in done.stderr
+    assert not (tmp_path / "data").exists() or not list((tmp_path / "data/cache").glob("score/*"))
+    assert not (tmp_path / "results").exists()
 
 
 def test_certificates_of_two_runs_differ_in_run_details_alone(tmp_path: Path) -> None:

@@ -13,10 +13,9 @@ from qa_bench.report.certificate import Provenance
 
 CONFIG = {
     "name": "x",
-    "json": False,
     "depth": 100,
     "mode": "dpr",
-    "retriever": {"_target_": "q.Bm25", "k1": 0.9, "about": {"description": "old"}},
+    "retriever": {"_target_": "q.Bm25", "k1": 0.9},
     "metrics": {"em": {"_target_": "q.Em"}},
 }
 FILE = {"name": "file of chunk", "uri": "articles.jsonl", "digest": {"sha256": "a" * 64}}
@@ -46,7 +45,7 @@ def both(tmp_path: Path, other: Provenance, **fields: Any) -> TwoFigures:
 
 def test_a_repetition_is_the_same_whatever_it_is_called_and_costs(tmp_path: Path) -> None:
     again = made(
-        config=CONFIG | {"name": "y", "json": True, "paths": {"data": "elsewhere"}},
+        config=CONFIG | {"name": "y", "paths": {"data": "elsewhere"}},
         machine={"cpu": "another"},
         started="2027",
         command="another",

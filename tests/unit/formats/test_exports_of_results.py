@@ -45,28 +45,6 @@ def statement(tmp_path: Path) -> Statement:
     return Statement.of(content(path), path)
 
 
-def in_the_standards_words(statement: Statement) -> dict[str, Any]:
-    """The measurement within the predicate, under an address; costs and machine in it."""
-    predicate = dict(statement.content["predicate"])
-    details = dict(predicate["runDetails"])
-    extra = {name: details.pop(name) for name in ("machine", "costs")}
-    return {
-        **{name: statement.content[name] for name in ("_type", "subject", "predicateType")},
-        "predicate": {
-            **predicate,
-            "runDetails": details,
-            "https://example.org/qa_bench/measurement/v1": {**statement.measurement, **extra},
-        },
-    }
-
-
-def test_where_the_measurement_stands_does_not_matter(statement: Statement, tmp_path: Path) -> None:
-    other = Statement.of(in_the_standards_words(statement), tmp_path / f"{statement.stem}.json")
-    assert ir_metadata(other) == ir_metadata(statement)
-    assert ro_crate("x", [other]) == ro_crate("x", [statement])
-    assert (other.machine, other.costs) == (PROVENANCE.machine, {"search_s": 0.5, "index_mb": 3.0})
-
-
 @pytest.mark.parametrize(
     "spoilt",
     [

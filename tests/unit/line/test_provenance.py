@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
-from qa_bench.line.provenance import _word, settings
+from qa_bench.engine.context import Context
+from qa_bench.engine.stage import Stage
+from qa_bench.errors import UserError
+from qa_bench.line.provenance import _files, _word, settings
+from qa_bench.types import Runtime, Step
 
 
 def test_settings_are_resolved_without_what_changes_no_figure() -> None:
@@ -55,6 +62,24 @@ def test_no_secret_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lm["header"] == "Bearer ${oc.env:SOME_KEY}"
     assert lm["url"].startswith("https://host/v1")
     assert whole["paths"] == {"raw": "~/data", "near": f"{home}-not"}
+
+
+def test_no_certificate_of_a_file_that_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    path.write_text("one")
+    context = Context(tmp_path / "cache", Runtime())
+    stage = Stage(
+        *("chunk", 1, "x", {}, {}),
+        lambda: {"file": context.digests.of([path])[0]},
+        lambda folder, inputs: {},
+        lambda load: Step("chunk", 0, 0, ""),
+    )
+    line: Any = SimpleNamespace(context=context)
+    (entry,) = _files(line, [stage])
+    assert entry["digest"]["sha256"] == hashlib.sha256(b"one").hexdigest()
+    path.write_text("another")
+    with pytest.raises(UserError, match=r"corpus\.jsonl: changed while the line ran"):
+        list(_files(line, [stage]))
 
 
 @pytest.mark.parametrize(

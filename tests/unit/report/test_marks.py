@@ -219,3 +219,11 @@ def test_a_reported_figure_that_cannot_be_costs_its_row(value: str, results: Pat
     left = table(results)
     assert "base" not in left.csv()
     assert "which is not a share" in str(left.faults[0])
+
+
+def test_a_part_of_the_rows_is_compared_with_itself_alone(results: Path) -> None:
+    whole = table(results)
+    some = [record for record in whole.records if record.system in ("base", "far")]
+    part = Table("x", some, (), whole.outcomes, Closed())
+    assert marks(part) == {"base": "●", "far": ""}
+    assert "1 comparison with the best" in markdown(part)
