@@ -85,6 +85,7 @@ def written(sets: dict[str, tuple[Values, np.ndarray | None]]) -> int:
 
     outcomes = []
     for name, (values, groups) in sets.items():
+        qids = [f"{name}-{number}" for number in range(SIZES[name])]
         for system in range(SYSTEMS):
             columns = {metric: rows[system] for metric, rows in values.items()}
             record = Record(
@@ -92,7 +93,7 @@ def written(sets: dict[str, tuple[Values, np.ndarray | None]]) -> int:
                 "corpus", False, "", {m: float(c.mean()) for m, c in columns.items()},
             )  # fmt: skip
             extra = {} if groups is None else {"group": groups.astype(str)}
-            outcomes.append(Outcomes(record, Path(), pa.table({**extra, **columns})))
+            outcomes.append(Outcomes(record, Path(), pa.table({"qid": qids, **extra, **columns})))
     records = [one.record for one in outcomes]
     table = Table("made up", records, (), outcomes, Closed(against="system-0"))
     formats = [markdown(table), table.csv(), latex(table, "families"), text(table)]
