@@ -101,7 +101,9 @@ class Builder:
             ValueError: a term twice, one without a name, a term twice in a passage, or another
                 number of lengths than of passages.
         """
-        names = None if vocabulary is None else pa.array(vocabulary)
+        numbers = isinstance(vocabulary, np.ndarray)
+        kind = None if numbers else pa.string()
+        names = None if vocabulary is None else pa.array(vocabulary, kind)
         if lengths is None:
             lengths = np.zeros(0, dtype=np.int32)
         elif len(lengths) != self._passages:
