@@ -20,8 +20,9 @@ def matrix(dtype: str, seed: int = 0) -> np.ndarray:
     dice = np.random.default_rng(seed)
     there = dice.random((PASSAGES, TERMS)) < 1 / (1 + np.arange(TERMS)) ** 1.5
     if dtype.startswith("u"):
-        values = dice.integers(1, np.iinfo(dtype).max + 1, there.shape)
+        values = dice.integers(1, np.iinfo(dtype).max, there.shape, endpoint=True)
         values[:, :3] = 1
+        values[:, 3] = np.iinfo(dtype).max  # the largest decides which type is read back
     else:
         values = dice.normal(size=there.shape).astype(dtype)
         values[values == 0] = 1
@@ -99,6 +100,19 @@ def test_numbers_are_terms_too(tmp_path, named):
     same(postings, numbers, values)
     assert postings.find(np.array([-1, 999_999])).tolist() == [-1, -1]
     assert len(postings.lengths) == 0
+
+
+def test_the_smallest_type_is_read_back(tmp_path):
+    values = matrix("uint8").astype(np.uint32)
+    postings = build(tmp_path, values)
+    assert postings.values.dtype == np.uint8
+    same(postings, np.arange(TERMS), values)
+
+
+def test_origin_comes_back(tmp_path):
+    builder = Builder(tmp_path, 0, "uint8")
+    builder.finish(origin={"stemmer": "porter", "version": 3})
+    assert Postings(tmp_path).origin == {"stemmer": "porter", "version": 3}
 
 
 def test_nothing_at_all(tmp_path):
