@@ -46,7 +46,7 @@ def test_these_are_all() -> None:
         for path in (CONF / "retriever").glob("*.yaml")
         if "sparse" in (yaml.safe_load(path.read_text("utf-8")).get("defaults") or [])
     ]
-    assert sorted(based) == sorted([*KINDS, "splade_tiny"])
+    assert sorted(based) == sorted([*KINDS, "splade_tiny", "mgte_sparse"])
 
 
 @pytest.mark.parametrize("name", KINDS)
