@@ -1,8 +1,8 @@
 """A head that classifies tokens as a sparse model: a term weighs what its tokens do.
 
 The weight of a term is the largest of relu(logit) over the tokens of the text that are this term;
-marks such as [CLS] weigh nothing (Zhang et al. 2024, mGTE, section 3.2, and its authors' code). No
-term is made up that the text does not hold.
+the tokens for beginning, end, padding and unknown words weigh nothing (Zhang et al. 2024, mGTE, and
+its authors' code). No term is made up that the text does not hold.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ def token_head(source: Source) -> Any:
 
     class Head(torch.nn.Module):
         """``preprocess`` and ``forward`` as sentence-transformers has them."""
+
+        marks: torch.Tensor
 
         def __init__(self) -> None:
             super().__init__()

@@ -80,13 +80,16 @@ def token_weights(folder: Path) -> Any:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
+    # What its authors leave out; BERT has no end of a text, so that [SEP] is weighed.
+    unweighed = (tokenizer.cls_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id)
+
     def weights(text: str) -> dict[int, float]:
         inputs = tokenizer(text, return_tensors="pt", truncation=True, max_length=64)
         with torch.inference_mode():
             logits = model(**inputs).logits[0, :, 0].tolist()
         terms: dict[int, float] = {}
         for term, logit in zip(inputs["input_ids"][0].tolist(), logits, strict=True):
-            if logit > max(0, terms.get(term, 0)) and term not in tokenizer.all_special_ids:
+            if logit > max(0, terms.get(term, 0)) and term not in unweighed:
                 terms[term] = logit
         return terms
 

@@ -150,6 +150,17 @@ def test_smaller_weights_tell_their_loss(
     )
 
 
+@pytest.mark.parametrize("name", ["splade", "free"])
+def test_a_question_of_10000_words(
+    name: str, models: Any, folder: Path, make_passages: MakePassages
+) -> None:
+    path, _ = models[name]
+    passages, made = make_passages(ROWS), Sparse(str(path))
+    made.index(passages, folder, RUNTIME)
+    run = made.search(folder, passages, ask("heron " * 10_000, "heron"), 3, RUNTIME)
+    assert [row["qid"] for row in run.table.to_pylist()].count("q0") == 3
+
+
 def test_a_head_on_tokens(tmp_path: Path, folder: Path, make_passages: MakePassages) -> None:
     expected_of = token_weights(tmp_path / "model")
     made = Sparse(str(tmp_path / "model"), architecture="BertForTokenClassification")
@@ -170,7 +181,7 @@ def test_a_class_without_one_weight_a_token_is_told(models: Any) -> None:
     path = models["splade"][0].with_name("splade-base")
     with pytest.raises(UserError, match="as BertForMaskedLM gives 197 logits a token, not one"):
         encoded(Sparse(str(path), architecture="BertForMaskedLM"))
-    with pytest.raises(UserError, match="lacks weights that its class .* needs"):
+    with pytest.raises(UserError, match=r"lacks weights that its class .* needs"):
         encoded(Sparse(str(path), architecture="BertForTokenClassification"))
     with pytest.raises(UserError, match="transformers has no class 'Bert'"):
         encoded(Sparse(str(path), architecture="Bert"))
