@@ -145,6 +145,7 @@ RECIPES = {
 }
 BASES = {"arctic_embed_256": "arctic_embed", "nomic_256": "nomic", "mxbai_512": "mxbai"}
 OTHERS = ("bm25", "dense", "minilm", "hybrid", "faiss")
+SPARSE = ("sparse", "splade", "opensearch", "mgte_sparse")
 
 QUESTIONS = ["Who wrote Faust?", "What is the capital of France, of which the river is the Seine?"]
 LONG = "The river Seine is long, it is said. " * 40
@@ -156,7 +157,7 @@ PASSAGES = [
 
 
 def encoders() -> list[str]:
-    return [name for name in names("retriever") if not name.startswith(OTHERS)]
+    return [name for name in names("retriever") if not name.startswith((*OTHERS, *SPARSE))]
 
 
 def text_of(form: str, title: str, text: str) -> str | list[str]:
