@@ -24,6 +24,8 @@ def index(
 ) -> Stage:
     """Index all passages. What only changes the search (``search_only``) is left out of the key.
 
+    ``parts`` may be among it: retrievers that only the search asks.
+
     Its build raises ``UserError`` where the index holds another number of passages than the corpus.
     """
 
@@ -37,6 +39,8 @@ def index(
             )
         return {"passages": count}
 
+    if "parts" in retriever.search_only:
+        parts = {}
     settings = retriever.identity.items()
     left_out = {*retriever.search_only, "parts"}  # parts count by the keys of their indexes
     return Stage(

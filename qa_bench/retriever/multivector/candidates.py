@@ -8,7 +8,7 @@ import numpy as np
 
 from qa_bench.retriever.multivector.kernels import offer
 from qa_bench.retriever.multivector.scoring import question_scores, rounding
-from qa_bench.retriever.multivector.store import Ragged, TokenVectors
+from qa_bench.retriever.multivector.store import Tokens, TokenVectors
 
 
 class Candidates:
@@ -20,19 +20,26 @@ class Candidates:
     """
 
     def __init__(
-        self, questions: Ragged, depth: int, width: int, vectors: TokenVectors, block: int
+        self,
+        questions: Tokens,
+        depth: int,
+        mean: bool,
+        width: int,
+        vectors: TokenVectors,
+        block: int,
     ) -> None:
         """Nothing is there yet.
 
         Args:
             questions: their token vectors.
             depth: hits a question.
+            mean: hits' scores are divided by the number of the question's tokens.
             width: candidates a question that may wait before some are left out.
             vectors: the passages.
             block: passages of a block at most.
         """
         self.questions = questions
-        self._depth, self._vectors = depth, vectors
+        self._depth, self._mean, self._vectors = depth, mean, vectors
         count, room = questions.texts, width + block
         self._rows = np.empty((count, room), dtype=np.int64)
         self._quick = np.empty((count, room), dtype=np.float32)
@@ -91,14 +98,15 @@ class Candidates:
         """Score in float64 what waits, and keep the best."""
         waiting = np.sort(self._rows[question, : self._counts[question]])
         self._counts[question] = 0
-        span = slice(self.questions.pointers[question], self.questions.pointers[question + 1])
-        values = question_scores(self._vectors, self.questions.values[span], waiting)
+        tokens = self.questions.of(question)
+        values = question_scores(self._vectors, tokens, waiting, self._mean)
         rows = np.concatenate([self._hits[question][0], waiting])
         scores = np.concatenate([self._hits[question][1], values.astype(np.float32)])
         order = np.lexsort((rows, -scores))[: self._depth]
         self._hits[question] = rows[order], scores[order]
         if len(order) == self._depth:
-            self._raise(question, float(scores[order[-1]]) - self._doubt(question))
+            last = float(scores[order[-1]]) * (len(tokens) if self._mean else 1)
+            self._raise(question, last - self._doubt(question))
 
     def _doubt(self, question: int) -> float:
         return float(self._doubts[question]) * self._reach

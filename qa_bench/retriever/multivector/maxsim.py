@@ -21,7 +21,7 @@ import numpy as np
 from qa_bench.retriever.multivector.candidates import Candidates
 from qa_bench.retriever.multivector.kernels import segment_best
 from qa_bench.retriever.multivector.scoring import longest
-from qa_bench.retriever.multivector.store import Ragged, TokenVectors
+from qa_bench.retriever.multivector.store import Tokens, TokenVectors
 from qa_bench.runtime.devices import devices, full_sums, one_thread_each, worker_threads
 from qa_bench.store.vectors import unpacked
 from qa_bench.types import Runtime
@@ -38,7 +38,12 @@ _ROOM = 1 << 22
 
 
 def exact_maxsim(
-    vectors: TokenVectors, questions: Ragged, depth: int, runtime: Runtime, bar: Any
+    vectors: TokenVectors,
+    questions: Tokens,
+    depth: int,
+    runtime: Runtime,
+    bar: Any,
+    mean: bool = False,
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The best ``depth`` passages of every question: rows and scores, best first.
 
@@ -48,6 +53,7 @@ def exact_maxsim(
         depth: hits a question.
         runtime: threads and device.
         bar: told how many questions are done.
+        mean: divide scores by the number of the question's tokens.
 
     Returns:
         For each question rows (int64) and scores (float32), score descending, ties by row.
@@ -58,8 +64,8 @@ def exact_maxsim(
     width = min(4 * depth + 256, len(vectors))
     a_pass = max(1, _ROOM // max(1, width))
     for first in range(0, questions.texts, a_pass):
-        some = _part(questions, first, min(first + a_pass, questions.texts))
-        for ranked, values in _passed(vectors, some, depth, width, runtime):
+        some = questions.part(first, min(first + a_pass, questions.texts))
+        for ranked, values in _passed(vectors, some, depth, width, runtime, mean):
             rows.append(ranked)
             scores.append(values)
             bar.update()
@@ -67,7 +73,12 @@ def exact_maxsim(
 
 
 def _passed(
-    vectors: TokenVectors, questions: Ragged, depth: int, width: int, runtime: Runtime
+    vectors: TokenVectors,
+    questions: Tokens,
+    depth: int,
+    width: int,
+    runtime: Runtime,
+    mean: bool,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """One pass over all passages: each question's hits."""
     import torch
@@ -76,7 +87,7 @@ def _passed(
     on_cpu = workers[0].type == "cpu"
     size = _BLOCK if on_cpu else _GPU_BLOCK
     tiles = [
-        Candidates(some, depth, width, vectors, min(size, len(vectors)))
+        Candidates(some, depth, mean, width, vectors, min(size, len(vectors)))
         for some in _tiles(questions)
     ]
     guard, stopped = threading.Lock(), threading.Event()
@@ -156,17 +167,12 @@ class _Gpu:
             yield total.index_add_(1, owners, best).cpu().numpy()
 
 
-def _tiles(questions: Ragged) -> Iterator[Ragged]:
+def _tiles(questions: Tokens) -> Iterator[Tokens]:
     """Some questions after the other: those that fit into ``_TILE``, one at least."""
     first = 0
     while first < questions.texts:
         most = questions.pointers[first] + _TILE
         last = int(np.searchsorted(questions.pointers, most, side="right")) - 1
         last = max(last, first + 1)
-        yield _part(questions, first, last)
+        yield questions.part(first, last)
         first = last
-
-
-def _part(questions: Ragged, first: int, last: int) -> Ragged:
-    pointers = questions.pointers[first : last + 1]
-    return Ragged(questions.values[pointers[0] : pointers[-1]], pointers - pointers[0])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.retriever.multivector.kernels import exact_best
-from qa_bench.retriever.multivector.store import Ragged, TokenVectors
+from qa_bench.retriever.multivector.store import Tokens, TokenVectors
 from qa_bench.runtime.devices import full_sums, one_thread_each, worker_threads
 from qa_bench.types import Runtime
 
@@ -18,10 +18,11 @@ _GATHERED = 4096
 
 def pair_scores(
     vectors: TokenVectors,
-    questions: Ragged,
+    questions: Tokens,
     question_rows: np.ndarray,
     rows: np.ndarray,
     runtime: Runtime,
+    mean: bool = False,
     update: Callable[[int], Any] = int,
 ) -> np.ndarray:
     """MaxSim of (question, passage) pairs in float64; (pairs,).
@@ -32,6 +33,7 @@ def pair_scores(
         question_rows: each pair's question, ascending.
         rows: each pair's passage.
         runtime: threads.
+        mean: divide by the number of the question's tokens.
         update: told how many more pairs are done.
     """
     scores = np.empty(len(rows), dtype=np.float64)
@@ -40,7 +42,8 @@ def pair_scores(
 
     def one(question: int) -> int:
         part = slice(bounds[question], bounds[question + 1])
-        scores[part] = question_scores(vectors, _vectors_of(questions, question), rows[part])
+        vectors_of = questions.of(question)
+        scores[part] = question_scores(vectors, vectors_of, rows[part], mean)
         return int(part.stop - part.start)
 
     with full_sums(), one_thread_each(True), worker_threads(runtime.workers, True) as pool:
@@ -49,8 +52,12 @@ def pair_scores(
     return scores
 
 
-def question_scores(vectors: TokenVectors, question: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def question_scores(
+    vectors: TokenVectors, question: np.ndarray, rows: np.ndarray, mean: bool = False
+) -> np.ndarray:
     """MaxSim of one question and several passages in float64; (passages,)."""
+    import torch
+
     scores = np.empty(len(rows), dtype=np.float64)
     wide = question.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1)
@@ -60,7 +67,7 @@ def question_scores(vectors: TokenVectors, question: np.ndarray, rows: np.ndarra
         before = ends[first - 1] if first else 0
         last = max(first + 1, int(np.searchsorted(ends, before + _GATHERED, side="right")))
         passages = vectors.at(rows[first:last])
-        products = passages.values @ question.T
+        products = torch.mm(torch.from_numpy(passages.values), torch.from_numpy(question).T).numpy()
         doubts = rounding(vectors.dimension + 4) * longest(passages.values) * lengths
         exact_best(
             products,
@@ -71,7 +78,7 @@ def question_scores(vectors: TokenVectors, question: np.ndarray, rows: np.ndarra
             scores[first:last],
         )
         first = last
-    return scores
+    return scores / len(question) if mean else scores
 
 
 def rounding(terms: int) -> float:
@@ -88,7 +95,3 @@ def longest(vectors: np.ndarray) -> float:
     """The length of the longest vector, or a little more."""
     squares = np.einsum("ij,ij->i", vectors, vectors)
     return float(np.sqrt(squares.max(initial=0), dtype=np.float64)) * 1.0001
-
-
-def _vectors_of(questions: Ragged, question: int) -> np.ndarray:
-    return questions.values[questions.pointers[question] : questions.pointers[question + 1]]

@@ -1,30 +1,29 @@
 """Token vectors of passages on the disk: some rows a passage, memory-mapped when read.
 
-``tokens-00000.npy`` … hold the vectors of all tokens, as ``store/vectors.py`` packs them: float32,
-float16, or int8 codes with a scale a vector. ``lengths-00000.npy`` … say how many each passage has;
-int32 (passages,). Both are in corpus order.
+``tokens-00000.bin`` … hold two numpy arrays each, one after the other, in corpus order: how many
+vectors each of its passages has, int32 (passages,), and the vectors, as ``store/vectors.py`` packs
+them: float32, float16, or int8 codes with a scale a vector.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from qa_bench.engine.shards import Shards
 from qa_bench.errors import DataError, UserError
 from qa_bench.retriever.multivector.kernels import gather_codes
-from qa_bench.store.vectors import packed
 
-VALUES, LENGTHS = "tokens", "lengths"
-"""How the files' names begin."""
+STEM, SUFFIX = "tokens", ".bin"
+SHARD_PASSAGES = 8192
+"""Passages a file: the window that is sorted by length. Its vectors are in memory twice."""
 
 
-class Ragged(NamedTuple):
-    """Several vectors each for texts.
+class Tokens(NamedTuple):
+    """The vectors of the tokens of texts.
 
     Attributes:
         values: float32 of shape (vectors, dimension).
@@ -35,14 +34,32 @@ class Ragged(NamedTuple):
     pointers: np.ndarray
 
     @classmethod
-    def of(cls, values: np.ndarray, lengths: np.ndarray) -> Ragged:
-        """From the number of vectors of each text."""
-        return cls(values, starts(lengths))
+    def of_questions(cls, values: np.ndarray, pointers: np.ndarray, texts: Sequence[str]) -> Tokens:
+        """Those of questions.
+
+        Raises:
+            UserError: one has none.
+        """
+        if (empty := np.flatnonzero(np.diff(pointers) == 0)).size:
+            raise UserError(
+                f"question '{texts[int(empty[0])][:60]}' has no vectors: its model drops all of "
+                "its tokens"
+            )
+        return cls(np.ascontiguousarray(values, dtype=np.float32), pointers)
 
     @property
     def texts(self) -> int:
         """How many texts."""
         return len(self.pointers) - 1
+
+    def of(self, text: int) -> np.ndarray:
+        """One text's vectors."""
+        return self.values[self.pointers[text] : self.pointers[text + 1]]
+
+    def part(self, first: int, last: int) -> Tokens:
+        """Those of some texts after each other."""
+        pointers = self.pointers[first : last + 1]
+        return Tokens(self.values[pointers[0] : pointers[-1]], pointers - pointers[0])
 
 
 def starts(lengths: np.ndarray) -> np.ndarray:
@@ -52,39 +69,11 @@ def starts(lengths: np.ndarray) -> np.ndarray:
     return pointers
 
 
-class TokenShards:
-    """The files while they are written: a window of passages each; finished ones survive a kill."""
-
-    def __init__(self, folder: Path) -> None:
-        """Know the finished ones."""
-        self._lengths = Shards(folder, LENGTHS, ".npy")
-        self._values = Shards(folder, VALUES, ".npy")
-        notes = self._values.finished()
-        self._notes = notes[: min(len(notes), len(self._lengths.finished()))]
-
-    @property
-    def passages(self) -> int:
-        """How many passages they hold."""
-        return sum(int(note["passages"]) for note in self._notes)
-
-    @property
-    def count(self) -> int:
-        """How many files of vectors there are."""
-        return len(self._notes)
-
-    def write(self, vectors: Ragged, dtype: str) -> None:
-        """One more, of float32 vectors.
-
-        Raises:
-            UserError: a number is too large for fp16.
-        """
-        note = {"passages": vectors.texts, "vectors": len(vectors.values)}
-        lengths = np.diff(vectors.pointers).astype(np.int32)
-        stored = packed(vectors.values, dtype)
-        for shards, array in ((self._lengths, lengths), (self._values, stored)):
-            with shards.write(len(self._notes), note) as path, path.open("wb") as file:
-                np.save(file, array, allow_pickle=False)
-        self._notes.append(note)
+def save_tokens(file: BinaryIO, content: tuple[np.ndarray, np.ndarray]) -> None:
+    """Write a file: how many vectors each passage has (passages,), and the packed vectors."""
+    lengths, stored = content
+    np.save(file, lengths.astype(np.int32), allow_pickle=False)
+    np.save(file, stored, allow_pickle=False)
 
 
 class TokenVectors:
@@ -94,30 +83,21 @@ class TokenVectors:
         """Map the files.
 
         Raises:
-            DataError: a file is cut short or of another kind, or the two kinds do not fit.
+            DataError: a file is cut short or of another kind.
             UserError: there is none.
         """
         self._files: list[np.ndarray] = []
         lengths: list[np.ndarray] = []
-        for path in sorted(folder.glob(f"{VALUES}-*.npy")):
-            values = _mapped(path, folder)
-            count = _mapped(path.with_name(path.name.replace(VALUES, LENGTHS, 1)), folder)
-            if _kind(values) is None or count.dtype != np.int32 or count.ndim != 1:
-                raise DataError(f"holds no token vectors; delete {folder} to encode again", path)
+        for path in sorted(folder.glob(f"{STEM}-*{SUFFIX}")):
+            count, values = _mapped(path, folder)
             if self._files and _kind(values) != _kind(self._files[0]):
                 raise DataError(
                     f"other dimension or type than the first; delete {folder} to encode again", path
                 )
-            if (count <= 0).any() or int(count.sum(dtype=np.int64)) != len(values):
-                raise DataError(
-                    f"{len(values)} vectors, but its lengths say "
-                    f"{int(count.sum(dtype=np.int64))}; delete {folder} to encode again",
-                    path,
-                )
             self._files.append(values)
             lengths.append(count)
         if not self._files:
-            raise UserError(f"{folder}: no {VALUES}-*.npy; delete the folder to encode again")
+            raise UserError(f"{folder}: no {STEM}-*{SUFFIX}; delete the folder to encode again")
         self.pointers = starts(np.concatenate(lengths))
         self._starts = np.cumsum([0, *(len(file) for file in self._files)])
         self._rows = np.cumsum([0, *(len(count) for count in lengths)])
@@ -126,6 +106,23 @@ class TokenVectors:
     def __len__(self) -> int:
         """Number of passages."""
         return len(self.pointers) - 1
+
+    def check(self, folder: Path, passages: int, questions: Tokens, model: str) -> None:
+        """Refuse vectors of other passages, and questions of another dimension.
+
+        Raises:
+            UserError: they are such.
+        """
+        if len(self) != passages:
+            raise UserError(
+                f"{folder}: vectors of {len(self)} passages, but there are {passages}; delete the "
+                "folder to encode again"
+            )
+        if questions.texts and questions.values.shape[1] != self.dimension:
+            raise UserError(
+                f"the tokens of questions have {questions.values.shape[1]} dimensions ({model}), "
+                f"those of passages {self.dimension}: are the two of one model?"
+            )
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """(first passage, its stored vectors and others', pointers into them), in corpus order.
@@ -149,7 +146,7 @@ class TokenVectors:
         lengths: np.ndarray = self.pointers[rows + 1] - self.pointers[rows]
         return lengths
 
-    def at(self, rows: np.ndarray) -> Ragged:
+    def at(self, rows: np.ndarray) -> Tokens:
         """The vectors of the passages at ``rows``, in that order; quickest where they ascend."""
         lengths = self.lengths(rows)
         pointers = starts(lengths)
@@ -160,7 +157,7 @@ class TokenVectors:
         for first, last in pairwise(cuts.tolist()):
             number, span = files[first], slice(pointers[first], pointers[last])
             _pick(self._files[number], places[span] - self._starts[number], values[span])
-        return Ragged(values, pointers)
+        return Tokens(values, pointers)
 
     @property
     def bytes(self) -> int:
@@ -168,15 +165,34 @@ class TokenVectors:
         return sum(file.nbytes for file in self._files)
 
 
-def _mapped(path: Path, folder: Path) -> np.ndarray:
+def _mapped(path: Path, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The two arrays of a file, the vectors mapped.
+
+    Raises:
+        DataError: it is no such file.
+    """
     try:
-        # "c": private pages, which torch takes for writable; nothing is written.
-        mapped: Any = np.load(path, mmap_mode="c", allow_pickle=False)
+        with path.open("rb") as file:
+            lengths = np.load(file, allow_pickle=False)
+            version = np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            # "c": private pages, which torch takes for writable; nothing is written.
+            values: Any = np.memmap(path, dtype, "c", file.tell(), shape) if shape[0] else None
+            whole = values is not None and file.tell() + values.nbytes == path.stat().st_size
     except (EOFError, OSError, ValueError) as error:
         raise DataError(
-            f"missing, cut short or no numpy file; delete {folder} to encode again", path
+            f"cut short or no file of token vectors; delete {folder} to encode again", path
         ) from error
-    return np.asarray(mapped)
+    values = np.asarray(values)
+    total = int(lengths.sum(dtype=np.int64)) if lengths.dtype == np.int32 else -1
+    if not whole or version != (1, 0) or _kind(values) is None or lengths.ndim != 1:
+        raise DataError(f"holds no token vectors; delete {folder} to encode again", path)
+    if (lengths <= 0).any() or total != len(values):
+        raise DataError(
+            f"{len(values)} vectors, but its lengths say {total}; delete {folder} to encode again",
+            path,
+        )
+    return lengths, values
 
 
 def _pick(stored: np.ndarray, places: np.ndarray, values: np.ndarray) -> None:
