@@ -12,6 +12,7 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import checkpoint, torch_dtype
+from qa_bench.models.families import FITTING, family_of
 from qa_bench.models.positions import check_length, positions
 from qa_bench.models.source import Place, Source, Text
 from qa_bench.models.tokenizers import check_tokenizer, pad_with_any
@@ -59,10 +60,11 @@ def _saved(source: Source, place: Place) -> Any:
             model_kwargs={"dtype": torch_dtype(source)},
         )
     except _NoProjectionError:
+        other = family_of(place) or "dense"
         raise UserError(
-            f"model {source.model}: no late-interaction model, since its files hold no projection "
-            "of token vectors: take retriever=dense for a bi-encoder, retriever=sparse for a "
-            "learned sparse one, or its plain token vectors with retriever.projection=none"
+            f"model {source.model} has no projection of token vectors in its files, since it is "
+            f"{FITTING[other]}: retriever={other} takes it; retriever.projection=none searches "
+            "with its plain token vectors"
         ) from None
 
 

@@ -144,7 +144,10 @@ RECIPES = {
     "mxbai_512": {**BGE, "dimensions": 512},
 }
 BASES = {"arctic_embed_256": "arctic_embed", "nomic_256": "nomic", "mxbai_512": "mxbai"}
-OTHERS = ("bm25", "dense", "minilm", "hybrid", "faiss")
+TOKENS = ("multivector", "colbert", "gte_moderncolbert", "jina_colbert", "mxbai_edge", "lateon")
+TOKENS += ("mlateon", "m3", "bge_m3_")
+OTHERS = ("bm25", "dense", "minilm", "hybrid", "faiss", "sparse", "splade", "opensearch", *TOKENS)
+
 
 QUESTIONS = ["Who wrote Faust?", "What is the capital of France, of which the river is the Seine?"]
 LONG = "The river Seine is long, it is said. " * 40

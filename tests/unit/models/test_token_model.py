@@ -165,7 +165,7 @@ def test_a_model_without_a_projection_is_refused(
     make: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     folder = make(tmp_path / "m")
-    with pytest.raises(UserError, match=r"no late-interaction model.*retriever.projection=none"):
+    with pytest.raises(UserError, match=r"no projection .* bi-encoder: .*projection=none"):
         encoded(folder, "document", PASSAGES)
 
 
