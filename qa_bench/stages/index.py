@@ -24,6 +24,8 @@ def index(
 ) -> Stage:
     """Index all passages. What only changes the search (``search_only``) is left out of the key.
 
+    ``parts`` may be among it: retrievers that only the search asks.
+
     Its build raises ``UserError`` where the index holds another number of passages than the corpus.
     """
 
@@ -38,6 +40,8 @@ def index(
         lost = retriever.loss(folder) if isinstance(retriever, Lossy) else {}
         return {"passages": count, **lost}
 
+    if "parts" in retriever.search_only:
+        parts = {}
     settings = retriever.identity.items()
     left_out = {*retriever.search_only, "parts"}  # parts count by the keys of their indexes
     return Stage(

@@ -146,6 +146,9 @@ RECIPES = {
 BASES = {"arctic_embed_256": "arctic_embed", "nomic_256": "nomic", "mxbai_512": "mxbai"}
 OTHERS = ("bm25", "dense", "minilm", "hybrid", "faiss")
 SPARSE = ("sparse", "splade", "opensearch", "mgte_sparse")
+TOKENS = ("multivector", "colbert", "gte_moderncolbert", "jina_colbert", "mxbai_edge", "lateon")
+TOKENS += ("mlateon", "m3", "bge_m3_")
+
 
 QUESTIONS = ["Who wrote Faust?", "What is the capital of France, of which the river is the Seine?"]
 LONG = "The river Seine is long, it is said. " * 40
@@ -157,7 +160,7 @@ PASSAGES = [
 
 
 def encoders() -> list[str]:
-    return [name for name in names("retriever") if not name.startswith((*OTHERS, *SPARSE))]
+    return [name for name in names("retriever") if not name.startswith((*OTHERS, *SPARSE, *TOKENS))]
 
 
 def text_of(form: str, title: str, text: str) -> str | list[str]:
