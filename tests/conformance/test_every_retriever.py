@@ -28,7 +28,7 @@ from qa_bench.store.runs import RUN_FILE, read_run
 from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 
 Make = Callable[..., Any]
-LEXICAL = ("bm25", "bm25_rm3", "bm25_rocchio")
+LEXICAL = ("bm25", "bm25_fields", "bm25_rm3", "bm25_rocchio")
 """Those that find nothing but what shares a term with the question, or with what that finds."""
 CUT_TIES = ("faiss", "faiss_hnsw")
 """Those that leave it to faiss which of several equal passages make the cut.
