@@ -9,7 +9,7 @@ from typing import Any
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
-from qa_bench.protocols import Indexed, Planned, Retriever
+from qa_bench.protocols import Indexed, Lossy, Planned, Retriever
 from qa_bench.store.passages import open_passages
 from qa_bench.types import Folder, Load, Step
 
@@ -35,7 +35,8 @@ def index(
                 f"index {name}: {count} of {len(collection)} passages were indexed; "
                 f"delete {folder} and try again"
             )
-        return {"passages": count}
+        lost = retriever.loss(folder) if isinstance(retriever, Lossy) else {}
+        return {"passages": count, **lost}
 
     settings = retriever.identity.items()
     left_out = {*retriever.search_only, "parts"}  # parts count by the keys of their indexes

@@ -144,7 +144,7 @@ RECIPES = {
     "mxbai_512": {**BGE, "dimensions": 512},
 }
 BASES = {"arctic_embed_256": "arctic_embed", "nomic_256": "nomic", "mxbai_512": "mxbai"}
-OTHERS = ("bm25", "dense", "minilm", "hybrid", "faiss")
+OTHERS = ("bm25", "dense", "minilm", "hybrid", "faiss", "sparse", "splade", "opensearch")
 
 QUESTIONS = ["Who wrote Faust?", "What is the capital of France, of which the river is the Seine?"]
 LONG = "The river Seine is long, it is said. " * 40
