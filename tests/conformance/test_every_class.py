@@ -21,7 +21,7 @@ Make = Callable[..., Any]
 OWN = {
     # What subclasses fill in.
     "chunker/ArticleByArticle": {"skipped", "texts"},
-    "retriever/Bm25": {"bytes_per_passage", "search_effort", "term_vectors"},
+    "retriever/Bm25": {"bytes_per_passage", "search_effort", "term_vectors", "titles_apart"},
     # What the files beside it or its tests ask for.
     "chunker/Words": {"windows"},
     "chunker/Tokens": {"windows"},

@@ -28,8 +28,12 @@ from qa_bench.store.runs import RUN_FILE, read_run
 from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 
 Make = Callable[..., Any]
-LEXICAL = ("bm25", "bm25_rm3", "bm25_rocchio")
+LEXICAL = ("bm25", "bm25_fields", "bm25_rm3", "bm25_rocchio", "dpr_bm25", "tfidf")
 """Those that find nothing but what shares a term with the question, or with what that finds."""
+RARE = ("tfidf",)
+"""Those that find nothing by a term that more than half of the passages hold."""
+FEW = ("drqa",)
+"""Those that find the passages of a few articles alone: tests/unit/retriever/test_articles.py."""
 SPARSE = ("splade_tiny",)
 """Those that find what shares a term of the model's with the question; it makes such terms up."""
 TOKENS = ("minilm_tokens",)
@@ -147,11 +151,19 @@ def each(*retrievers: str) -> list[Any]:
 
 lexical = pytest.mark.parametrize("indexed", each(*LEXICAL), indirect=True)
 dense = pytest.mark.parametrize(
-    "indexed", each(*(n for n in RUN_HERE if not needs_java(n) and n not in SPARSE)), indirect=True
+    "indexed",
+    each(
+        *(
+            name
+            for name in RUN_HERE
+            if not needs_java(name) and name not in (*LEXICAL, *SPARSE, *FEW)
+        )
+    ),
+    indirect=True,
 )
 
 
-@pytest.fixture(scope="module", params=each(*RUN_HERE))
+@pytest.fixture(scope="module", params=each(*(name for name in RUN_HERE if name not in FEW)))
 def indexed(request: pytest.FixtureRequest, node: Make, corpus: Stage, home: Path) -> Subject:
     return Subject(request.param, node("retriever", request.param), corpus, home)
 
@@ -187,7 +199,7 @@ def test_ties_at_the_cut(indexed: Subject) -> None:
 
 def test_depth_beyond_the_corpus(indexed: Subject) -> None:
     pids = [pid for pid, _ in indexed.hits("herons bridges Zanzibar town", depth=1000)]
-    assert 45 < len(pids) <= 60
+    assert (14 if indexed.name in RARE else 45) < len(pids) <= 60
     assert len(set(pids)) == len(pids)
     if indexed.name not in (*LEXICAL, *SPARSE, "minilm_tokens_bm25"):
         assert len(pids) == 60
@@ -275,7 +287,8 @@ def test_questions_do_not_touch_each_other(indexed: Subject) -> None:
     together = by_question(indexed.run(*texts), len(texts))
     for text, hits in list(zip(texts, together, strict=True))[:6]:
         alone = indexed.hits(text)
-        assert dict(hits) == pytest.approx(dict(alone), abs=2e-6 * alone[0][1])
+        best = max([score for _, score in alone], default=0.0)
+        assert dict(hits) == pytest.approx(dict(alone), abs=2e-6 * best)
         if indexed.name in LEXICAL:
             assert hits == alone
 
