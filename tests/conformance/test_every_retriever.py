@@ -30,10 +30,10 @@ from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 Make = Callable[..., Any]
 LEXICAL = ("bm25", "bm25_rm3", "bm25_rocchio")
 """Those that find nothing but what shares a term with the question, or with what that finds."""
-CUT_TIES = ("faiss", "faiss_hnsw")
-"""Those that leave it to faiss which of several equal passages make the cut.
+CUT_TIES = ("faiss", "faiss_hnsw", "usearch_hnsw")
+"""Those that leave it to a library which of several equal passages make the cut.
 
-Its heap keeps whichever came, Flat's too, and two copies of a question may see others; what is kept
+A heap keeps whichever came, faiss' Flat too, and two copies of a question may see others; what is kept
 is in corpus order. Rescoring more than the depth (``faiss_sq8``) mends it for all but long ties.
 """
 RUNTIME = Runtime(threads=2, java_heap="1g", progress=False)
