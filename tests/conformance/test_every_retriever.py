@@ -33,8 +33,9 @@ LEXICAL = ("bm25", "bm25_rm3", "bm25_rocchio")
 CUT_TIES = ("faiss", "faiss_hnsw", "usearch_hnsw")
 """Those that leave it to a library which of several equal passages make the cut.
 
-A heap keeps whichever came, faiss' Flat too, and two copies of a question may see others; what is kept
-is in corpus order. Rescoring more than the depth (``faiss_sq8``) mends it for all but long ties.
+A heap keeps whichever came, faiss' Flat too, and two copies of a question may see others; what is
+kept is in corpus order. Rescoring more than the depth (``faiss_sq8``) mends it for all but long
+ties.
 """
 RUNTIME = Runtime(threads=2, java_heap="1g", progress=False)
 SAME = "The lighthouse keeper counted seven grey herons beside the harbour wall."

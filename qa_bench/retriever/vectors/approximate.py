@@ -80,7 +80,11 @@ class Approximate(Part):
     def _opening(
         self, path: Path, vectors: Vectors, similarity: str
     ) -> AbstractContextManager[Any]:
-        """The index of a file; raises RuntimeError or ValueError where it is none of these vectors."""
+        """Open the index of a file.
+
+        Raises:
+            RuntimeError: it is cut short, or not over these vectors; or ValueError.
+        """
 
     @abstractmethod
     def _prepare(self, index: Any, runtime: Runtime) -> None:
