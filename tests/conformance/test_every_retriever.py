@@ -28,7 +28,7 @@ from qa_bench.store.runs import RUN_FILE, read_run
 from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 
 Make = Callable[..., Any]
-LEXICAL = ("bm25", "bm25_rm3", "bm25_rocchio")
+LEXICAL = ("bm25", "bm25_rm3", "bm25_rocchio", "bm25s")
 """Those that find nothing but what shares a term with the question, or with what that finds."""
 CUT_TIES = ("faiss", "faiss_hnsw", "usearch_hnsw")
 """Those that leave it to a library which of several equal passages make the cut.
@@ -144,7 +144,9 @@ def each(*retrievers: str) -> list[Any]:
 
 lexical = pytest.mark.parametrize("indexed", each(*LEXICAL), indirect=True)
 dense = pytest.mark.parametrize(
-    "indexed", each(*(name for name in RUN_HERE if not needs_java(name))), indirect=True
+    "indexed",
+    each(*(name for name in RUN_HERE if name not in LEXICAL and not needs_java(name))),
+    indirect=True,
 )
 
 
