@@ -36,13 +36,13 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
         {"factory": "IVF256,PQ48", "search": {"nprobe": 32}, "rescore": 4, "train": 20_000},
     ),
     "faiss SQ8, 4 × rescored": ("faiss", {"factory": "SQ8", "rescore": 4}),
-    "usearch 16 links, expansion 128": ("usearch", {"search": {"expansion": 128}}),
-    "usearch 16 links, expansion 256": ("usearch", {"search": {"expansion": 256}}),
+    "usearch 16 links, expansion 128": ("usearch", {"expansion_search": 128}),
+    "usearch 16 links, expansion 256": ("usearch", {"expansion_search": 256}),
     "usearch 16 links, expansion 256, int8, 2 × rescored": (
-        "usearch", {"search": {"expansion": 256}, "dtype": "int8", "rescore": 2},
+        "usearch", {"expansion_search": 256, "dtype": "int8", "rescore": 2},
     ),
     "usearch 32 links, expansion 256": (
-        "usearch", {"connectivity": 32, "search": {"expansion": 256}},
+        "usearch", {"connectivity": 32, "expansion_search": 256},
     ),
 }  # fmt: skip
 """Row of the table: engine and settings."""

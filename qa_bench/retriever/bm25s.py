@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -93,8 +94,7 @@ class Bm25s(Part):
         Raises:
             UserError: no passage holds a term.
         """
-        import bm25s
-
+        bm25s = _library()
         lexicon = Lexicon(self._analysis(runtime))
         tokens: list[array[int]] = []
         bar = progress(len(passages), "index", "passages", runtime)
@@ -188,6 +188,14 @@ class Bm25s(Part):
         ]
 
 
+def _library() -> Any:
+    """bm25s, which tells its every step on the terminal unless it is stopped."""
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    return bm25s
+
+
 def _hits(
     engine: Any, terms: Sequence[list[int]], depth: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -257,8 +265,7 @@ def _opening(folder: Path, passages: int, backend: str) -> Iterator[Any]:
     Raises:
         DataError: a file is cut short, missing or of something else.
     """
-    import bm25s
-
+    bm25s = _library()
     try:
         engine = bm25s.BM25.load(folder, mmap=True, backend=backend, show_progress=False)
         data, rows, pointers = (engine.scores[name] for name in ("data", "indices", "indptr"))

@@ -13,7 +13,7 @@ from qa_bench.errors import UserError
 from qa_bench.protocols import Indexed
 from qa_bench.retriever.vectors.approximate import BLOCK, Approximate
 from qa_bench.runtime.progress import progress
-from qa_bench.settings import whole_number
+from qa_bench.settings import number, whole_number
 from qa_bench.store.passages import Passages
 from qa_bench.store.vectors import Vectors
 from qa_bench.types import Runtime
@@ -28,6 +28,7 @@ class Faiss(Approximate):
     Source: Johnson et al. 2019, Billion-scale similarity search with GPUs; faiss' index_factory.
     """
 
+    search_only = frozenset({"search", "rescore"})
     depends = ("faiss-cpu",)
     _library = "faiss"
     _file = "index.faiss"
@@ -54,8 +55,12 @@ class Faiss(Approximate):
         Raises:
             UserError: no base, or it has no vectors.
         """
-        super().__init__(parts, search, rescore)
+        super().__init__(parts, rescore)
         self._factory = factory
+        self._search = {
+            name: number(f"retriever.search.{name}", value)
+            for name, value in (search or {}).items()
+        }
         self._train = whole_number("retriever.train", train)
         self._seed = whole_number("retriever.seed", seed, 0)
 

@@ -22,7 +22,6 @@ _KINDS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "i8"}
 """usearch's names of how the graph's own vectors are stored."""
 _METRICS = {"dot": "ip", "cosine": "ip", "l2": "l2sq"}
 """usearch's names of distances; cosine is of vectors of length 1."""
-_EXPANSION = "expansion"
 
 
 class Usearch(Approximate):
@@ -34,6 +33,7 @@ class Usearch(Approximate):
     Source: Malkov and Yashunin 2018, Hierarchical Navigable Small World graphs (IEEE TPAMI).
     """
 
+    search_only = frozenset({"expansion_search", "rescore"})
     depends = ("usearch", "numkong")
     _library = "usearch"
     _file = "index.usearch"
@@ -45,7 +45,7 @@ class Usearch(Approximate):
         connectivity: int = 16,
         expansion_add: int = 128,
         dtype: str = "fp32",
-        search: Mapping[str, float] | None = None,
+        expansion_search: int = 256,
         rescore: int = 1,
     ) -> None:
         """Check the settings.
@@ -56,13 +56,13 @@ class Usearch(Approximate):
                 lowest; the paper's M.
             expansion_add: candidates looked at for the links of a new passage; its efConstruction.
             dtype: of the graph's own copies of the vectors: fp32, bf16, fp16 or int8.
-            search: ``expansion``, candidates looked at for a question; its efSearch.
+            expansion_search: candidates looked at for a question; its efSearch.
             rescore: score this many times the depth again with the exact vectors; 0 for none.
 
         Raises:
             UserError: no base, or it has no vectors; or a setting is wrong.
         """
-        super().__init__(parts, search, rescore)
+        super().__init__(parts, rescore)
         self._connectivity = whole_number("retriever.connectivity", connectivity, 2)
         self._expansion_add = whole_number("retriever.expansion_add", expansion_add)
         self._kind = _KINDS[one_of("retriever.dtype", dtype, _KINDS)]
@@ -71,12 +71,7 @@ class Usearch(Approximate):
                 "retriever.dtype=int8: usearch's whole numbers hold a vector's direction and lose "
                 f"its length, which {self._base.similarity} needs; choose fp16"
             )
-        for name, value in self._search.items():
-            if name != _EXPANSION:
-                raise UserError(
-                    f"retriever.search.{name}: usearch has no such parameter, but {_EXPANSION}"
-                )
-            whole_number(f"retriever.search.{name}", value)
+        self._expansion_search = whole_number("retriever.expansion_search", expansion_search)
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime, base: Indexed) -> int:
         """Add block by block, with one thread; write ``index.usearch``."""
@@ -118,8 +113,7 @@ class Usearch(Approximate):
         yield index
 
     def _prepare(self, index: Any, runtime: Runtime) -> None:
-        if _EXPANSION in self._search:
-            index.expansion_search = int(self._search[_EXPANSION])
+        index.expansion_search = self._expansion_search
 
     def _nearest(
         self, index: Any, questions: np.ndarray, width: int, similarity: str, runtime: Runtime

@@ -17,7 +17,7 @@ from qa_bench.protocols import BiEncoder, Indexed
 from qa_bench.retriever.vectors.similarity import pair_scores
 from qa_bench.runtime.progress import progress
 from qa_bench.runtime.warm import opened
-from qa_bench.settings import number, whole_number
+from qa_bench.settings import whole_number
 from qa_bench.store.passages import Passages
 from qa_bench.store.vectors import Vectors
 from qa_bench.types import QuestionSet, Run, Runtime, Step
@@ -35,7 +35,7 @@ class Approximate(Part):
     scores of pairs. The table says how many of the exact hits were found.
     """
 
-    search_only = frozenset({"search", "rescore"})
+    search_only = frozenset({"rescore"})
     approximate = True
     averages = True
     """The vectors of questions are its base's."""
@@ -49,14 +49,11 @@ class Approximate(Part):
     _added_per_s: ClassVar[float] = 1500.0
     _searched_per_s: ClassVar[float] = 1000.0
 
-    def __init__(
-        self, parts: Mapping[str, Any], search: Mapping[str, float] | None = None, rescore: int = 0
-    ) -> None:
+    def __init__(self, parts: Mapping[str, Any], rescore: int) -> None:
         """Check the settings that all have.
 
         Args:
             parts: ``base``, the dense retriever whose vectors are indexed.
-            search: the library's search parameters.
             rescore: score this many times the depth again with the exact vectors; 0 for none.
 
         Raises:
@@ -66,10 +63,6 @@ class Approximate(Part):
         if set(parts) != {"base"} or not isinstance(base, BiEncoder):
             raise UserError(f"retriever {self._library}: needs one part, base, a dense retriever")
         self._base: BiEncoder = base
-        self._search = {
-            name: number(f"retriever.search.{name}", value)
-            for name, value in (search or {}).items()
-        }
         self._rescore = whole_number("retriever.rescore", rescore, 0)
 
     @abstractmethod

@@ -37,7 +37,7 @@ def share(built: Built, **settings: Any) -> float:
 @pytest.mark.parametrize("similarity", ["dot", "cosine", "l2"])
 @pytest.mark.parametrize("rescore", [0, 1])
 def test_a_wide_search_is_exact(similarity: str, rescore: int, build: Build):
-    built = build(similarity=similarity, search={"expansion": COUNT}, rescore=rescore)
+    built = build(similarity=similarity, expansion_search=COUNT, rescore=rescore)
     assert built.count == COUNT
     found, true = hits(built.run()), built.true()
     assert pids(found) == pids(true)
@@ -49,9 +49,9 @@ def test_a_wide_search_is_exact(similarity: str, rescore: int, build: Build):
 
 
 def test_a_narrow_search_misses_some_and_tells_true_scores(build: Build):
-    built = build(connectivity=2, expansion_add=4, search={"expansion": 1})
-    few = share(built, connectivity=2, search={"expansion": 1})
-    more = share(built, connectivity=2, search={"expansion": 200})
+    built = build(connectivity=2, expansion_add=4, expansion_search=1)
+    few = share(built, connectivity=2, expansion_search=1)
+    more = share(built, connectivity=2, expansion_search=200)
     assert few < more <= 1
     true = by_pair(built.true(COUNT))
     assert all(score == true[pair] for pair, score in by_pair(hits(built.run())).items())
@@ -59,7 +59,7 @@ def test_a_narrow_search_misses_some_and_tells_true_scores(build: Build):
 
 @pytest.mark.parametrize("dtype", ["fp16", "bf16"])
 def test_smaller_copies_rescored(dtype: str, build: Build):
-    rough, whole = build(dtype, dtype=dtype, rescore=3), build(search={"expansion": COUNT})
+    rough, whole = build(dtype, dtype=dtype, rescore=3), build(expansion_search=COUNT)
     assert len(rough.bytes) < len(whole.bytes)
     found, true = by_pair(hits(rough.run())), by_pair(whole.true())
     assert len({*found} & {*true}) > 0.97 * len(true)
@@ -97,8 +97,7 @@ def test_scores_of_pairs_are_the_exact_ones(build: Build):
         ({"expansion_add": 0}, "retriever.expansion_add: a whole number >= 1, got '0'"),
         ({"dtype": "f32"}, "retriever.dtype: fp32, bf16, fp16 or int8, got 'f32'"),
         ({"dtype": "int8"}, "retriever.dtype=int8: usearch's whole numbers hold a vector's"),
-        ({"search": {"ef": 3}}, "retriever.search.ef: usearch has no such parameter"),
-        ({"search": {"expansion": 0}}, "search.expansion: a whole number >= 1, got '0'"),
+        ({"expansion_search": 0}, "retriever.expansion_search: a whole number >= 1, got '0'"),
         ({"rescore": -1}, "retriever.rescore: a whole number >= 0, got '-1'"),
     ],
 )
