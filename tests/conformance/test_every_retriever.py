@@ -28,7 +28,7 @@ from qa_bench.store.runs import RUN_FILE, read_run
 from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 
 Make = Callable[..., Any]
-LEXICAL = ("bm25", "bm25_fields", "bm25_rm3", "bm25_rocchio", "dpr_bm25", "tfidf")
+LEXICAL = ("bm25", "bm25_fields", "bm25_rm3", "bm25_rocchio", "bm25s", "dpr_bm25", "tfidf")
 """Those that find nothing but what shares a term with the question, or with what that finds."""
 RARE = ("tfidf",)
 """Those that find nothing by a term that more than half of the passages hold."""
@@ -38,11 +38,12 @@ SPARSE = ("splade_tiny",)
 """Those that find what shares a term of the model's with the question; it makes such terms up."""
 TOKENS = ("minilm_tokens",)
 """Those of token vectors that look at every passage."""
-CUT_TIES = ("faiss", "faiss_hnsw")
-"""Those that leave it to faiss which of several equal passages make the cut.
+CUT_TIES = ("faiss", "faiss_hnsw", "usearch_hnsw")
+"""Those that leave it to a library which of several equal passages make the cut.
 
-Its heap keeps whichever came, Flat's too, and two copies of a question may see others; what is kept
-is in corpus order. Rescoring more than the depth (``faiss_sq8``) mends it for all but long ties.
+A heap keeps whichever came, faiss' Flat too, and two copies of a question may see others; what is
+kept is in corpus order. Rescoring more than the depth (``faiss_sq8``) mends it for all but long
+ties.
 """
 RUNTIME = Runtime(threads=2, java_heap="1g", progress=False)
 SAME = "The lighthouse keeper counted seven grey herons beside the harbour wall."

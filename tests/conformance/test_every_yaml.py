@@ -129,6 +129,8 @@ def test_settings_change_the_identity(part: Make) -> None:
         ("retriever", "minilm", "retriever.passage.title=none"),
         ("retriever", "minilm", "retriever.question.prompt=x"),
         ("retriever", "faiss", "retriever.factory=SQ8"),
+        ("retriever", "usearch_hnsw", "retriever.dtype=fp16"),
+        ("retriever", "bm25s", "retriever.k1=1.2"),
         ("retriever", "faiss", "retriever.parts.base.dtype=fp16"),
         ("retriever", "hybrid_linear", "retriever.fusion.weights.dense=2"),
         ("retriever", "hybrid_linear", "retriever.parts.bm25.k1=1.2"),
