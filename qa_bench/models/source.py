@@ -53,7 +53,8 @@ class Source:
         revision: commit, tag or branch on the hub; None for the newest.
         architecture: class of transformers; of a bi-encoder the one whose ``pooler_output`` is the
             vector. None for what the model's own files say.
-        pooling: mean, cls, max, lasttoken, weightedmean; None for the model's own.
+        pooling: mean, cls, max, lasttoken, weightedmean; first_state, of an encoder-decoder; None
+            for the model's own.
         pool_prompt: whether pooling sees the prompt's tokens; None for the model's own.
         max_length: tokens a text is cut to; None for the model's own.
         precision: fp32, bf16 or fp16.

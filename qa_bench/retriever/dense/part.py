@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from qa_bench.models.encoder import loaded_encoder
 from qa_bench.models.positions import check_announced
 from qa_bench.models.source import Source, Text
 from qa_bench.parts import Part
+from qa_bench.retriever.dense.side import side
 from qa_bench.retriever.dense.unfinished import Unfinished
 from qa_bench.retriever.vectors.exact import exact_search
 from qa_bench.retriever.vectors.similarity import pair_scores
@@ -41,8 +41,6 @@ from qa_bench.types import QuestionSet, Run, Runtime, Step
 
 _PAIRS = 1 << 16
 """Pairs a thread scores at once."""
-
-_POOLINGS = ("mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens")
 
 
 class Dense(Part):
@@ -94,9 +92,9 @@ class Dense(Part):
             end_token: see ``Source``.
             bidirectional: see ``Source``.
             layer_norm: subtract a vector's mean and divide by its deviation, before anything else.
-            question: prompt and suffix of questions.
-            passage: prompt and suffix of passages; title: pair (two segments), none, or what
-                stands between title and text.
+            question: prompt and suffix of questions, and more: see ``side.Texts``.
+            passage: the same of passages; title: pair (two segments), none, or what stands
+                between title and text; untitled: what stands for a missing title.
             similarity: cosine, dot or l2.
             truncate_dim: keep only the first so many dimensions.
             dtype: of the vectors on the disk: fp32, fp16 or int8.
@@ -118,8 +116,8 @@ class Dense(Part):
             "end_token": end_token,
             "bidirectional": bidirectional,
         }
-        self._question, self._asked_as = _side("question", shared, question or {})
-        self._passage, self._read_as = _side("passage", shared, passage or {})
+        self._question, self._asked_as = side("question", shared, question or {})
+        self._passage, self._read_as = side("passage", shared, passage or {})
         self._similarity = one_of("retriever.similarity", similarity, ("cosine", "dot", "l2"))
         self._dtype = one_of("retriever.dtype", dtype, DTYPES)
         self._truncate_dim = whole_number("retriever.truncate_dim", truncate_dim, optional=True)
@@ -147,11 +145,10 @@ class Dense(Part):
             UserError: a vector is zero or not finite.
         """
         encoder = loaded_encoder(self._question, runtime)
-        prompt, suffix = self._asked_as["prompt"], self._asked_as["suffix"]
         bar = progress(len(texts), "encode", "questions", runtime)
         with bar:
-            windows = [[text + suffix for text in texts]]
-            vectors = next(encoder.encode(windows, prompt, bar.update))
+            windows = [self._asked_as.of_questions(texts)]
+            vectors = next(encoder.encode(windows, update=bar.update, **self._asked_as.options()))
         return self._finished(vectors, lambda row: f"question '{texts[row][:60]}'")
 
     def encode_passages(
@@ -163,8 +160,8 @@ class Dense(Part):
             UserError: a vector is zero or not finite.
         """
         encoder = loaded_encoder(self._passage, runtime)
-        windows = [list(self._inputs(titles, texts))]
-        vectors = next(encoder.encode(windows, self._read_as["prompt"]))
+        windows = [list(self._read_as.of_passages(titles, texts))]
+        vectors = next(encoder.encode(windows, **self._read_as.options()))
         return self._finished(vectors, lambda row: f"passage '{texts[row][:60]}'")
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
@@ -193,10 +190,11 @@ class Dense(Part):
         def windows() -> Iterator[list[Text]]:
             for start in starts:
                 rows = np.arange(start, min(start + SHARD_PASSAGES, len(passages)))
-                yield list(self._inputs(passages.titles(rows), passages.texts(rows)))
+                yield list(self._read_as.of_passages(passages.titles(rows), passages.texts(rows)))
 
         with bar:
-            encoded = encoder.encode(windows(), self._read_as["prompt"], bar.update, unfinished)
+            options = self._read_as.options()
+            encoded = encoder.encode(windows(), update=bar.update, memory=unfinished, **options)
             for start, vectors in zip(starts, encoded, strict=True):
                 finished = self._finished(
                     vectors, lambda row, start=start: f"passage {passages[start + row].pid}"
@@ -312,16 +310,6 @@ class Dense(Part):
                 f"{of_passages} ({self._passage.model}): are the two a pair?"
             )
 
-    def _inputs(self, titles: Sequence[str], texts: Sequence[str]) -> Iterator[Text]:
-        title, suffix = self._read_as["title"], self._read_as["suffix"]
-        for name, text in zip(titles, texts, strict=True):
-            if title == "pair" and name:
-                yield name, text + suffix
-            elif title == "none" or not name:
-                yield text + suffix
-            else:
-                yield name + title + text + suffix
-
     def _finished(self, vectors: np.ndarray, name: Any) -> np.ndarray:
         """Cut and normalised as set.
 
@@ -353,42 +341,3 @@ class Dense(Part):
 
 def _check_announced(source: Source) -> None:
     check_announced(source, source.length_setting, source.max_length)
-
-
-def _side(
-    name: str, shared: dict[str, Any], own: Mapping[str, Any]
-) -> tuple[Source, dict[str, str]]:
-    """The model of questions or passages, and how their texts are made."""
-    if not isinstance(own, Mapping):
-        raise UserError(f"retriever.{name}: settings such as prompt, got '{own}'")
-    texts = {"prompt": "", "suffix": "", "title": ". "}
-    names = ({field.name for field in fields(Source)} | set(texts)) - {"length_setting"}
-    for setting in own:
-        if setting not in names:
-            raise UserError(
-                f"retriever.{name}.{setting}: no such setting; there are {', '.join(sorted(names))}"
-            )
-    settings = {**shared, **{key: value for key, value in own.items() if key not in texts}}
-    nothing = {"prompt": "", "suffix": "", "title": "none"}
-    texts |= {
-        key: nothing[key] if value is None else str(value)
-        for key, value in own.items()
-        if key in texts
-    }
-    if not settings["model"]:
-        raise UserError("retriever.model: name a model of the hub, or a folder")
-
-    def place(setting: str) -> str:
-        return f"retriever.{name}.{setting}" if setting in own else f"retriever.{setting}"
-
-    one_of(place("precision"), settings["precision"], ("fp32", "bf16", "fp16"))
-    for setting in ("trust_remote_code", "end_token", "bidirectional"):
-        flag(place(setting), settings[setting])
-    flag(place("pool_prompt"), settings["pool_prompt"], optional=True)
-    one_of(place("pooling"), settings["pooling"], (*_POOLINGS, None))
-    whole_number(place("max_length"), settings["max_length"], 3, optional=True)
-    if settings["architecture"] and (settings["pooling"] or settings["pool_prompt"] is not None):
-        raise UserError("retriever.architecture makes the vector itself: leave the pooling out")
-    settings["sha256"] = tuple(sorted(dict(settings["sha256"]).items()))
-    settings["length_setting"] = place("max_length")
-    return Source(**settings), texts
