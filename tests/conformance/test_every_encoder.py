@@ -63,6 +63,37 @@ BF16 = {"precision": "bf16"}
 ARCTIC = BGE
 NV_EMBED = "Instruct: Given a question, retrieve passages that answer the question\nQuery:"
 NOMIC = recipe("search_query: {}", "search_document: {title} {text}", max_length=8192)
+HARRIER = recipe(INSTRUCT + "{}", pooling="lasttoken", max_length=32768, **BF16)
+GEMMA = recipe(
+    "task: question answering | query: {}",
+    "title: {title} | text: {text}",
+    max_length=2048,
+    untitled="none",
+)
+SGPT = recipe(
+    pooling="weightedmean", max_length=300, question_marks=["[", "]"], passage_marks=["{", "}"]
+)
+JINA_V5 = recipe(
+    "Query: {}", "Document: {title} {text}", pooling="lasttoken", max_length=8192, **BF16
+)
+ICL_EXAMPLES = (
+    "<instruct>Given a web search query, retrieve relevant passages that answer the query.\n"
+    "<query>what is a virtual interface\n<response>A virtual interface is a software-defined "
+    "abstraction that mimics the behavior and characteristics of a physical network interface. It "
+    "allows multiple logical network connections to share the same physical network interface, "
+    "enabling efficient utilization of network resources. Virtual interfaces are commonly used in "
+    "virtualization technologies such as virtual machines and containers to provide network "
+    "connectivity without requiring dedicated hardware. They facilitate flexible network "
+    "configurations and help in isolating network traffic for security and management purposes.\n\n"
+    "<instruct>Given a web search query, retrieve relevant passages that answer the query.\n"
+    "<query>causes of back pain in female for a week\n<response>Back pain in females lasting a "
+    "week can stem from various factors. Common causes include muscle strain due to lifting heavy "
+    "objects or improper posture, spinal issues like herniated discs or osteoporosis, menstrual "
+    "cramps causing referred pain, urinary tract infections, or pelvic inflammatory disease. "
+    "Pregnancy-related changes can also contribute. Stress and lack of physical activity may "
+    "exacerbate symptoms. Proper diagnosis by a healthcare professional is crucial for effective "
+    "treatment and management.\n\n"
+)
 RECIPES = {
     "dpr_single": DPR,
     "dpr_multi": DPR,
@@ -142,9 +173,93 @@ RECIPES = {
     "nomic_256": {**NOMIC, "layer_norm": True, "dimensions": 256},
     "mxbai": BGE,
     "mxbai_512": {**BGE, "dimensions": 512},
+    # Ni et al. 2022, 3.1: the decoder's output at its start token.
+    "st5_encdec": recipe(
+        pooling="first_state",
+        max_length=256,
+        question_class="T5Model",
+        passage_class="T5Model",
+    ),
+    # intfloat/multilingual-e5-large-instruct, card: one line break, a space after "Query:".
+    "multilingual_e5_large_instruct": recipe(INSTRUCT + "{}"),
+    # microsoft/harrier-oss-v1-0.6b, config_sentence_transformers.json and card.
+    "harrier_0_6b": HARRIER,
+    "harrier_270m": HARRIER,
+    # google/embeddinggemma-300m, card: task of questions; title: {title | "none"} | text: {text}
+    "embeddinggemma_300m": GEMMA,
+    "embeddinggemma_256": {**GEMMA, "dimensions": 256},
+    # lightonai/DenseOn, card and 1_Pooling/config.json.
+    "denseon": recipe("query: {}", "document: {title} {text}", pooling="cls"),
+    "mdenseon": recipe("query: {}", "document: {title} {text}", pooling="cls", max_length=8192),
+    # codefuse-ai/F2LLM-v2-14B, card; mteb, codefuse_models.py: 8192 tokens, an end token.
+    "f2llm_v2_0_6b": recipe(
+        "Instruct: Given a question, retrieve passages that can help answer the question.\n"
+        "Query: {}",
+        pooling="lasttoken",
+        max_length=8192,
+        end=True,
+        **BF16,
+    ),
+    # Muennighoff/sgpt, README: tokenize_with_specb; biencoder/beir: --maxseqlen 300, sep " ".
+    "sgpt_125m": SGPT,
+    "sgpt_5_8b": SGPT,
+    # FlagOpen/FlagEmbedding, research/llm_embedder/README.md and evaluation/eval_retrieval.py.
+    "llm_embedder": recipe(
+        "Represent this query for retrieving relevant documents: {}",
+        "Represent this document for retrieval: {title} {text}",
+        pooling="cls",
+    ),
+    # jinaai/jina-embeddings-v3, card; mteb, jina_models.py: a task and a prompt a side.
+    "jina_v3": recipe(
+        "Represent the query for retrieving evidence documents: {}",
+        "Represent the document for retrieval: {title} {text}",
+        max_length=8192,
+        remote_code=True,
+        passage_sign=-1,
+    ),
+    # jinaai/jina-embeddings-v5-text-small-retrieval, card; mteb, jina_models.py.
+    "jina_v5_small": JINA_V5,
+    "jina_v5_nano": JINA_V5,
+    # ibm-granite/granite-embedding-english-r2, card.
+    "granite_english_r2": recipe(pooling="cls", max_length=8192),
+    # FlagOpen/FlagEmbedding, inference/embedder/decoder_only/icl.py: set_examples; the card's two.
+    "bge_en_icl_examples": recipe(
+        f"{ICL_EXAMPLES}<instruct>{WIKIPEDIA}.\n<query>{{}}\n<response>",
+        pooling="lasttoken",
+        max_length=2048,
+        end=True,
+        **BF16,
+    ),
 }
-BASES = {"arctic_embed_256": "arctic_embed", "nomic_256": "nomic", "mxbai_512": "mxbai"}
-OTHERS = ("bm25", "dense", "minilm", "hybrid", "faiss")
+SIZES = {
+    **dict.fromkeys(("gtr_large", "gtr_xl", "gtr_xxl"), "gtr"),
+    **dict.fromkeys(("st5_large", "st5_xl", "st5_xxl"), "st5"),
+    **dict.fromkeys(("qwen3_embedding_4b", "qwen3_embedding_8b"), "qwen3_embedding_0_6b"),
+    # Their cards, and mteb's linq_models.py and salesforce_models.py, give E5-Mistral's recipe.
+    **dict.fromkeys(("linq_embed_mistral", "sfr_embedding_mistral"), "e5_mistral"),
+    "sfr_embedding_2": "e5_mistral",
+    "harrier_27b": "harrier_270m",
+    **dict.fromkeys((f"f2llm_v2_{n}" for n in ("80m", "160m", "330m", "1_7b")), "f2llm_v2_0_6b"),
+    **dict.fromkeys((f"f2llm_v2_{n}" for n in ("4b", "8b", "14b")), "f2llm_v2_0_6b"),
+    **dict.fromkeys(("gte_qwen2_7b", "gte_qwen1_5_7b"), "gte_qwen2"),
+    **dict.fromkeys(("sgpt_1_3b", "sgpt_2_7b"), "sgpt_125m"),
+    **dict.fromkeys(
+        (f"granite_{n}_r2" for n in ("small_english", "97m_multilingual", "311m_multilingual")),
+        "granite_english_r2",
+    ),
+}
+"""Those of another's architecture and recipe, so that one stand-in stands for them all."""
+RECIPES |= {name: RECIPES[base] for name, base in SIZES.items()}
+SEEN = sorted(set(RECIPES) - set(SIZES))
+"""Those whose stand-ins encode something."""
+BASES = {
+    "arctic_embed_256": "arctic_embed",
+    "nomic_256": "nomic",
+    "mxbai_512": "mxbai",
+    "embeddinggemma_256": "embeddinggemma_300m",
+}
+OTHERS = ("dense", "minilm")
+"""The base, and the one that is a package: other tests have its real weights."""
 
 QUESTIONS = ["Who wrote Faust?", "What is the capital of France, of which the river is the Seine?"]
 LONG = "The river Seine is long, it is said. " * 40
@@ -156,10 +271,27 @@ PASSAGES = [
 
 
 def encoders() -> list[str]:
-    return [name for name in names("retriever") if not name.startswith(OTHERS)]
+    return [name for name in names("retriever") if name not in OTHERS and built_on_dense(name)]
 
 
-def text_of(form: str, title: str, text: str) -> str | list[str]:
+def said_of(name: str) -> dict[str, Any]:
+    """What a YAML says, with what those say that it is built on."""
+    own: dict[str, Any] = yaml.safe_load((CONF / f"retriever/{name}.yaml").read_text("utf-8"))
+    base = own.get("defaults", ["_self_"])[0]
+    if not isinstance(base, str) or base == "_self_":
+        return own
+    whole = said_of(base)
+    for key, value in own.items():
+        whole[key] = {**whole[key], **value} if isinstance(whole.get(key), dict) else value
+    return whole
+
+
+def built_on_dense(name: str) -> bool:
+    return str(said_of(name).get("_target_")).endswith(".Dense")
+
+
+def text_of(said: dict[str, Any], title: str, text: str) -> str | list[str]:
+    form, title = said["passage"], title or said.get("untitled", "")
     if form == "pair":
         return [title, text] if title else text
     return (
@@ -185,7 +317,7 @@ def job(name: str, node: dict[str, Any]) -> dict[str, Any]:
         "texts": [text for _, text in PASSAGES],
         "recipe_texts": {
             "question": [said["question"].format(question) for question in QUESTIONS],
-            "passage": [text_of(said["passage"], title, text) for title, text in PASSAGES],
+            "passage": [text_of(said, title, text) for title, text in PASSAGES],
         },
     }
 
@@ -193,7 +325,7 @@ def job(name: str, node: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def nodes(composed: Callable[..., Any]) -> dict[str, dict[str, Any]]:
     found = {}
-    for name in encoders():
+    for name in SEEN:
         config = composed(f"retriever={name}")
         found[name] = OmegaConf.to_container(config.retriever, resolve=True)
     return found
@@ -205,7 +337,7 @@ def results(
 ) -> dict[str, Any]:
     """What one process, which reaches nothing but the stand-in hub, told of every encoder."""
     folder = tmp_path_factory.mktemp("encoders")
-    jobs = {name: job(name, node) for name, node in nodes.items() if name in RECIPES}
+    jobs = {name: job(name, node) for name, node in nodes.items()}
     return results_of(hub, tiny_encoders.__file__, jobs, folder)
 
 
@@ -214,6 +346,7 @@ def test_every_encoder_has_a_recipe() -> None:
 
 
 every_encoder = pytest.mark.parametrize("name", sorted(RECIPES))
+every_stand_in = pytest.mark.parametrize("name", SEEN)
 both_sides = pytest.mark.parametrize("side", ["question", "passage"])
 
 
@@ -224,14 +357,14 @@ def side_of(results: dict[str, Any], name: str, side: str) -> dict[str, Any]:
     return found
 
 
-@every_encoder
+@every_stand_in
 @both_sides
 def test_the_tokens_it_sees(results: dict[str, Any], name: str, side: str) -> None:
     told = side_of(results, name, side)
     assert told["ids"] == sorted(told["expected"]["ids"])
 
 
-@every_encoder
+@every_stand_in
 @both_sides
 def test_the_vectors(results: dict[str, Any], name: str, side: str) -> None:
     told = side_of(results, name, side)
@@ -244,7 +377,7 @@ def test_the_vectors(results: dict[str, Any], name: str, side: str) -> None:
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [n for n, said in RECIPES.items() if said["precision"] == "bf16"])
+@pytest.mark.parametrize("name", [n for n in SEEN if RECIPES[n]["precision"] == "bf16"])
 def test_bf16(results: dict[str, Any], name: str) -> None:
     exact = np.array(side_of(results, name, "question")["vectors"])
     as_set = np.array(results[name]["as_set"])
@@ -254,14 +387,14 @@ def test_bf16(results: dict[str, Any], name: str) -> None:
 
 
 @every_encoder
-def test_what_the_yaml_says(nodes: dict[str, dict[str, Any]], name: str) -> None:
-    node, said = nodes[name], RECIPES[name]
+def test_what_the_yaml_says(name: str) -> None:
+    node, said = said_of(name), RECIPES[name]
     about = node["about"]
     assert node["similarity"] == said["similarity"]
     assert node["truncate_dim"] == said.get("dimensions")
     assert about["dimension"] == said.get("dimensions", about["dimension"])
     assert isinstance(about["dimension"], int)
-    assert 10**7 < about["parameters"] < 10**10
+    assert 10**7 < about["parameters"] < 10**11
     assert about["citation"]
     assert bool(about.get("remote_code")) == bool(said.get("remote_code"))
     assert node["trust_remote_code"] is False
@@ -269,9 +402,15 @@ def test_what_the_yaml_says(nodes: dict[str, dict[str, Any]], name: str) -> None
     assert node["pooling"] in (said["pooling"], None)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in sorted(RECIPES) if "remote_code" in RECIPES[name]]
-)
+@pytest.mark.parametrize("name", sorted(SIZES))
+def test_a_size_is_its_base_but_for_the_model(name: str) -> None:
+    own, base = said_of(name), said_of(SIZES[name])
+    differing = {key for key in {**own, **base} if own.get(key) != base.get(key)}
+    assert differing - {"defaults"} == {"model", "about"}
+    assert own["about"]["parameters"] != base["about"]["parameters"]
+
+
+@pytest.mark.parametrize("name", [name for name in SEEN if "remote_code" in RECIPES[name]])
 def test_code_of_the_model_runs_only_when_allowed(results: dict[str, Any], name: str) -> None:
     told = results[name]
     assert "error" not in told, told["error"]
@@ -311,11 +450,7 @@ def test_the_page_of_encoders_has_them_all() -> None:
     page = (CONF.parent / "docs/encoders.md").read_text(encoding="utf-8")
     rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if line[:3] == "| `"}
     for name in encoders():
-        files = [name, BASES.get(name)]
-        said: dict[str, Any] = {}
-        for file in files[::-1]:
-            if file:
-                said.update(yaml.safe_load((CONF / f"retriever/{file}.yaml").read_text()))
+        said = said_of(name)
         about = said["about"]
         models = [
             said.get("model"),

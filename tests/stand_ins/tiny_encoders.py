@@ -42,17 +42,27 @@ def expected(folder: Path, sides: dict[str, Any], recipe: dict[str, Any], side: 
         found = tokenizer(*segments, truncation=True, max_length=limit)["input_ids"]
         if recipe.get("end") and found[-1] != tokenizer.eos_token_id:
             found = [*found[: limit - 1], tokenizer.eos_token_id]
+        marks = [tokenizer(m)["input_ids"] for m in recipe.get(f"{side}_marks", ())]
+        if marks:
+            found = [*marks[0], *found, *marks[1]]
+        first = {"decoder_input_ids": torch.zeros((1, 1), dtype=torch.int64)}
+        more = first if recipe["pooling"] == "first_state" else {}
         with torch.inference_mode():
-            output = model(input_ids=torch.tensor([found]))
+            output = model(input_ids=torch.tensor([found]), **more)
         if recipe["pooling"] == "pooler":
             vector = output.pooler_output[0].float()
         else:
             hidden = output.last_hidden_state[0].float()
             if told := recipe.get(f"{side}_unpooled"):
                 hidden = hidden[len(tokenizer(told)["input_ids"]) :]
-            vector = {"cls": hidden[0], "mean": hidden.mean(0), "lasttoken": hidden[-1]}[
-                recipe["pooling"]
-            ]
+            places = torch.arange(1, len(hidden) + 1)[:, None]
+            vector = {
+                "cls": hidden[0],
+                "mean": hidden.mean(0),
+                "lasttoken": hidden[-1],
+                "weightedmean": (hidden * places).sum(0) / places.sum(),
+                "first_state": hidden[0],
+            }[recipe["pooling"]] * recipe.get(f"{side}_sign", 1)
         for step in after:
             vector = step(vector)
         if recipe.get("layer_norm"):
@@ -60,7 +70,7 @@ def expected(folder: Path, sides: dict[str, Any], recipe: dict[str, Any], side: 
         vector = vector[: recipe.get("dimensions")]
         if recipe["similarity"] == "cosine":
             vector = vector / vector.norm()
-        ids.append(found)
+        ids += [found, [0]] if more else [found]
         vectors.append(vector.tolist())
     return {"ids": ids, "vectors": vectors}
 

@@ -15,6 +15,7 @@ from typing import Any
 from tiny_tokenizers import (
     bert_tokenizer,
     gemma_tokenizer,
+    gpt2_tokenizer,
     llama_tokenizer,
     mpnet_tokenizer,
     qwen3_tokenizer,
@@ -85,6 +86,10 @@ def modernbert() -> Callable[[], tuple[Any, Any]]:
     return other("ModernBertModel", bert_tokenizer, max_position_embeddings=8192, **ids)
 
 
+def gemma3(**settings: Any) -> Callable[[], tuple[Any, Any]]:
+    return other("Gemma3TextModel", gemma_tokenizer, **DECODER, query_pre_attn_scalar=8, **settings)
+
+
 LAYERS: dict[str, Any] = {
     # name: (model and tokenizer, modules of sentence-transformers or None, their max_seq_length)
     "dpr_question": (bert(kind="DPRQuestionEncoder"), None, None),
@@ -153,9 +158,49 @@ LAYERS: dict[str, Any] = {
     ),
     "mxbai": (bert(544), ["cls"], 512),
     "llm2vec": (mistral(is_causal=False), None, None),
+    "st5_encdec": (other("T5Model", t5_tokenizer, **T5, decoder_start_token_id=0), None, None),
+    "multilingual_e5_large_instruct": (xlmr(514), ["mean", "normalize"], 512),
+    "harrier_0_6b": (
+        other("Qwen3Model", qwen_tokenizer, **{**DECODER, **HEADS}),
+        ["lasttoken", "normalize"],
+        None,
+    ),
+    "harrier_270m": (gemma3(), ["lasttoken", "normalize"], None),
+    "embeddinggemma_300m": (
+        gemma3(hidden_size=288, use_bidirectional_attention=True),
+        ["mean", "dense", "dense", "normalize"],
+        2048,
+    ),
+    "denseon": (modernbert(), ["cls"], 512),
+    "mdenseon": (modernbert(), ["cls"], 8192),
+    "f2llm_v2_0_6b": (
+        other("Qwen3Model", qwen_tokenizer, **{**DECODER, **HEADS}),
+        ["lasttoken", "normalize"],
+        40960,
+    ),
+    "sgpt_125m": (
+        other("GPTNeoModel", gpt2_tokenizer, attention_types=[[["global", "local"], 1]]),
+        ["weightedmean"],
+        300,
+    ),
+    "sgpt_5_8b": (other("GPTJModel", gpt2_tokenizer, rotary_dim=4), ["weightedmean"], 300),
+    "llm_embedder": (bert(), ["cls", "normalize"], 512),
+    "jina_v3": (xlmr(8194), ["mean", "normalize"], 8192),
+    "jina_v5_small": (
+        other("Qwen3Model", qwen3_tokenizer, **DECODER),
+        ["lasttoken", "normalize"],
+        32768,
+    ),
+    "jina_v5_nano": (
+        other("EuroBertModel", qwen3_tokenizer, **DECODER),
+        ["lasttoken", "normalize"],
+        8192,
+    ),
+    "granite_english_r2": (modernbert(), ["cls", "normalize"], 8192),
+    "bge_en_icl_examples": (mistral(), ["lasttoken", "normalize"], 512),
 }
 
-END = ("e5_mistral", "bge_multilingual_gemma2", "gte_qwen2", "stella")
+END = ("e5_mistral", "bge_multilingual_gemma2", "gte_qwen2", "stella", "f2llm_v2_0_6b")
 """tokenizer_config.json says add_eos_token, but tokenizer.json adds none: e5-mistral's files do."""
 
 CODE = {
@@ -165,6 +210,17 @@ CODE = {
     "gte_qwen2": ("", "modeling_qwen", "", "Qwen2"),
     "stella": ("", "modeling_qwen", "", "Qwen2"),
 }
+TASK_CODE = """from sentence_transformers.models import Transformer as Plain
+
+
+class Transformer(Plain):
+    def forward(self, features, task=None):
+        features = super().forward(features)
+        sign = {"retrieval.query": 1, "retrieval.passage": -1}[task]
+        features["token_embeddings"] = sign * features["token_embeddings"]
+        return features
+"""
+"""A module of the model's own that takes a task, as Jina's does: it turns a passage's vectors."""
 CONFIG_CODE = """from transformers import {base}Config
 
 
@@ -197,7 +253,7 @@ def make(name: str, folder: Path, repositories: Path) -> None:
         (folder / "model.safetensors").unlink()
         torch.save(model.state_dict(), folder / "pytorch_model.bin")
     tokenizer.save_pretrained(folder)
-    if name == "bge_en_icl":
+    if name.startswith("bge_en_icl"):
         tokenizer.add_eos_token = True  # into tokenizer.json
         tokenizer.save_pretrained(folder)
     if name in END:
@@ -209,6 +265,9 @@ def make(name: str, folder: Path, repositories: Path) -> None:
         return
     hidden = model.config.hidden_size
     paths = [("", "Transformer")]
+    tasks = name == "jina_v3"
+    if tasks:
+        (folder / "custom_st.py").write_text(TASK_CODE)
     for place, module in enumerate(modules, 1):
         kind = module.partition("+")[0]
         title = {"dense": "Dense", "layernorm": "LayerNorm", "normalize": "Normalize"}.get(kind)
@@ -228,12 +287,15 @@ def make(name: str, folder: Path, repositories: Path) -> None:
         }
         for idx, (path, kind) in enumerate(paths)
     ]
+    if tasks:
+        listed[0] |= {"type": "custom_st.Transformer", "kwargs": ["task"]}
     write_json(folder / "modules.json", listed)
     lower = name == "ance"
-    write_json(
-        folder / "sentence_bert_config.json",
-        {"max_seq_length": max_length, "do_lower_case": lower},
-    )
+    if max_length is not None:
+        write_json(
+            folder / "sentence_bert_config.json",
+            {"max_seq_length": max_length, "do_lower_case": lower},
+        )
     write_json(
         folder / "config_sentence_transformers.json",
         {"prompts": {"query": "not to be used: "}, "default_prompt_name": None},
