@@ -8,6 +8,7 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import checkpoint, torch_dtype
+from qa_bench.models.families import of_family
 from qa_bench.models.first_state import first_state
 from qa_bench.models.positions import check_length, limit_length, positions
 from qa_bench.models.source import Place, Source, Text
@@ -37,13 +38,14 @@ def sentence_model(source: Source) -> Any:
 def _of_sentence_transformers(source: Source, place: Place) -> Any:
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(
-        place.name,
-        device="cpu",
-        revision=place.commit,
-        trust_remote_code=source.trust_remote_code,
-        model_kwargs={"dtype": torch_dtype(source)},
-    )
+    with of_family(source, place, "dense"):
+        model = SentenceTransformer(
+            place.name,
+            device="cpu",
+            revision=place.commit,
+            trust_remote_code=source.trust_remote_code,
+            model_kwargs={"dtype": torch_dtype(source)},
+        )
     if source.bidirectional:
         transformer: Any = model[0]
         transformer.model.config.is_causal = False

