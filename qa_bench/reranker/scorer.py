@@ -205,9 +205,7 @@ def _template_frame(tokenizer: Any, template: Template, model: Any) -> Frame:
     # A model that makes passages shorter on the way must know where they are.
     heads = _HEADS if _HEADS in takes else ""
     constants = ((_TAILS, len(after)),) if _TAILS in takes else ()
-    return Frame(
-        ("input_ids",), first, second, third, (), (), "only_second", constants, heads
-    )
+    return Frame(("input_ids",), first, second, third, (), (), "only_second", constants, heads)
 
 
 def _ids(tokenizer: Any, pieces: Sequence[str]) -> list[int]:

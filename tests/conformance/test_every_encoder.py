@@ -61,7 +61,19 @@ E5 = recipe("query: {}", "passage: {title} {text}")
 T5 = recipe(max_length=256)
 BF16 = {"precision": "bf16"}
 ARCTIC = BGE
-NV_EMBED = "Instruct: Given a question, retrieve passages that answer the question\nQuery:"
+PASSAGES = "Instruct: Given a question, retrieve passages that answer the question\nQuery:"
+NV_EMBED = recipe(
+    f"{PASSAGES} {{}}</s>",
+    "{title} {text}</s>",
+    max_length=4096,
+    authors=True,
+    question_unpooled=PASSAGES,
+    **BF16,
+)
+WEB = (
+    "Instruct: Given a web search query, retrieve relevant passages that answer the query.\n"
+    "Query: {}"
+)
 NOMIC = recipe("search_query: {}", "search_document: {title} {text}", max_length=8192)
 RECIPES = {
     "dpr_single": DPR,
@@ -96,18 +108,13 @@ RECIPES = {
     "bge_large_en": BGE,
     "bge_m3": recipe(pooling="cls", max_length=8192),
     "gte": recipe(),
-    "mgte": recipe(pooling="cls", max_length=8192, remote_code=True),
+    "mgte": recipe(pooling="cls", max_length=8192, authors=True),
+    "arctic_embed_m_v2": recipe("query: {}", pooling="cls", max_length=8192, authors=True),
     "arctic_embed": ARCTIC,
     "arctic_embed_256": {**ARCTIC, "dimensions": 256},
     "bce": recipe(pooling="cls"),
-    "nv_embed": recipe(
-        f"{NV_EMBED} {{}}</s>",
-        "{title} {text}</s>",
-        max_length=4096,
-        remote_code=True,
-        question_unpooled=NV_EMBED,
-        **BF16,
-    ),
+    "nv_embed": NV_EMBED,
+    "nv_embed_v1": NV_EMBED,
     "llm2vec": recipe(
         f"[INST] {WIKIPEDIA}: {{}} [/INST]",
         "[INST] {title} {text} [/INST]",
@@ -122,9 +129,9 @@ RECIPES = {
     "bge_multilingual_gemma2": recipe(
         f"<instruct>{WIKIPEDIA}.\n<query>{{}}", pooling="lasttoken", end=True, **BF16
     ),
+    "stella_400m": recipe(WEB, authors=True),
     "stella": recipe(
-        "Instruct: Given a web search query, retrieve relevant passages that answer the query.\n"
-        "Query: {}",
+        WEB,
         bidirectional=True,
         end=True,
         **BF16,
@@ -138,6 +145,7 @@ RECIPES = {
         **BF16,
     ),
     "bge_large_zh": recipe("为这个句子生成表示以用于检索相关文章：{}", pooling="cls"),
+    "nomic_v2_moe": {**NOMIC, "max_length": 512, "authors": True},
     "nomic": {**NOMIC, "layer_norm": True},
     "nomic_256": {**NOMIC, "layer_norm": True, "dimensions": 256},
     "mxbai": BGE,
@@ -173,6 +181,7 @@ def job(name: str, node: dict[str, Any]) -> dict[str, Any]:
     said = RECIPES[name]
     layers = BASES.get(name, name)
     models = {node["model"]: layers} if node["model"] else {}
+    models |= dict.fromkeys(node["adapters"], "adapter")
     for side in ("question", "passage"):
         if own := node[side].get("model"):
             models[own] = f"dpr_{side}"

@@ -162,7 +162,9 @@ def results(
 
 def test_every_reranker_has_a_recipe() -> None:
     ours = set(names("reranker"))
-    assert {*RECIPES, *SIZES} == ours - {"none", "cross_encoder", "rankgpt", "rank_zephyr"}, "no model here"
+    assert {*RECIPES, *SIZES} == ours - {"none", "cross_encoder", "rankgpt", "rank_zephyr"}, (
+        "no model here"
+    )
 
 
 every_reranker = pytest.mark.parametrize("name", sorted(RECIPES))

@@ -1,7 +1,7 @@
 """Tiny random checkpoints of models with code of their own, as their authors' files lie on the hub.
 
-``config.json`` has its settings and its ``auto_map``; the code that this names is not there, so that
-whoever would run it fails.
+``config.json`` has its settings and its ``auto_map``; the code that this names is not there, so
+that whoever would run it fails.
 """
 
 from __future__ import annotations
@@ -219,7 +219,9 @@ def nomic(words: int) -> AuthorCheckpoint:
     }
     for number in range(4):
         name = f"encoder.layers.{number}"
-        shapes |= dense(f"{name}.attn.Wqkv", 3 * 288, 288) | dense(f"{name}.attn.out_proj", 288, 288)
+        shapes |= dense(f"{name}.attn.Wqkv", 3 * 288, 288) | dense(
+            f"{name}.attn.out_proj", 288, 288
+        )
         shapes |= norm(f"{name}.norm1", 288) | norm(f"{name}.norm2", 288)
         if number % 2:
             shapes |= dense(f"{name}.mlp.router.layer", 4, 288, bias=False)

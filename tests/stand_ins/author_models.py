@@ -3,7 +3,8 @@
 In plain torch, from the weights under the names that they have in the checkpoints: what the
 harness' own classes are held against. Sources: ``modeling_nvembed.py`` (nvidia/NV-Embed-v2),
 ``modeling.py`` (Alibaba-NLP/new-impl), ``modeling_hf_nomic_bert.py`` (nomic-ai/nomic-bert-2048),
-``modeling_minicpm_reranker.py`` and ``gemma_model.py`` (FlagOpen/FlagEmbedding). One text at a time.
+``modeling_minicpm_reranker.py`` and ``gemma_model.py`` (FlagOpen/FlagEmbedding). One text at a
+time.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 Weights = dict[str, torch.Tensor]
 
 
 def linear(weights: Weights, name: str, values: torch.Tensor) -> torch.Tensor:
-    return F.linear(values, weights[f"{name}.weight"], weights.get(f"{name}.bias"))
+    return functional.linear(values, weights[f"{name}.weight"], weights.get(f"{name}.bias"))
 
 
 def layer_norm(weights: Weights, name: str, values: torch.Tensor, eps: float) -> torch.Tensor:
     weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
-    return F.layer_norm(values, weight.shape, weight, bias, eps)
+    return functional.layer_norm(values, weight.shape, weight, bias, eps)
 
 
 def rms(weight: torch.Tensor, values: torch.Tensor, eps: float) -> torch.Tensor:
@@ -96,7 +97,7 @@ def llama_layer(
     normed = rms(weights[f"{name}.input_layernorm.weight"], hidden, eps)
     hidden = hidden + share * self_attention(weights, f"{name}.self_attn", normed, config, **how)
     normed = rms(weights[f"{name}.post_attention_layernorm.weight"], hidden, eps)
-    return hidden + share * gated(weights, f"{name}.mlp", normed, F.silu)
+    return hidden + share * gated(weights, f"{name}.mlp", normed, functional.silu)
 
 
 # The models
@@ -118,7 +119,7 @@ def nv_embed(weights: Weights, config: dict[str, Any], ids: list[int]) -> torch.
     hidden = linear(weights, f"{one}.fn.to_out", attention(*by_head)) + hidden
     inner = linear(weights, f"{other}.fn.net.0", layer_norm(weights, f"{other}.norm", hidden, 1e-5))
     inner, gates = inner.chunk(2, -1)
-    return linear(weights, f"{other}.fn.net.2", inner * F.gelu(gates)) + hidden
+    return linear(weights, f"{other}.fn.net.2", inner * functional.gelu(gates)) + hidden
 
 
 def new_frequencies(config: dict[str, Any]) -> torch.Tensor:
@@ -147,7 +148,7 @@ def new(weights: Weights, config: dict[str, Any], ids: list[int]) -> torch.Tenso
         hidden = hidden + linear(weights, f"{name}.attention.o_proj", seen)
         hidden = layer_norm(weights, f"{name}.attn_ln", hidden, eps)
         up, gate = linear(weights, f"{name}.mlp.up_gate_proj", hidden).chunk(2, -1)
-        hidden = hidden + linear(weights, f"{name}.mlp.down_proj", F.gelu(gate) * up)
+        hidden = hidden + linear(weights, f"{name}.mlp.down_proj", functional.gelu(gate) * up)
         hidden = layer_norm(weights, f"{name}.mlp_ln", hidden, eps)
     return hidden
 
@@ -167,14 +168,16 @@ def nomic(weights: Weights, config: dict[str, Any], ids: list[int]) -> torch.Ten
     hidden = layer_norm(weights, "emb_ln", hidden, eps)
     for number in range(config["n_layer"]):
         name = f"encoder.layers.{number}"
-        parts = linear(weights, f"{name}.attn.Wqkv", hidden).unflatten(-1, (3, config["n_head"], -1))
+        parts = linear(weights, f"{name}.attn.Wqkv", hidden).unflatten(
+            -1, (3, config["n_head"], -1)
+        )
         query, key, value = parts.unbind(1)
         seen = attention(rotated(query, turns), rotated(key, turns), value)
         seen = linear(weights, f"{name}.attn.out_proj", seen)
         hidden = layer_norm(weights, f"{name}.norm1", seen + hidden, eps)
         if number % config["moe_every_n_layers"] != 1:
             output = linear(weights, f"{name}.mlp.fc1", hidden)
-            output = linear(weights, f"{name}.mlp.fc2", F.gelu(output))
+            output = linear(weights, f"{name}.mlp.fc2", functional.gelu(output))
         else:
             shares = linear(weights, f"{name}.mlp.router.layer", hidden).softmax(-1)
             output = weights[f"{name}.mlp.experts.bias"].expand(hidden.shape).clone()
@@ -184,7 +187,7 @@ def nomic(weights: Weights, config: dict[str, Any], ids: list[int]) -> torch.Ten
                     rows = slice(expert * inner, (expert + 1) * inner)
                     first = weights[f"{name}.mlp.experts.mlp.w1"][rows]
                     second = weights[f"{name}.mlp.experts.mlp.w2"][rows]
-                    output[place] += weight * (F.gelu(token @ first.T) @ second)
+                    output[place] += weight * (functional.gelu(token @ first.T) @ second)
         hidden = layer_norm(weights, f"{name}.norm2", output + hidden, eps)
     return hidden
 
@@ -217,7 +220,10 @@ def gemma2(
     def normed(name: str, values: torch.Tensor) -> torch.Tensor:
         return rms(1 + weights[f"{name}.weight"], values, eps)
 
-    how = {"scale": config["query_pre_attn_scalar"] ** -0.5, "cap": config["attn_logit_softcapping"]}
+    how = {
+        "scale": config["query_pre_attn_scalar"] ** -0.5,
+        "cap": config["attn_logit_softcapping"],
+    }
     hidden = weights["model.embed_tokens.weight"][ids] * math.sqrt(config["hidden_size"])
     for number in range(layer):
         if number in shrinks and ratio > 1:
@@ -231,7 +237,9 @@ def gemma2(
         seen = self_attention(weights, f"{name}.self_attn", seen, config, visible=visible, **how)
         hidden = hidden + normed(f"{name}.post_attention_layernorm", seen)
         inner = normed(f"{name}.pre_feedforward_layernorm", hidden)
-        inner = gated(weights, f"{name}.mlp", inner, lambda x: F.gelu(x, approximate="tanh"))
+        inner = gated(
+            weights, f"{name}.mlp", inner, lambda x: functional.gelu(x, approximate="tanh")
+        )
         hidden = hidden + normed(f"{name}.post_feedforward_layernorm", inner)
     score = linear(weights, f"lm_head.{head}.linear_head", normed("model.norm", hidden[-1]))[0]
     cap = config["final_logit_softcapping"]

@@ -245,7 +245,8 @@ def _asked(model: Any, tokenizer: Any, recipe: dict[str, Any], question: str, te
     if recipe.get("authors"):
         how = dict(recipe["how"])
         if "ratio" in how:  # which tokens are the passage's
-            how["before"], how["after"] = 1 + len(sum(pieces[:2], [])), len(sum(pieces[3:], []))
+            how["before"] = 1 + sum(map(len, pieces[:2]))
+            how["after"] = sum(map(len, pieces[3:]))
         ids = torch.tensor([[tokenizer.bos_token_id, *ids]])
         return float(model(input_ids=ids, **how).logits)
     if model.config.is_encoder_decoder:

@@ -8,7 +8,7 @@ weights are not made to sum to 1.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from qa_bench.models.native.kind import Classes, Config, Kind, unlike
 
@@ -48,7 +48,7 @@ def _classes() -> Classes:
         """The checkpoint's settings, under the names that they have there."""
 
         model_type = "nomic_bert_moe"
-        attribute_map = {
+        attribute_map: ClassVar = {
             "hidden_size": "n_embd",
             "num_hidden_layers": "n_layer",
             "num_attention_heads": "n_head",
@@ -167,7 +167,6 @@ def _classes() -> Classes:
         """A vector a token."""
 
         config_class = NomicMoeConfig
-        _no_split_modules = ["Block"]
         _supports_sdpa = True
 
         def __init__(self, config: Any) -> None:

@@ -130,7 +130,6 @@ def _classes() -> Classes:
         """A vector a token."""
 
         config_class = NVEmbedConfig
-        _no_split_modules = ["MistralDecoderLayer", "LatentAttention"]
         _supports_sdpa = True
 
         def __init__(self, config: Any) -> None:
