@@ -85,7 +85,8 @@ def _merge(model: Any, name: str, config: Mapping[str, Any], weights: Mapping[st
     for key, pair in parts.items():
         # Of a model with a head, peft's names begin with one word more.
         layer = layers.get(key, layers.get(key.removeprefix("model.")))
-        down, up = pair.get("A"), pair.get("B")
+        down: Any = pair.get("A")
+        up: Any = pair.get("B")
         shape = None if down is None or up is None else (up.shape[0], down.shape[1])
         if layer is None or shape != tuple(layer.weight.shape):
             raise UserError(

@@ -34,6 +34,8 @@ def _classes() -> Classes:
     from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
     from transformers.modeling_outputs import CausalLMOutput
 
+    output: Any = CausalLMOutput  # a tensor a layer, where it speaks of one
+
     class LightweightGemma2Config(Gemma2Config):
         """Gemma 2's, and which layers have heads."""
 
@@ -56,7 +58,7 @@ def _classes() -> Classes:
             self.model = Gemma2Model(config)
             self.scored = range(config.start_layer, config.num_hidden_layers + 1, config.layer_sep)
             self.lm_head = heads(config.hidden_size, len(self.scored))
-            self.post_init()
+            self.post_init()  # type: ignore[no-untyped-call]
 
         def get_input_embeddings(self) -> Any:
             return self.model.embed_tokens
@@ -95,23 +97,24 @@ def _classes() -> Classes:
                 for count in (query_lengths, prompt_lengths)
             )
             views = self._views(hidden)
+            kinds: Any = self.config.layer_types
             scores: list[torch.Tensor] = []
             for number, layer in enumerate(self.model.layers[: stops[-1]]):
                 if number in shrinks and number:
                     hidden, lengths = compressed(hidden, lengths, before, after, compress_ratio)
                     views = self._views(hidden)
-                hidden = layer(hidden, **views[self.config.layer_types[number]])
+                hidden = layer(hidden, **views[kinds[number]])
                 if number + 1 in stops:
                     state = self.model.norm(last_tokens(hidden, lengths))
                     own = self.scored.index(number + 1)
                     head = self.lm_head[own if own_heads else len(scores)]
                     scores.append(self._capped(head.linear_head(state)).float().flatten(1))
-            return CausalLMOutput(logits=tuple(scores))
+            return output(logits=tuple(scores))
 
         def _views(self, hidden: torch.Tensor) -> dict[str, dict[str, Any]]:
             """What tokens see, by kind of layer. Padding is at the end, where none looks."""
             places = torch.arange(hidden.shape[1], device=hidden.device)[None]
-            seen = {
+            seen: dict[str, Any] = {
                 "config": self.config,
                 "inputs_embeds": hidden,
                 "attention_mask": None,

@@ -48,6 +48,8 @@ def _classes() -> Classes:
     from transformers.masking_utils import create_causal_mask
     from transformers.modeling_outputs import CausalLMOutput
 
+    output: Any = CausalLMOutput  # a tensor a layer, where it speaks of one
+
     class LayerwiseMiniCPMConfig(GraniteConfig):
         """Granite's, made of MiniCPM's."""
 
@@ -67,7 +69,7 @@ def _classes() -> Classes:
             self.model = GraniteModel(config)
             self.scored = range(config.start_layer, config.num_hidden_layers + 1)
             self.lm_head = heads(config.hidden_size, len(self.scored))
-            self.post_init()
+            self.post_init()  # type: ignore[no-untyped-call]
 
         def get_input_embeddings(self) -> Any:
             return self.model.embed_tokens
@@ -102,7 +104,7 @@ def _classes() -> Classes:
                     state = self.model.norm(last_tokens(hidden, ends))
                     head = self.lm_head[number - self.config.start_layer]
                     scores.append(head.linear_head(state).float().flatten(1))
-            return CausalLMOutput(logits=tuple(scores))
+            return output(logits=tuple(scores))
 
     return Classes(LayerwiseMiniCPMConfig, {"AutoModelForCausalLM": LayerwiseMiniCPM})
 

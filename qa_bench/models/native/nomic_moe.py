@@ -173,7 +173,7 @@ def _classes() -> Classes:
             super().__init__(config)
             self.embeddings, self.emb_ln = Embeddings(config), _norm(config)
             self.encoder = Encoder(config)
-            self.post_init()
+            self.post_init()  # type: ignore[no-untyped-call]
 
         def get_input_embeddings(self) -> Any:
             return self.embeddings.word_embeddings

@@ -136,7 +136,7 @@ def _classes() -> Classes:
             super().__init__(config)
             self.embedding_model = MistralModel(config.text_config)
             self.latent_attention_model = LatentAttention(config)
-            self.post_init()
+            self.post_init()  # type: ignore[no-untyped-call]
 
         def get_input_embeddings(self) -> Any:
             return self.embedding_model.embed_tokens
