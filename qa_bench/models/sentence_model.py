@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
+from qa_bench.models.adapters import merge_adapters
 from qa_bench.models.checkpoint import checkpoint, torch_dtype
 from qa_bench.models.families import of_family
 from qa_bench.models.first_state import first_state
@@ -32,6 +33,7 @@ def sentence_model(source: Source) -> Any:
     unread = "" if source.architecture else "pooler"
     with checkpoint(source, "retriever", unread=unread) as place:
         model = make(source, place)
+        merge_adapters(model, source)
     return model.eval()
 
 

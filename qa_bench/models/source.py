@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +61,7 @@ class Source:
         trust_remote_code: run code that comes with the model.
         end_token: let every text end in exactly one end token.
         bidirectional: let a decoder's tokens see those after them.
+        adapters: LoRA adapters, hub names or folders, that are added to the weights in this order.
         sha256: file of the model to the hash it must have.
         length_setting: what says ``max_length``, for messages.
     """
@@ -75,15 +76,30 @@ class Source:
     trust_remote_code: bool = False
     end_token: bool = False
     bidirectional: bool = False
+    adapters: tuple[str, ...] = ()
     sha256: tuple[tuple[str, str], ...] = ()
     length_setting: str = field(default="max_length", compare=False)
+
+    def __post_init__(self) -> None:
+        """Take a list for ``adapters`` too.
+
+        Raises:
+            UserError: they are no names.
+        """
+        names = self.adapters or ()
+        if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
+            raise UserError(f"adapters: a list of hub names or folders, got '{names}'")
+        object.__setattr__(self, "adapters", tuple(names))
 
     def identity(self) -> str:
         """What tells this model's content from another's: its commit, or a hash of its files.
 
         Raises:
-            UserError: there is no such model.
+            UserError: there is no such model, or no such adapter.
         """
+        if self.adapters:
+            parts = (replace(self, adapters=()), *map(Source, self.adapters))
+            return digest([part.identity() for part in parts])
         path = model_path(self.model)
         if path is None:
             return str(self.place().commit)

@@ -9,17 +9,24 @@ the harness, and computes beside it what plain transformers gives for the author
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import hub_jobs
+from author_models import AuthorModel
 from tiny_models import make
 
 # What plain transformers gives
 
 
-def expected(folder: Path, sides: dict[str, Any], recipe: dict[str, Any], side: str) -> Any:
+def expected(
+    folder: Path,
+    sides: dict[str, Any],
+    recipe: dict[str, Any],
+    side: str,
+    adapters: Sequence[Path] = (),
+) -> Any:
     """Token ids and vectors of one side's texts, by the authors' recipe; no sentence-transformers.
 
     A text is one segment, or a list of two.
@@ -28,8 +35,13 @@ def expected(folder: Path, sides: dict[str, Any], recipe: dict[str, Any], side: 
     import transformers
 
     trust = {"trust_remote_code": bool(recipe.get("remote_code"))}
-    kind = getattr(transformers, recipe.get(f"{side}_class") or "AutoModel")
-    model = kind.from_pretrained(folder, dtype=torch.float32, **trust).eval()
+    if recipe.get("authors"):
+        model: Any = AuthorModel(folder)
+    else:
+        kind = getattr(transformers, recipe.get(f"{side}_class") or "AutoModel")
+        model = kind.from_pretrained(folder, dtype=torch.float32, **trust).eval()
+    for adapter in adapters:
+        _add(model, adapter)
     if recipe.get("bidirectional"):
         model.config.is_causal = False
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **trust)
@@ -73,6 +85,21 @@ def expected(folder: Path, sides: dict[str, Any], recipe: dict[str, Any], side: 
         ids += [found, [0]] if more else [found]
         vectors.append(vector.tolist())
     return {"ids": ids, "vectors": vectors}
+
+
+def _add(model: Any, adapter: Path) -> None:
+    """A LoRA adapter of rank 4, alpha 8."""
+    import torch
+    from safetensors.torch import load_file
+
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    for key, down in tensors.items():
+        if ".lora_A." in key:
+            layer = model.get_submodule(
+                key.removeprefix("base_model.model.").partition(".lora_A")[0]
+            )
+            with torch.no_grad():
+                layer.weight += 2.0 * tensors[key.replace("lora_A", "lora_B")] @ down
 
 
 def _after(folder: Path) -> list[Callable[[Any], Any]]:
@@ -151,7 +178,8 @@ def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, An
     for side in ("question", "passage"):
         name = node[side].get("model") or node["model"]
         folders[side] = repositories / name if not Path(name).is_dir() else Path(name)
-        words = json.loads((folders[side] / "config.json").read_text())["vocab_size"]
+        config = json.loads((folders[side] / "config.json").read_text())
+        words = config.get("text_config", config)["vocab_size"]
         with Seen(words) as seen:
             if side == "question":
                 vectors = part.encode_questions(job["questions"], runtime)
@@ -161,7 +189,13 @@ def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, An
             "ids": sorted(seen.ids),
             "vectors": vectors.tolist(),
             "dtype": str(vectors.dtype),
-            "expected": expected(folders[side], job["recipe_texts"], recipe, side),
+            "expected": expected(
+                folders[side],
+                job["recipe_texts"],
+                recipe,
+                side,
+                [repositories / adapter for adapter in node["adapters"]],
+            ),
         }
     return told
 

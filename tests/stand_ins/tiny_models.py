@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import author_checkpoints as checkpoints
+from author_checkpoints import stand_in
 from tiny_tokenizers import (
     bert_tokenizer,
     gemma_tokenizer,
@@ -135,13 +137,25 @@ LAYERS: dict[str, Any] = {
     ),
     "gte": (bert(), ["mean", "normalize"], 512),
     "mgte": (
-        other("XLMRobertaModel", xlmr_tokenizer, **{**ROBERTA, "max_position_embeddings": 8194}),
+        stand_in(checkpoints.new, xlmr_tokenizer, scaling={"type": "ntk", "factor": 8.0}),
         ["cls", "normalize"],
         8192,
     ),
+    "arctic_embed_m_v2": (
+        stand_in(checkpoints.new, xlmr_tokenizer, model_type="gte"),
+        ["cls", "normalize"],
+        8192,
+    ),
+    "stella_400m": (
+        stand_in(checkpoints.new, bert_tokenizer, types=2, scaling={"type": "ntk", "factor": 2.0}),
+        ["mean", "dense+bias"],
+        512,
+    ),
+    "nomic_v2_moe": (stand_in(checkpoints.nomic, xlmr_tokenizer), ["mean", "normalize"], 512),
     "arctic_embed": (bert(288), ["cls", "normalize"], 512),
     "bce": (other("XLMRobertaModel", xlmr_tokenizer, **ROBERTA), ["cls"], 512),
-    "nv_embed": (mistral(), ["mean", "normalize"], 4096),
+    "nv_embed": (stand_in(checkpoints.nv_embed, llama_tokenizer), ["mean", "normalize"], 4096),
+    "nv_embed_v1": (stand_in(checkpoints.nv_embed, llama_tokenizer), ["mean", "normalize"], 4096),
     "bge_en_icl": (mistral(), ["lasttoken", "normalize"], 512),
     "bge_multilingual_gemma2": (
         other("Gemma2Model", gemma_tokenizer, **DECODER, query_pre_attn_scalar=8),
@@ -157,7 +171,7 @@ LAYERS: dict[str, Any] = {
         8192,
     ),
     "mxbai": (bert(544), ["cls"], 512),
-    "llm2vec": (mistral(is_causal=False), None, None),
+    "llm2vec": (mistral(), None, None),
     "st5_encdec": (other("T5Model", t5_tokenizer, **T5, decoder_start_token_id=0), None, None),
     "multilingual_e5_large_instruct": (xlmr(514), ["mean", "normalize"], 512),
     "harrier_0_6b": (
@@ -205,8 +219,6 @@ END = ("e5_mistral", "bge_multilingual_gemma2", "gte_qwen2", "stella", "f2llm_v2
 
 CODE = {
     # model: (auto_map's repository, module, model_type, class it is made of)
-    "mgte": ("Alibaba-NLP/new-impl", "modeling", "new", "XLMRoberta"),
-    "nv_embed": ("", "modeling_nvembed", "nvembed", "Mistral"),
     "gte_qwen2": ("", "modeling_qwen", "", "Qwen2"),
     "stella": ("", "modeling_qwen", "", "Qwen2"),
 }
@@ -238,10 +250,34 @@ class TinyModel({base}Model):
 """
 
 
+def make_adapter(folder: Path) -> None:
+    """LoRA adapters for the stand-in of LLM2Vec's Mistral, as peft writes them."""
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(zlib.crc32(folder.name.encode()))
+    tensors = {}
+    for layer in range(2):
+        for module, out in (
+            ("self_attn.q_proj", 32),
+            ("self_attn.v_proj", 16),
+            ("mlp.up_proj", 48),
+        ):
+            name = f"base_model.model.layers.{layer}.{module}"
+            tensors[f"{name}.lora_A.weight"] = torch.randn(4, 32) * 0.3
+            tensors[f"{name}.lora_B.weight"] = torch.randn(out, 4) * 0.3
+    save_file(tensors, folder / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "bias": "none", "use_dora": False}
+    write_json(folder / "adapter_config.json", {**config, "modules_to_save": None})
+
+
 def make(name: str, folder: Path, repositories: Path) -> None:
     """Write the stand-in of encoder ``name`` into ``folder``."""
     import torch
 
+    if name == "adapter":
+        make_adapter(folder)
+        return
     build, modules, max_length = LAYERS[name]
     torch.manual_seed(zlib.crc32(name.encode()))
     model, tokenizer = build()

@@ -68,6 +68,7 @@ class Dense(Part):
         trust_remote_code: bool = False,
         end_token: bool = False,
         bidirectional: bool = False,
+        adapters: Sequence[str] = (),
         layer_norm: bool = False,
         question: Mapping[str, Any] | None = None,
         passage: Mapping[str, Any] | None = None,
@@ -79,7 +80,7 @@ class Dense(Part):
         """Check the settings; ``question`` and ``passage`` may override those of the model.
 
         Args:
-            model: see ``Source``, as the others up to ``bidirectional``.
+            model: see ``Source``, as the others up to ``adapters``.
             revision: see ``Source``.
             architecture: see ``Source``.
             pooling: see ``Source``.
@@ -89,6 +90,7 @@ class Dense(Part):
             trust_remote_code: see ``Source``.
             end_token: see ``Source``.
             bidirectional: see ``Source``.
+            adapters: see ``Source``.
             layer_norm: subtract a vector's mean and divide by its deviation, before anything else.
             question: prompt and suffix of questions, and more: see ``Side``.
             passage: the same of passages; title: pair (two segments), none, or what stands
@@ -113,6 +115,7 @@ class Dense(Part):
             "sha256": sha256 or {},
             "end_token": end_token,
             "bidirectional": bidirectional,
+            "adapters": adapters,
         }
         self._asked_as = Side.of("question", shared, question or {})
         self._read_as = Side.of("passage", shared, passage or {})
