@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.models.source import Source
+from qa_bench.models.source import Source, adapter_place
 from qa_bench.net.consent import consent
 from qa_bench.net.hub import fetched_file, weights_to_download
 
-_PART = re.compile(r"(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.weight")
+_PART = re.compile(
+    r"(?:base_model\.model\.)?(.+)\.lora_(?:embedding_)?([AB])(?:\.default)?(?:\.weight)?"
+)
 _SUPPORTED: dict[str, Any] = {
     "peft_type": "LORA",
     "bias": "none",
@@ -54,16 +56,17 @@ def merge_adapters(model: Any, source: Source) -> None:
 def _read(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     from safetensors.torch import load_file
 
-    place = Source(name).place()
+    model, inside = adapter_place(name)
+    place = Source(model).place()
     if place.commit is not None:
-        size = weights_to_download(place.name, place.commit)
-        consent(f"adapter {name}", size)
+        file = f"{inside}adapter_model.safetensors" if inside else None
+        consent(f"adapter {name}", weights_to_download(place.name, place.commit, file))
     paths = []
     for file in ("adapter_config.json", "adapter_model.safetensors"):
         if place.commit is None:
             paths.append(Path(place.name) / file)
         else:
-            paths.append(fetched_file(place.name, file, place.commit, "model"))
+            paths.append(fetched_file(place.name, inside + file, place.commit, "model"))
         if not paths[-1].is_file():
             raise UserError(f"adapter {name}: {file} is missing")
     return json.loads(paths[0].read_text(encoding="utf-8")), load_file(paths[1])
@@ -88,6 +91,9 @@ def _merge(model: Any, name: str, config: Mapping[str, Any], weights: Mapping[st
         down: Any = pair.get("A")
         up: Any = pair.get("B")
         shape = None if down is None or up is None else (up.shape[0], down.shape[1])
+        turned = isinstance(layer, torch.nn.Embedding)  # its weights are (words, dimension)
+        if shape is not None and turned:
+            shape = shape[::-1]
         if layer is None or shape != tuple(layer.weight.shape):
             raise UserError(
                 f"adapter {name}: the model has no layer '{key}' of the shape {shape}: is it of "
@@ -97,13 +103,14 @@ def _merge(model: Any, name: str, config: Mapping[str, Any], weights: Mapping[st
         scale = alpha / (rank**0.5 if config.get("use_rslora") else rank)
         with torch.no_grad():
             change = up.float() @ down.float() * scale
-            layer.weight.copy_(layer.weight.float() + change)
+            layer.weight.copy_(layer.weight.float() + (change.T if turned else change))
 
 
 def _layers(model: Any) -> dict[str, Any]:
-    """The linear layers by the name that they have in the model of transformers."""
+    """Linear layers and embeddings by the name that they have in the model of transformers."""
     import torch
     from transformers import PreTrainedModel
 
     inner = next((m for m in model.modules() if isinstance(m, PreTrainedModel)), model)
-    return {n: layer for n, layer in inner.named_modules() if isinstance(layer, torch.nn.Linear)}
+    kinds = (torch.nn.Linear, torch.nn.Embedding)
+    return {name: layer for name, layer in inner.named_modules() if isinstance(layer, kinds)}

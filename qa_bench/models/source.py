@@ -61,7 +61,8 @@ class Source:
         trust_remote_code: run code that comes with the model.
         end_token: let every text end in exactly one end token.
         bidirectional: let a decoder's tokens see those after them.
-        adapters: LoRA adapters, hub names or folders, that are added to the weights in this order.
+        adapters: LoRA adapters that are added to the weights in this order: hub names, folders, or
+            ``<hub name>/<folder>`` for one inside a repository.
         sha256: file of the model to the hash it must have.
         length_setting: what says ``max_length``, for messages.
     """
@@ -98,7 +99,8 @@ class Source:
             UserError: there is no such model, or no such adapter.
         """
         if self.adapters:
-            parts = (replace(self, adapters=()), *map(Source, self.adapters))
+            others = (Source(adapter_place(name)[0]) for name in self.adapters)
+            parts = (replace(self, adapters=()), *others)
             return digest([part.identity() for part in parts])
         path = model_path(self.model)
         if path is None:
@@ -123,6 +125,14 @@ class Source:
         inside = _ON_THE_HUB.fullmatch(self.model)
         name, file = (inside[1], inside[2]) if inside else (self.model, None)
         return Place(name, commit_of(name, self.revision, "model"), file)
+
+
+def adapter_place(name: str) -> tuple[str, str]:
+    """What an adapter lies in, as ``Source.model`` names it, and what stands before its files."""
+    if name.count("/") < 2 or name.startswith("wheel:") or Path(name).exists():
+        return name, ""
+    organisation, repository, inside = name.split("/", 2)
+    return f"{organisation}/{repository}", f"{inside.rstrip('/')}/"
 
 
 def language_source(

@@ -201,13 +201,11 @@ RECIPES = {
         "Represent this document for retrieval: {title} {text}",
         pooling="cls",
     ),
-    # jinaai/jina-embeddings-v3, card; mteb, jina_models.py: a task and a prompt a side.
+    # jinaai/jina-embeddings-v3, card; mteb, jina_models.py: an adapter and a prompt a side.
     "jina_v3": recipe(
         "Represent the query for retrieving evidence documents: {}",
         "Represent the document for retrieval: {title} {text}",
         max_length=8192,
-        remote_code=True,
-        passage_sign=-1,
     ),
     # jinaai/jina-embeddings-v5-text-small-retrieval, card; mteb, jina_models.py.
     "jina_v5_small": JINA_V5,

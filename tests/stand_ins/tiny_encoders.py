@@ -88,18 +88,20 @@ def expected(
 
 
 def _add(model: Any, adapter: Path) -> None:
-    """A LoRA adapter of rank 4, alpha 8."""
+    """A LoRA adapter of rank 4, alpha 8, of layers and of words."""
     import torch
     from safetensors.torch import load_file
 
     tensors = load_file(adapter / "adapter_model.safetensors")
     for key, down in tensors.items():
-        if ".lora_A." in key:
-            layer = model.get_submodule(
-                key.removeprefix("base_model.model.").partition(".lora_A")[0]
-            )
-            with torch.no_grad():
-                layer.weight += 2.0 * tensors[key.replace("lora_A", "lora_B")] @ down
+        plain = key.removeprefix("base_model.model.").partition(".lora_")[0]
+        with torch.no_grad():
+            weight = model.get_submodule(plain).weight
+            if ".lora_A." in key:
+                weight += 2.0 * tensors[key.replace("lora_A", "lora_B")] @ down
+            elif key.endswith(".lora_embedding_A"):
+                up = tensors[key.replace("embedding_A", "embedding_B")]
+                weight += 2.0 * down.T @ up.T
 
 
 def _after(folder: Path) -> list[Callable[[Any], Any]]:
@@ -194,7 +196,7 @@ def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, An
                 job["recipe_texts"],
                 recipe,
                 side,
-                [repositories / adapter for adapter in node["adapters"]],
+                [repositories / name for name in node[side].get("adapters", node["adapters"])],
             ),
         }
     return told

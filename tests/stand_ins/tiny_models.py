@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +199,11 @@ LAYERS: dict[str, Any] = {
     ),
     "sgpt_5_8b": (other("GPTJModel", gpt2_tokenizer, rotary_dim=4), ["weightedmean"], 300),
     "llm_embedder": (bert(), ["cls", "normalize"], 512),
-    "jina_v3": (xlmr(8194), ["mean", "normalize"], 8192),
+    "jina_v3": (
+        other("JinaEmbeddingsV3Model", xlmr_tokenizer, pad_token_id=1, type_vocab_size=1),
+        None,
+        None,
+    ),
     "jina_v5_small": (
         other("Qwen3Model", qwen3_tokenizer, **DECODER),
         ["lasttoken", "normalize"],
@@ -222,17 +226,6 @@ CODE = {
     "gte_qwen2": ("", "modeling_qwen", "", "Qwen2"),
     "stella": ("", "modeling_qwen", "", "Qwen2"),
 }
-TASK_CODE = """from sentence_transformers.models import Transformer as Plain
-
-
-class Transformer(Plain):
-    def forward(self, features, task=None):
-        features = super().forward(features)
-        sign = {"retrieval.query": 1, "retrieval.passage": -1}[task]
-        features["token_embeddings"] = sign * features["token_embeddings"]
-        return features
-"""
-"""A module of the model's own that takes a task, as Jina's does: it turns a passage's vectors."""
 CONFIG_CODE = """from transformers import {base}Config
 
 
@@ -250,22 +243,26 @@ class TinyModel({base}Model):
 """
 
 
-def make_adapter(folder: Path) -> None:
-    """LoRA adapters for the stand-in of LLM2Vec's Mistral, as peft writes them."""
+MISTRAL_LAYERS = [("self_attn.q_proj", 32), ("self_attn.v_proj", 16), ("mlp.up_proj", 48)]
+JINA_LAYERS = [("self_attn.q_proj", 32), ("mlp.fc1", 48)]
+
+
+def make_adapter(folder: Path, places: Sequence[tuple[str, int]], words: int = 0) -> None:
+    """LoRA adapters of a stand-in's layers, and of its words, as peft writes them."""
     import torch
     from safetensors.torch import save_file
 
     torch.manual_seed(zlib.crc32(folder.name.encode()))
     tensors = {}
     for layer in range(2):
-        for module, out in (
-            ("self_attn.q_proj", 32),
-            ("self_attn.v_proj", 16),
-            ("mlp.up_proj", 48),
-        ):
+        for module, out in places:
             name = f"base_model.model.layers.{layer}.{module}"
             tensors[f"{name}.lora_A.weight"] = torch.randn(4, 32) * 0.3
             tensors[f"{name}.lora_B.weight"] = torch.randn(out, 4) * 0.3
+    if words:
+        name = "base_model.model.embeddings.word_embeddings.lora_embedding_"
+        tensors[f"{name}A"] = torch.randn(4, words) * 0.3
+        tensors[f"{name}B"] = torch.randn(32, 4) * 0.3
     save_file(tensors, folder / "adapter_model.safetensors")
     config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "bias": "none", "use_dora": False}
     write_json(folder / "adapter_config.json", {**config, "modules_to_save": None})
@@ -276,7 +273,7 @@ def make(name: str, folder: Path, repositories: Path) -> None:
     import torch
 
     if name == "adapter":
-        make_adapter(folder)
+        make_adapter(folder, MISTRAL_LAYERS)
         return
     build, modules, max_length = LAYERS[name]
     torch.manual_seed(zlib.crc32(name.encode()))
@@ -289,6 +286,10 @@ def make(name: str, folder: Path, repositories: Path) -> None:
         (folder / "model.safetensors").unlink()
         torch.save(model.state_dict(), folder / "pytorch_model.bin")
     tokenizer.save_pretrained(folder)
+    if name == "jina_v3":
+        for side in ("retrieval_query", "retrieval_passage"):
+            (folder / side).mkdir()
+            make_adapter(folder / side, JINA_LAYERS, len(tokenizer))
     if name.startswith("bge_en_icl"):
         tokenizer.add_eos_token = True  # into tokenizer.json
         tokenizer.save_pretrained(folder)
@@ -301,9 +302,6 @@ def make(name: str, folder: Path, repositories: Path) -> None:
         return
     hidden = model.config.hidden_size
     paths = [("", "Transformer")]
-    tasks = name == "jina_v3"
-    if tasks:
-        (folder / "custom_st.py").write_text(TASK_CODE)
     for place, module in enumerate(modules, 1):
         kind = module.partition("+")[0]
         title = {"dense": "Dense", "layernorm": "LayerNorm", "normalize": "Normalize"}.get(kind)
@@ -323,8 +321,6 @@ def make(name: str, folder: Path, repositories: Path) -> None:
         }
         for idx, (path, kind) in enumerate(paths)
     ]
-    if tasks:
-        listed[0] |= {"type": "custom_st.Transformer", "kwargs": ["task"]}
     write_json(folder / "modules.json", listed)
     lower = name == "ance"
     if max_length is not None:

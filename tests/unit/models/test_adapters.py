@@ -12,13 +12,14 @@ from safetensors.torch import save_file
 
 from qa_bench.errors import UserError
 from qa_bench.models.adapters import merge_adapters
-from qa_bench.models.source import Source
+from qa_bench.models.source import Source, adapter_place
 
 
 class Model(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.q_proj = torch.nn.Linear(3, 4, bias=False)
+        self.words = torch.nn.Embedding(5, 4)
 
 
 def adapter(folder: Path, key: str = "q_proj", seed: int = 1, **settings: Any) -> str:
@@ -47,6 +48,25 @@ def test_two_adapters(tmp_path: Path) -> None:
     merge_adapters(model, Source("x", adapters=(plain, other)))
     expected = before + change(1, 3.0) + change(2, 6 / 2**0.5)
     torch.testing.assert_close(model.q_proj.weight.detach(), expected)
+
+
+def test_words_have_adapters_too(tmp_path: Path) -> None:
+    """As peft names them: A is (rank, words) and B (dimension, rank)."""
+    model = Model()
+    before = model.words.weight.detach().clone()
+    down, up = torch.randn(2, 5), torch.randn(4, 2)
+    key = "base_model.model.words.lora_embedding_"
+    save_file({f"{key}A": down, f"{key}B": up}, tmp_path / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 1, "bias": "none"}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    merge_adapters(model, Source("x", adapters=(str(tmp_path),)))
+    torch.testing.assert_close(model.words.weight.detach(), before + 0.5 * (up @ down).T)
+
+
+def test_one_of_several_in_a_repository(tmp_path: Path) -> None:
+    assert adapter_place("who/model") == ("who/model", "")
+    assert adapter_place("who/model/retrieval_query") == ("who/model", "retrieval_query/")
+    assert adapter_place(str(tmp_path)) == (str(tmp_path), "")
 
 
 @pytest.mark.parametrize(
