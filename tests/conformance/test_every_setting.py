@@ -144,6 +144,7 @@ DIFFERENT: dict[tuple[str, str], set[str]] = {
     ("corpus", "table"): {"columns"},
     ("retriever", "dense"): {"question", "passage"},
     ("retriever", "multivector"): {"question", "passage"},
+    ("retriever", "sparse"): {"question", "passage"},
 }
 """Settings in which a YAML differs from the constructor on purpose."""
 

@@ -34,17 +34,16 @@ def expected(
     import torch
     import transformers
 
-    trust = {"trust_remote_code": bool(recipe.get("remote_code"))}
     if recipe.get("authors"):
         model: Any = AuthorModel(folder)
     else:
         kind = getattr(transformers, recipe.get(f"{side}_class") or "AutoModel")
-        model = kind.from_pretrained(folder, dtype=torch.float32, **trust).eval()
+        model = kind.from_pretrained(folder, dtype=torch.float32).eval()
     for adapter in adapters:
         _add(model, adapter)
     if recipe.get("bidirectional"):
         model.config.is_causal = False
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **trust)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     after = _after(folder)
     ids, vectors = [], []
     for text in sides[side]:
@@ -158,20 +157,11 @@ def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, An
             make(layers, folder, repositories)
     from omegaconf import OmegaConf
 
-    from qa_bench.errors import UserError
     from qa_bench.parts import make as make_part
     from qa_bench.types import Runtime
 
     node, recipe, runtime = job["node"], job["recipe"], Runtime(threads=1, progress=False)
     told: dict[str, Any] = {}
-    if recipe.get("remote_code"):
-        part = make_part("retriever", OmegaConf.create(node))
-        try:
-            part.encode_questions(["who?"], runtime)
-            told["refusal"] = None
-        except UserError as error:
-            told["refusal"] = str(error)
-        node = {**node, "trust_remote_code": True}
     if node["precision"] != "fp32":  # the comparisons below want fp32
         part = make_part("retriever", OmegaConf.create(node))
         told["as_set"] = part.encode_questions(job["questions"], runtime).tolist()

@@ -1,10 +1,17 @@
-"""Tiny learned sparse models with random weights: a SPLADE, and one with a table for questions."""
+"""Tiny learned sparse models with random weights: a SPLADE, and one with a table for questions.
+
+    python tiny_sparse.py jobs.json results.json
+
+runs in a process of its own, see ``test_every_sparse.py``: it puts such models under the names that
+the YAMLs have, and encodes with the harness and with sentence-transformers.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import hub_jobs
 from tiny_tokenizers import bert_tokenizer
 
 
@@ -55,3 +62,49 @@ def _splade(folder: Path, activation: str) -> list[Any]:
     base = masked_language_model(folder.with_name(f"{folder.name}-base"))
     transformer = Transformer(str(base), transformer_task="fill-mask")
     return [transformer, SpladePooling("max", activation_function=activation)]
+
+
+def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, Any]:
+    """Questions and passages by the harness and by the library, as dense rows."""
+    import numpy as np
+    from omegaconf import OmegaConf
+
+    from qa_bench.errors import UserError
+    from qa_bench.parts import make
+    from qa_bench.store.passages import Passages, describe_passages, write_passages
+    from qa_bench.types import Passage, Question, QuestionSet, Runtime
+
+    node, runtime = job["node"], Runtime(threads=1, progress=False)
+    folder = repositories / node["model"]
+    whole = {"splade": splade, "inference_free": inference_free}[job["kind"]](folder)
+    if job["remote_code"]:
+        config = next(folder.glob("document_0_*/config.json"))
+        text = config.read_text().replace('"model_type": "bert"', '"model_type": "new"')
+        own = '{"auto_map": {"AutoConfig": "own.Config", "AutoModelForMaskedLM": "own.Model"},'
+        config.write_text(own + text.lstrip()[1:])
+        try:
+            make("retriever", OmegaConf.create(node)).encode_questions(["?"], runtime)
+        except UserError as error:
+            return {"refusal": str(error)}
+        return {"refusal": None}
+    part = make("retriever", OmegaConf.create(node))
+    place = Path(name)
+    (place / "index").mkdir(parents=True)
+    texts = [Passage(str(n), title, text) for n, (title, text) in enumerate(job["passages"])]
+    write_passages(place / "passages-00000.arrow", texts)
+    describe_passages(place, [place / "passages-00000.arrow"])
+    passages = Passages(place)
+    part.index(passages, place / "index", runtime)
+    asked = tuple(Question(str(n), text, ("x",)) for n, text in enumerate(job["questions"]))
+    questions = QuestionSet("made", "test", "string", asked, "0" * 64)
+    pairs = np.repeat(range(len(asked)), len(texts)), np.tile(range(len(texts)), len(asked))
+    scores = part.score(place / "index", passages, questions, *pairs, runtime)
+    inputs = [f"{one.title} {one.text}" if one.title else one.text for one in texts]
+    theirs = whole.similarity(
+        whole.encode_query(job["questions"]), whole.encode_document(inputs)
+    )  # fmt: skip
+    return {"scores": scores.tolist(), "expected": theirs.ravel().tolist()}
+
+
+if __name__ == "__main__":
+    hub_jobs.main(measured)

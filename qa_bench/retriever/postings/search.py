@@ -80,12 +80,11 @@ class Weights:
         self.highest = np.empty(postings.terms, dtype=np.float32)
         self.lowest = np.empty(postings.terms, dtype=np.float32)
         self.starts = np.empty((len(often), windows + 1), dtype=np.int32)
-        self.maxima = np.empty((len(often), windows), dtype=np.float32)
 
         def summarise(bound: tuple[int, int]) -> bool:
             return summaries(
                 postings.pointers, postings.rows, self.quick, *bound, self.places, WINDOW,
-                self.highest, self.lowest, self.starts, self.maxima,
+                self.highest, self.lowest, self.starts,
             )  # fmt: skip
 
         with ThreadPoolExecutor(workers) as pool:
@@ -162,7 +161,7 @@ def top_k(
         some = _some(questions, first, first + _QUESTIONS)
         ends, found_rows = candidates(
             postings.pointers, postings.rows, weights.quick, weights.highest, weights.lowest,
-            weights.places, weights.starts, weights.maxima, WINDOW, MOST_TERMS,
+            weights.places, weights.starts, WINDOW, MOST_TERMS,
             postings.passages, *some, wide,
         )  # fmt: skip
         owners = np.repeat(np.arange(len(ends) - 1), np.diff(ends))

@@ -17,7 +17,7 @@ from qa_bench.retriever.dense.part import Dense
 from qa_bench.types import Runtime
 
 RUNTIME = Runtime(threads=1, progress=False)
-CODE = """from sentence_transformers.models import Transformer as Plain
+CODE = """from sentence_transformers.sentence_transformer.modules import Transformer as Plain
 
 
 class Transformer(Plain):
@@ -58,3 +58,9 @@ def test_what_no_module_takes_is_told(folder: Path) -> None:
     )
     with pytest.raises(UserError, match=r"encode_kwargs\.taks: none of its .*; they take: task"):
         made.encode_questions(["who?"], RUNTIME)
+
+
+def test_code_of_the_model_runs_only_when_allowed(folder: Path) -> None:
+    with pytest.raises(UserError, match="trust_remote_code") as caught:
+        Dense(model=str(folder)).encode_questions(["who?"], RUNTIME)
+    assert "\n" not in str(caught.value)
