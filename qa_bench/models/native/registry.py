@@ -7,7 +7,14 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.models.native import gemma2_layers, jina_listwise, mgte, minicpm_layers, nomic_moe, nv_embed
+from qa_bench.models.native import (
+    gemma2_layers,
+    jina_listwise,
+    mgte,
+    minicpm_layers,
+    nomic_moe,
+    nv_embed,
+)
 from qa_bench.models.native.kind import Config, Kind
 
 KINDS: tuple[Kind, ...] = (

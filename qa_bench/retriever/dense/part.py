@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -57,6 +57,7 @@ class Dense(Part):
 
     search_only = frozenset({"question"})
     labels = frozenset({"sha256"})
+    later: ClassVar[Mapping[str, Any]] = {"adapters": []}
     averages = True
     """It can search with passages beside the question."""
 
