@@ -30,7 +30,7 @@ class Kind:
 
     Attributes:
         suits: whether a checkpoint with this ``config.json`` is one.
-        unlike: what ``config.json`` asks for that is not written here; "" for nothing.
+        unlike: why a checkpoint with this ``config.json`` is refused; "" where it is not.
         classes: imports torch and transformers when it is called.
     """
 
@@ -48,5 +48,5 @@ def unlike(config: Config, values: Mapping[str, Any]) -> str:
     """
     for name, value in values.items():
         if config.get(name, value) != value:
-            return f"{name}={config[name]} (only {value} is supported)"
+            return f"{name}={config[name]} in its config.json (only {value} is supported)"
     return ""

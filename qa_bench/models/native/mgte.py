@@ -27,7 +27,7 @@ def _suits(config: Config) -> bool:
 def _unlike(config: Config) -> str:
     scaling = config.get("rope_scaling")
     if scaling and (scaling.get("type") != "ntk" or scaling.get("mixed_b") is not None):
-        return f"rope_scaling={scaling} (only ntk with a factor is supported)"
+        return f"rope_scaling={scaling} in its config.json (only ntk with a factor is supported)"
     return unlike(config, _WRITTEN)
 
 

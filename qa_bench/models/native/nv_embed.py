@@ -21,7 +21,7 @@ def _suits(config: Config) -> bool:
 
 def _unlike(config: Config) -> str:
     kind = (config.get("text_config") or {}).get("model_type")
-    return "" if kind in _MISTRALS else f"text_config.model_type={kind} (only {_MISTRALS[0]})"
+    return "" if kind in _MISTRALS else f"its text_config is a '{kind}', no Mistral"
 
 
 @cache

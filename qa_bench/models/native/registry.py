@@ -7,11 +7,19 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.models.native import gemma2_layers, mgte, minicpm_layers, nomic_moe, nv_embed
+from qa_bench.models.native import (
+    gemma2_layers,
+    jina_listwise,
+    mgte,
+    minicpm_layers,
+    nomic_moe,
+    nv_embed,
+)
 from qa_bench.models.native.kind import Config, Kind
 
 KINDS: tuple[Kind, ...] = (
     gemma2_layers.KIND,
+    jina_listwise.KIND,
     mgte.KIND,
     minicpm_layers.KIND,
     nomic_moe.KIND,
@@ -46,7 +54,7 @@ def native_classes(config: Config, model: str) -> Iterator[None]:
         yield
         return
     if reason := kind.unlike(config):
-        raise UserError(f"model {model}: {config['model_type']} with {reason}")
+        raise UserError(f"model {model}: {reason}")
     import transformers
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -53,6 +53,7 @@ class Dense(Part):
 
     search_only = frozenset({"question"})
     labels = frozenset({"sha256"})
+    later: ClassVar[Mapping[str, Any]] = {"adapters": []}
     averages = True
     """It can search with passages beside the question."""
 

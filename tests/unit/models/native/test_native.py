@@ -128,6 +128,13 @@ def test_other_checkpoints_of_the_kind_are_left_alone(tmp_path: Path) -> None:
         loaded(tmp_path, "AutoModelForCausalLM")
 
 
+def test_jinas_listwise_reranker_is_refused_with_the_reason(tmp_path: Path) -> None:
+    config = {"model_type": "qwen3", "architectures": ["JinaForRanking"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="all passages of a question in one row"):
+        loaded(tmp_path, "AutoModel")
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
