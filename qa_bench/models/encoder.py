@@ -6,7 +6,7 @@ tokenises what comes next meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
@@ -109,6 +109,9 @@ class Encoder:
         self._model, self._output = source.model, output
         model = output.model(source)
         self._preprocess: Callable[..., dict[str, Any]] = model.preprocess
+        self._tokenizer = getattr(model, "tokenizer", None)
+        own = getattr(model, "get_model_kwargs", None)
+        self._options: frozenset[str] = frozenset(own() if own else ())
         self._replicas = Replicas(model, source.model, runtime)
 
     def encode(
@@ -117,6 +120,8 @@ class Encoder:
         prompt: str = "",
         update: Callable[[int], Any] = int,
         memory: Memory | None = None,
+        marks: Sequence[str] = (),
+        encode_kwargs: Mapping[str, Any] | None = None,
     ) -> Iterator[Any]:
         """What the ``Output`` makes of each window: of vectors float32 (texts, dimension).
 
@@ -126,38 +131,72 @@ class Encoder:
             update: told how many more texts are done.
             memory: keeps what is done of a window. The batches are those that there are without:
                 what is kept changes nothing.
+            marks: none, or two: texts whose tokens stand before and behind those of each text,
+                and in no token with them. They come on top of the model's ``max_length``.
+            encode_kwargs: what the model's own modules take, such as a task.
 
         Raises:
-            UserError: a GPU's memory is too small, or the model takes no padded batches.
+            UserError: a GPU's memory is too small, the model takes no padded batches, or none of
+                its modules takes one of ``encode_kwargs``.
         """
+        options = dict(encode_kwargs or {})
+        for name in sorted(set(options) - self._options):
+            takes = ", ".join(sorted(self._options)) or "none"
+            raise UserError(
+                f"model {self._model}: encode_kwargs.{name}: none of its modules takes it; they "
+                f"take: {takes}"
+            )
+        around = [self._tokens(mark) for mark in marks]
+        tokenised = partial(self._tokenised, around=around, options=options)
         with worker_threads(1) as ahead:
 
             def begun(window: Sequence[Text]) -> Iterator[_Tokenised]:
                 firsts = range(0, len(window), _TOKENISED_AT_ONCE)
                 pieces = [window[first : first + _TOKENISED_AT_ONCE] for first in firsts]
-                return ahead.map(partial(self._tokenised, prompt=prompt), pieces)
+                return ahead.map(partial(tokenised, prompt=prompt), pieces)
 
             for pieces in _one_ahead(map(begun, windows)):
-                yield self._window(list(pieces), update, memory)
+                yield self._window(list(pieces), update, memory, options)
 
-    def _tokenised(self, texts: Sequence[Text], prompt: str) -> _Tokenised:
+    def _tokens(self, mark: str) -> np.ndarray:
+        """The tokens of a text alone; int32 of shape (tokens,)."""
+        if not callable(self._tokenizer):
+            raise UserError(f"model {self._model}: marks want a tokenizer of transformers")
+        ids = self._tokenizer(mark, add_special_tokens=False)["input_ids"]
+        return np.array(ids, dtype=np.int32)
+
+    def _tokenised(
+        self,
+        texts: Sequence[Text],
+        prompt: str,
+        around: Sequence[np.ndarray] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> _Tokenised:
         import torch
 
-        batch = dict(self._preprocess(list(texts), prompt=prompt or None))  # not its big original
+        preprocess = partial(self._preprocess, **(options or {}))
+        batch = dict(preprocess(list(texts), prompt=prompt or None))  # not its big original
         if "attention_mask" not in batch:
             raise UserError(f"model {self._model} takes no padded batches of tokens: not supported")
         if "prompt_length" in batch and prompt != prompt.rstrip():
             # A space at the end of the prompt is one token with the word after it.
-            alone = self._preprocess(list(texts[:1]), prompt=prompt.rstrip())
+            alone = preprocess(list(texts[:1]), prompt=prompt.rstrip())
             batch["prompt_length"] = alone["prompt_length"]
         there = batch.pop("attention_mask").bool()
         names = [name for name, value in batch.items() if _shape(value) == there.shape]
         stacked = torch.stack([batch.pop(name).to(torch.int32) for name in names], 1).numpy()
         pairs = zip(stacked, there.numpy(), strict=True)
-        return _Tokenised(names, [one[:, here] for one, here in pairs], batch)
+        rows = [one[:, here] for one, here in pairs]
+        if around:
+            rows = [_marked(row, names, *around) for row in rows]
+        return _Tokenised(names, rows, batch)
 
     def _window(
-        self, pieces: list[_Tokenised], update: Callable[[int], Any], memory: Memory | None
+        self,
+        pieces: list[_Tokenised],
+        update: Callable[[int], Any],
+        memory: Memory | None,
+        options: Mapping[str, Any],
     ) -> Any:
         import torch
 
@@ -168,7 +207,7 @@ class Encoder:
             tokens = torch.from_numpy(stacked).to(device, torch.int64)
             features = {**pieces[0].others, **dict(zip(pieces[0].names, tokens, strict=True))}
             features["attention_mask"] = torch.ones_like(features["input_ids"])
-            return self._output.of_batch(model(features))
+            return self._output.of_batch(model(features, **options))
 
         window = self._output.window(len(rows))
         done = np.zeros(len(rows), dtype=bool)
@@ -198,6 +237,18 @@ class Encoder:
 def loaded_encoder(source: Source, runtime: Runtime, output: Output = VECTORS) -> Encoder:
     """``Encoder(…)`` of the same; the last two are kept, for the next set of questions."""
     return Encoder(source, runtime, output)
+
+
+def _marked(
+    row: np.ndarray, names: Sequence[str], before: np.ndarray, behind: np.ndarray
+) -> np.ndarray:
+    """A text's features with more tokens at both ends; other features than ids are zero there."""
+    ends = []
+    for ids in (before, behind):
+        end = np.zeros((len(names), len(ids)), dtype=row.dtype)
+        end[names.index("input_ids")] = ids
+        ends.append(end)
+    return np.concatenate([ends[0], row, ends[1]], axis=1)
 
 
 def _shape(value: Any) -> Any:

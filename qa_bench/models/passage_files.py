@@ -77,7 +77,10 @@ class PassageFiles:
                 yield side.passages(passages.titles(rows), passages.texts(rows))
 
         with bar:
-            encoded = encoder.encode(windows(), side.prompt, bar.update, self._unfinished)
+            options = side.options()
+            encoded = encoder.encode(
+                windows(), update=bar.update, memory=self._unfinished, **options
+            )
             for start, window in zip(starts, encoded, strict=True):
                 packed = pack(start, window)
                 note = {"passages": min(self._size, len(passages) - start)}

@@ -9,9 +9,17 @@ from typing import Any
 from qa_bench.errors import UserError
 from qa_bench.models.positions import check_announced
 from qa_bench.models.source import PRECISIONS, Source, Text
-from qa_bench.settings import flag, one_of, whole_number
+from qa_bench.settings import flag, one_of, strings, whole_number
+from qa_bench.text import filled
 
-POOLINGS = ("mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens")
+_FIRST_STATE = "first_state"
+POOLINGS = ("mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens", _FIRST_STATE)
+
+_WORDS = {"prompt": "", "suffix": "", "title": ". "}
+"""The settings that are texts, and their defaults."""
+_NOTHING = {"prompt": "", "suffix": "", "title": "none"}
+"""What null means."""
+_MORE = ("untitled", "example", "examples", "marks", "encode_kwargs")
 
 
 @dataclass(frozen=True)
@@ -20,15 +28,21 @@ class Side:
 
     Attributes:
         source: the model.
-        prompt: what stands before a text; the encoder puts it there.
+        prompt: what stands before a text, examples first; the encoder puts it there.
         suffix: what stands after it.
         title: of passages: pair (two segments), none, or what stands between title and text.
+        untitled: what stands for a missing title; None: the text stands alone.
+        marks: none, or two: texts whose tokens stand before and behind those of each text.
+        encode_kwargs: what is handed to the model's own code.
     """
 
     source: Source
     prompt: str
     suffix: str
     title: str
+    untitled: str | None = None
+    marks: tuple[str, ...] = ()
+    encode_kwargs: tuple[tuple[str, Any], ...] = ()
 
     @classmethod
     def of(
@@ -47,8 +61,7 @@ class Side:
         """
         if not isinstance(own, Mapping):
             raise UserError(f"retriever.{name}: settings such as prompt, got '{own}'")
-        texts = {"prompt": "", "suffix": "", "title": ". "}
-        names = {*common, *texts, *more}
+        names = {*common, *_WORDS, *_MORE, *more}
         for setting in own:
             if setting not in names:
                 raise UserError(
@@ -56,13 +69,7 @@ class Side:
                     f"{', '.join(sorted(names))}"
                 )
         ours = {key: value for key, value in own.items() if key in common}
-        nothing = {"prompt": "", "suffix": "", "title": "none"}
-        texts |= {
-            key: nothing[key] if value is None else str(value)
-            for key, value in own.items()
-            if key in texts
-        }
-        return cls(_source(name, {**common, **ours}, ours), **texts)
+        return _side(name, _source(name, {**common, **ours}, ours), own)
 
     def identity(self) -> str:
         """What tells the model's content from another's.
@@ -82,11 +89,21 @@ class Side:
         return [self._passage(*both) for both in zip(titles, texts, strict=True)]
 
     def _passage(self, title: str, text: str) -> Text:
+        title = title or self.untitled or ""
         if self.title == "pair" and title:
             return title, text + self.suffix
         if self.title == "none" or not title:
             return text + self.suffix
         return title + self.title + text + self.suffix
+
+    def options(self) -> dict[str, Any]:
+        """What an encoder is told beside the texts: the prompt and, of few models, more."""
+        options: dict[str, Any] = {"prompt": self.prompt}
+        if self.marks:
+            options["marks"] = self.marks
+        if self.encode_kwargs:
+            options["encode_kwargs"] = dict(self.encode_kwargs)
+        return options
 
 
 def _source(name: str, settings: dict[str, Any], own: Mapping[str, Any]) -> Source:
@@ -106,6 +123,81 @@ def _source(name: str, settings: dict[str, Any], own: Mapping[str, Any]) -> Sour
     whole_number(place("max_length"), values["max_length"], 3, optional=True)
     if values["architecture"] and (values["pooling"] or values["pool_prompt"] is not None):
         raise UserError("retriever.architecture makes the vector itself: leave the pooling out")
+    if values["pooling"] == _FIRST_STATE:
+        for setting in ("pool_prompt", "end_token", "bidirectional"):
+            if values[setting]:
+                raise UserError(
+                    f"{place(setting)}: a decoder's first state is the vector "
+                    f"(pooling={_FIRST_STATE}): leave it out"
+                )
     values["sha256"] = tuple(sorted(dict(values["sha256"]).items()))
     values["length_setting"] = place("max_length")
     return Source(**values)
+
+
+def _side(name: str, source: Source, own: Mapping[str, Any]) -> Side:
+    words = {
+        key: default if key not in own else _NOTHING[key] if own[key] is None else str(own[key])
+        for key, default in _WORDS.items()
+    }
+    here, untitled = f"retriever.{name}", own.get("untitled")
+    if name == "question" and untitled is not None:
+        raise UserError(f"{here}.untitled: questions have no titles: it is a setting of passages")
+    if untitled is not None and words["title"] == "none":
+        raise UserError(f"{here}.untitled: no titles are encoded (title=none): leave one of them")
+    words["prompt"] = _examples(here, own) + words["prompt"]
+    return Side(
+        source,
+        **words,
+        untitled=None if untitled is None else str(untitled),
+        marks=_marks(here, source, own.get("marks")),
+        encode_kwargs=_encode_kwargs(here, source, own.get("encode_kwargs")),
+    )
+
+
+def _examples(here: str, own: Mapping[str, Any]) -> str:
+    """The examples of a side, one after the other.
+
+    Source: Li et al. 2025, Making Text Embedders Few-Shot Learners (ICLR).
+    """
+    examples, template = own.get("examples") or (), own.get("example") or ""
+    if not isinstance(examples, Sequence) or isinstance(examples, str):
+        raise UserError(f"{here}.examples: a list of mappings, got '{examples}'")
+    if examples and not template:
+        raise UserError(f"{here}.examples: say in {here}.example how one of them is written")
+    prefix = ""
+    for place, example in enumerate(examples):
+        if not isinstance(example, Mapping) or not example:
+            raise UserError(f"{here}.examples[{place}]: a mapping, got '{example}'")
+        missing = [key for key in example if f"{{{key}}}" not in template]
+        if missing:
+            raise UserError(f"{here}.example has no {{{missing[0]}}}, which examples[{place}] says")
+        prefix += filled(template, **{key: str(value) for key, value in example.items()})
+    return prefix
+
+
+def _marks(here: str, source: Source, marks: Any) -> tuple[str, ...]:
+    pair = tuple(strings(f"{here}.marks", marks))
+    if not pair:
+        return ()
+    if len(pair) != 2 or not all(pair):
+        raise UserError(f"{here}.marks: two texts, as ['[', ']'], got '{marks}'")
+    if source.architecture or source.pool_prompt is False:
+        raise UserError(f"{here}.marks: not with architecture, nor with pool_prompt=false")
+    return pair
+
+
+def _encode_kwargs(here: str, source: Source, values: Any) -> tuple[tuple[str, Any], ...]:
+    if not values:
+        return ()
+    plain = isinstance(values, Mapping) and all(
+        isinstance(key, str) and isinstance(value, str | int | float | bool)
+        for key, value in values.items()
+    )
+    if not plain:
+        raise UserError(
+            f"{here}.encode_kwargs: names with a text, a number, true or false, got '{values}'"
+        )
+    if source.architecture or source.pooling == _FIRST_STATE:
+        raise UserError(f"{here}.encode_kwargs: a class of transformers takes none: leave it out")
+    return tuple(sorted(values.items()))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -53,6 +53,7 @@ class Dense(Part):
 
     search_only = frozenset({"question"})
     labels = frozenset({"sha256"})
+    later: ClassVar[Mapping[str, Any]] = {"adapters": []}
     averages = True
     """It can search with passages beside the question."""
 
@@ -68,6 +69,7 @@ class Dense(Part):
         trust_remote_code: bool = False,
         end_token: bool = False,
         bidirectional: bool = False,
+        adapters: Sequence[str] = (),
         layer_norm: bool = False,
         question: Mapping[str, Any] | None = None,
         passage: Mapping[str, Any] | None = None,
@@ -79,7 +81,7 @@ class Dense(Part):
         """Check the settings; ``question`` and ``passage`` may override those of the model.
 
         Args:
-            model: see ``Source``, as the others up to ``bidirectional``.
+            model: see ``Source``, as the others up to ``adapters``.
             revision: see ``Source``.
             architecture: see ``Source``.
             pooling: see ``Source``.
@@ -89,10 +91,11 @@ class Dense(Part):
             trust_remote_code: see ``Source``.
             end_token: see ``Source``.
             bidirectional: see ``Source``.
+            adapters: see ``Source``.
             layer_norm: subtract a vector's mean and divide by its deviation, before anything else.
-            question: prompt and suffix of questions.
-            passage: prompt and suffix of passages; title: pair (two segments), none, or what
-                stands between title and text.
+            question: prompt and suffix of questions, and more: see ``Side``.
+            passage: the same of passages; title: pair (two segments), none, or what stands
+                between title and text; untitled: what stands for a missing title.
             similarity: cosine, dot or l2.
             truncate_dim: keep only the first so many dimensions.
             dtype: of the vectors on the disk: fp32, fp16 or int8.
@@ -113,6 +116,7 @@ class Dense(Part):
             "sha256": sha256 or {},
             "end_token": end_token,
             "bidirectional": bidirectional,
+            "adapters": adapters,
         }
         self._asked_as = Side.of("question", shared, question or {})
         self._read_as = Side.of("passage", shared, passage or {})
@@ -145,7 +149,7 @@ class Dense(Part):
         bar = progress(len(texts), "encode", "questions", runtime)
         with bar:
             windows = [self._asked_as.questions(texts)]
-            vectors = next(encoder.encode(windows, self._asked_as.prompt, bar.update))
+            vectors = next(encoder.encode(windows, update=bar.update, **self._asked_as.options()))
         return self._finished(vectors, lambda row: f"question '{texts[row][:60]}'")
 
     def encode_passages(
@@ -158,7 +162,7 @@ class Dense(Part):
         """
         encoder = loaded_encoder(self._passage, runtime)
         windows = [self._read_as.passages(titles, texts)]
-        vectors = next(encoder.encode(windows, self._read_as.prompt))
+        vectors = next(encoder.encode(windows, **self._read_as.options()))
         return self._finished(vectors, lambda row: f"passage '{texts[row][:60]}'")
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:

@@ -213,5 +213,7 @@ class MultiVector(Part):
         encoder = loaded_encoder(self._question.source, runtime, self._asks)
         with progress(len(texts), "encode", "questions", runtime) as bar:
             windows = [self._question.questions(texts)]
-            ragged: Ragged = next(encoder.encode(windows, self._question.prompt, bar.update))
+            ragged: Ragged = next(
+                encoder.encode(windows, update=bar.update, **self._question.options())
+            )
         return Tokens.of_questions(ragged.columns[0], ragged.pointers, texts)

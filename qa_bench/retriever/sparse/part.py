@@ -178,7 +178,7 @@ class Sparse(Part):
         bar = progress(len(texts), "encode", "questions", runtime)
         with bar:
             windows = [self._question.questions(texts)]
-            window = next(encoder.encode(windows, self._question.prompt, bar.update))
+            window = next(encoder.encode(windows, update=bar.update, **self._question.options()))
         terms, weights = window.columns
         pointers, terms, weights = strongest(window.pointers, terms, weights, self._question_keep)
         return Ragged(pointers, (terms, weights))

@@ -230,7 +230,7 @@ def test_a_killed_encoding_goes_on(
 class Silent:
     """An encoder that has nothing left to do."""
 
-    def encode(self, windows: Any, *_: Any) -> Any:
+    def encode(self, windows: Any, *_: Any, **__: Any) -> Any:
         assert not list(windows)
         return iter(())
 
