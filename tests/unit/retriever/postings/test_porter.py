@@ -15,19 +15,18 @@ formalize formal electriciti electr electrical electr hopeful hope goodness good
 allowance allow inference infer airliner airlin gyroscopic gyroscop adjustable adjust defensible
 defens irritant irrit replacement replac adjustment adjust dependent depend adoption adopt homologou
 homolog communism commun activate activ angulariti angular homologous homolog effective effect
-bowdlerize bowdler probate probat rate rate cease ceas controll control roll roll""".split()
+bowdlerize bowdler probate probat rate rate cease ceas controll control roll roll"""
 OTHERS = {
     "conformabli": "conform", "possibly": "possibl", "apologi": "apolog", "geology": "geologi",
     "a": "a", "is": "is", "as": "as", "ies": "i", "yes": "ye", "yyy": "yyi", "sses": "ss",
-    "1990s": "1990", "naïves": "naïv", "кошкиs": "кошки", "𝒂s": "𝒂", "o'neil": "o'neil", "eed": "eed",
-    "abruptly": "abruptli", "eating": "eat", "inging": "ing", "aeiouing": "aeiou",
+    "1990s": "1990", "naïves": "naïv", "кошкиs": "кошки", "𝒂s": "𝒂", "eed": "eed",
+    "o'neil": "o'neil", "abruptly": "abruptli", "eating": "eat", "inging": "ing", "aeiouing": "aeiou",
 }  # fmt: skip
 
 
 def test_the_papers_examples() -> None:
-    assert dict(zip(PAPER[::2], stems(PAPER[::2]), strict=True)) == dict(
-        zip(PAPER[::2], PAPER[1::2], strict=True)
-    )
+    words = PAPER.split()
+    assert stems(words[::2]) == words[1::2]
 
 
 def test_what_lucene_does() -> None:
