@@ -1,0 +1,471 @@
+"""Loops of exact search in postings.
+
+Passages are looked at window by window, so that the sums of one stay near the core. Within a window
+terms whose highest weights together cannot lift a passage over the bar only count for passages that
+another term brings (MaxScore).
+
+Sources: Turtle and Flood 1995, Query evaluation: strategies and optimizations (MaxScore);
+Ding and Suel 2011, Faster top-k document retrieval using block-max indexes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qa_bench.runtime.compiled import compiled
+
+WINDOW = 4096
+"""Passages whose sums are held at once: 16 kB, which the nearest cache holds."""
+MOST_TERMS = 64
+"""Questions of more terms are summed without looking for terms that cannot matter."""
+_RARE = 32
+"""Looking one passage up in the lists of weak terms takes as long as adding so many postings."""
+
+
+@compiled()
+def summaries(
+    pointers: np.ndarray,
+    rows: np.ndarray,
+    quick: np.ndarray,
+    first: int,
+    last: int,
+    places: np.ndarray,
+    window: int,
+    highest: np.ndarray,
+    lowest: np.ndarray,
+    starts: np.ndarray,
+) -> bool:
+    """Extremes of the weights of some terms; whether all weights are finite.
+
+    Args:
+        pointers: see ``Postings``.
+        rows: see ``Postings``.
+        quick: the weights, float32.
+        first: the first of the terms.
+        last: one past the last.
+        places: of each term, its line in ``starts``, or -1.
+        window: passages a window.
+        highest: to be filled; (terms,).
+        lowest: to be filled; (terms,).
+        starts: to be filled: where each window's postings start, from the term's first;
+            (lines, windows + 1).
+    """
+    finite = True
+    for term in range(first, last):
+        most, least = np.float32(-np.inf), np.float32(np.inf)
+        start, end = pointers[term], pointers[term + 1]
+        for posting in range(start, end):
+            weight = quick[posting]
+            finite &= np.isfinite(weight)
+            most, least = max(most, weight), min(least, weight)
+        highest[term], lowest[term] = most, least
+        line = places[term]
+        if line >= 0:
+            windows, posting = starts.shape[1] - 1, start
+            for number in range(windows):
+                starts[line, number] = posting - start
+                bound = (number + 1) * window
+                while posting < end and rows[posting] < bound:
+                    posting += 1
+            starts[line, windows] = end - start
+    return finite
+
+
+@compiled()
+def candidates(
+    pointers: np.ndarray,
+    rows: np.ndarray,
+    quick: np.ndarray,
+    highest: np.ndarray,
+    lowest: np.ndarray,
+    places: np.ndarray,
+    starts: np.ndarray,
+    window: int,
+    most_terms: int,
+    passages: int,
+    question_pointers: np.ndarray,
+    question_terms: np.ndarray,
+    question_weights: np.ndarray,
+    depth: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The passages that may be among the best of each question.
+
+    A quick score is a sum of n products in float32 whose factors are rounded: of positive ones it
+    is off by less than (n + 3) u of the true score, u = 2^-24 (Higham 2002, 3.1 and 3.5). So with
+    e = (n + 8) u, a passage is left out only where its quick score is below (1 - 3 e) times the
+    depth-th best quick score. Where weights may be zero, negative or very large or small, sums are
+    in float64, and the error is that of the weights.
+
+    Args:
+        pointers: see ``Postings``.
+        rows: see ``Postings``.
+        quick: the weights, float32.
+        highest: see ``summaries``.
+        lowest: see ``summaries``.
+        places: see ``summaries``.
+        starts: see ``summaries``.
+        window: passages a window.
+        most_terms: ``MOST_TERMS``.
+        passages: how many there are.
+        question_pointers: where each question's terms start, and the end; (questions + 1,).
+        question_terms: numbers of terms, -1 for unknown ones.
+        question_weights: float64, one a term of a question.
+        depth: how many are wanted.
+
+    Returns:
+        Where each question's candidates start, and the end; their rows, in no order.
+    """
+
+    def longer(array: np.ndarray, length: int) -> np.ndarray:
+        more = np.empty(length, dtype=array.dtype)
+        more[: len(array)] = array
+        return more
+
+    def push(heap: np.ndarray, size: int, score: float) -> int:
+        """Keep the highest scores, the lowest of them first; the new size."""
+        if size < len(heap):
+            place = size
+            while place > 0 and heap[(place - 1) >> 1] > score:
+                heap[place] = heap[(place - 1) >> 1]
+                place = (place - 1) >> 1
+            heap[place] = score
+            return size + 1
+        if score <= heap[0]:
+            return size
+        place = 0
+        while True:
+            child = 2 * place + 1
+            if child >= size:
+                break
+            if child + 1 < size and heap[child + 1] < heap[child]:
+                child += 1
+            if heap[child] >= score:
+                break
+            heap[place] = heap[child]
+            place = child
+        heap[place] = score
+        return size
+
+    questions = len(question_pointers) - 1
+    ends = np.zeros(questions + 1, dtype=np.int64)
+    result = np.empty(questions * (depth + 16), dtype=np.int32)
+    total = 0
+
+    room = 4 * depth + 1024
+    some_rows, some_scores = np.empty(room, np.int32), np.empty(room, np.float64)
+    heap = np.empty(depth, dtype=np.float64)
+
+    longest = 1
+    for question in range(questions):
+        longest = max(longest, question_pointers[question + 1] - question_pointers[question])
+    terms, weights = np.empty(longest, np.int64), np.empty(longest, np.float64)
+    froms, nexts = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    bounds = np.empty(longest, np.float64)
+    together = np.zeros(longest + 1, np.float64)
+
+    whole = (window + 7) // 8 * 8
+    sums, exact_sums = np.zeros(whole, np.float32), np.zeros(whole, np.float64)
+    sum_bits = sums.view(np.int32)
+    limit = np.zeros(1, np.float32)
+    limit_bits = limit.view(np.int32)
+    touched, over = np.zeros(whole, np.uint8), np.zeros(whole, np.uint8)
+    words = over.view(np.uint64)  # eight at a time
+    some_places, window_scores = np.empty(whole, np.int64), np.empty(whole, np.float64)
+
+    for question in range(questions):
+        count = 0
+        prune = True
+        most = scale = 0.0
+        for at in range(question_pointers[question], question_pointers[question + 1]):
+            term = question_terms[at]
+            if term < 0 or pointers[term] == pointers[term + 1]:
+                continue
+            weight = question_weights[at]
+            bound, place = weight * highest[term], count
+            while place > 0 and bounds[place - 1] > bound and count < most_terms:
+                terms[place], weights[place] = terms[place - 1], weights[place - 1]
+                bounds[place] = bounds[place - 1]
+                place -= 1
+            terms[place], weights[place], bounds[place] = term, weight, bound
+            count += 1
+            prune &= weight > 0 and weight * lowest[term] > 1e-30
+            size = abs(weight) * max(abs(highest[term]), abs(lowest[term]))
+            most += size
+            scale += abs(weight)
+        prune &= count <= most_terms and most < 1e30
+        error = (count + 8) * 2.0**-24
+        held = size = 0
+        bar = -np.inf
+        for at in range(count):  # the weakest come first; together[n] is what the first n can add
+            nexts[at] = pointers[terms[at]]
+            together[at + 1] = together[at] + bounds[at] * (1 + error)
+
+        if prune:
+            for first in range(0, passages if count else 0, window):
+                number, last = first // window, min(first + window, passages)
+                optional = loose = postings = 0
+                for at in range(count):
+                    term = terms[at]
+                    line, posting, end = places[term], nexts[at], pointers[term + 1]
+                    froms[at] = posting
+                    if line >= 0:
+                        posting = pointers[term] + starts[line, number + 1]
+                    else:
+                        while posting < end and rows[posting] < last:
+                            posting += 1
+                    nexts[at] = posting
+                    postings += posting - froms[at]
+                    if together[at + 1] < bar:
+                        optional, loose = at + 1, postings
+                postings -= loose
+                if _RARE * postings >= loose:
+                    optional = 0
+                for at in range(optional, count):
+                    weight = np.float32(weights[at])
+                    for posting in range(froms[at], nexts[at]):
+                        sums[np.uint64(rows[posting] - first)] += weight * quick[posting]
+                need = bar - together[optional]
+                least = limit[0] = np.float32(max(need * (1 - 1e-6), 0.0))
+                survivors = 0
+                if optional:  # few: straight from the lists, each when it comes first
+                    for at in range(optional, count):
+                        for posting in range(froms[at], nexts[at]):
+                            here = np.uint64(rows[posting] - first)
+                            quick_score = sums[here]
+                            sums[here] = 0.0
+                            if quick_score > least:
+                                some_places[survivors] = here
+                                window_scores[survivors] = quick_score
+                                survivors += 1
+                    for one in range(survivors):
+                        score, row = window_scores[one], first + some_places[one]
+                        for at in range(optional - 1, -1, -1):
+                            if score + together[at + 1] < bar:
+                                score = -1.0
+                                break
+                            low, high = froms[at], nexts[at]
+                            while low < high:
+                                middle = (low + high) >> 1
+                                if rows[middle] < row:
+                                    low = middle + 1
+                                else:
+                                    high = middle
+                            if low < nexts[at] and rows[low] == row:
+                                score += weights[at] * quick[low]
+                        window_scores[one] = score
+                elif postings:
+                    highest_bits = np.int32(0)  # as whole numbers: no sum is negative
+                    for here in range(whole):
+                        highest_bits = max(highest_bits, sum_bits[here])
+                    if highest_bits > limit_bits[0]:
+                        for here in range(whole):
+                            over[here] = sums[here] > least
+                        for word in range(len(words)):
+                            if words[word]:
+                                for here in range(8 * word, 8 * word + 8):
+                                    if over[here]:
+                                        some_places[survivors] = here
+                                        window_scores[survivors] = sums[here]
+                                        survivors += 1
+                    for here in range(whole):
+                        sums[here] = 0.0
+                for one in range(survivors):
+                    score = window_scores[one]
+                    if score < bar or score < 0:
+                        continue
+                    if held == len(some_rows):
+                        some_rows = longer(some_rows, 2 * held)
+                        some_scores = longer(some_scores, 2 * held)
+                    some_rows[held], some_scores[held] = first + some_places[one], score
+                    held += 1
+                    size = push(heap, size, score)
+                    if size == depth:
+                        bar = heap[0] * (1 - 3 * error)
+        else:
+            for first in range(0, passages, window):
+                last = min(first + window, passages)
+                for at in range(count):
+                    posting, end = nexts[at], pointers[terms[at] + 1]
+                    while posting < end and rows[posting] < last:
+                        here = np.uint64(rows[posting] - first)
+                        exact_sums[here] += weights[at] * quick[posting]
+                        touched[here] = 1
+                        posting += 1
+                    nexts[at] = posting
+                off = 2 * (error * most + count * scale * 1e-44)
+                for here in range(last - first):
+                    if touched[here]:
+                        score = exact_sums[here]
+                        touched[here] = 0
+                        exact_sums[here] = 0.0
+                        if score < bar:
+                            continue
+                        if held == len(some_rows):
+                            some_rows = longer(some_rows, 2 * held)
+                            some_scores = longer(some_scores, 2 * held)
+                        some_rows[held], some_scores[held] = first + here, score
+                        held += 1
+                        size = push(heap, size, score)
+                        if size == depth:
+                            bar = heap[0] - off
+        for candidate in range(held):
+            if some_scores[candidate] >= bar:
+                if total == len(result):
+                    result = longer(result, 2 * total + 16)
+                result[total] = some_rows[candidate]
+                total += 1
+        ends[question + 1] = total
+    return ends, result[:total]
+
+
+@compiled()
+def shared_terms(
+    pointers: np.ndarray,
+    rows: np.ndarray,
+    places: np.ndarray,
+    starts: np.ndarray,
+    window: int,
+    question_pointers: np.ndarray,
+    question_terms: np.ndarray,
+    pair_questions: np.ndarray,
+    pair_rows: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The postings in which questions and passages meet, in the order of the questions' terms.
+
+    Args:
+        pointers: see ``Postings``.
+        rows: see ``Postings``.
+        places: see ``summaries``.
+        starts: see ``summaries``.
+        window: passages a window.
+        question_pointers: see ``candidates``.
+        question_terms: see ``candidates``.
+        pair_questions: each pair's question; (pairs,).
+        pair_rows: each pair's passage; (pairs,).
+
+    Returns:
+        Where each pair's postings start, and the end; the postings; for each, which of all
+        questions' terms it is of.
+    """
+
+    def longer(array: np.ndarray, length: int) -> np.ndarray:
+        more = np.empty(length, dtype=array.dtype)
+        more[: len(array)] = array
+        return more
+
+    pairs = len(pair_rows)
+    ends = np.zeros(pairs + 1, dtype=np.int64)
+    room, count = 4 * pairs + 64, 0
+    postings, which = np.empty(room, np.int64), np.empty(room, np.int64)
+    for pair in range(pairs):
+        question, row = pair_questions[pair], pair_rows[pair]
+        for at in range(question_pointers[question], question_pointers[question + 1]):
+            term = question_terms[at]
+            if term < 0:
+                continue
+            low = begin = pointers[term]
+            high = pointers[term + 1]
+            line = places[term]
+            if line >= 0:
+                high = begin + starts[line, row // window + 1]
+                low = begin + starts[line, row // window]
+            end = high
+            while low < high:
+                middle = (low + high) >> 1
+                if rows[middle] < row:
+                    low = middle + 1
+                else:
+                    high = middle
+            if low < end and rows[low] == row:
+                if count == room:
+                    room *= 2
+                    postings, which = longer(postings, room), longer(which, room)
+                postings[count], which[count] = low, at
+                count += 1
+        ends[pair + 1] = count
+    return ends, postings[:count], which[:count]
+
+
+@compiled()
+def sums(ends: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """The sum of each pair's products, from the first to the last; float64 (pairs,).
+
+    Args:
+        ends: where each pair's products start, and the end; (pairs + 1,).
+        products: float64.
+    """
+    totals = np.zeros(len(ends) - 1)
+    for pair in range(len(totals)):
+        total = 0.0
+        for at in range(ends[pair], ends[pair + 1]):
+            total += products[at]
+        totals[pair] = total
+    return totals
+
+
+@compiled()
+def ranked(
+    ends: np.ndarray, rows: np.ndarray, scores: np.ndarray, depth: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The best of each question's candidates: score descending, then row.
+
+    Args:
+        ends: where each question's candidates start, and the end; (questions + 1,).
+        rows: of the candidates.
+        scores: of the candidates, float64.
+        depth: how many are wanted.
+
+    Returns:
+        Where each question's hits start, and the end; their rows; their scores.
+    """
+    questions = len(ends) - 1
+    hit_ends = np.zeros(questions + 1, dtype=np.int64)
+    for question in range(questions):
+        count = min(depth, ends[question + 1] - ends[question])
+        hit_ends[question + 1] = hit_ends[question] + count
+    hit_rows = np.empty(hit_ends[questions], dtype=np.int64)
+    hit_scores = np.empty(hit_ends[questions], dtype=np.float64)
+    longest = 0
+    for question in range(questions):
+        longest = max(longest, ends[question + 1] - ends[question])
+    heap = np.empty(longest, dtype=np.int64)
+    for question in range(questions):
+        first, size = ends[question], ends[question + 1] - ends[question]
+        for number in range(size):
+            heap[number] = first + number
+        # Heap sort: the best is on top.
+        for top in range(size // 2 - 1, -1, -1):
+            place, one = top, heap[top]
+            while 2 * place + 1 < size:
+                child = 2 * place + 1
+                if child + 1 < size:
+                    a, b = heap[child], heap[child + 1]
+                    if scores[b] > scores[a] or (scores[b] == scores[a] and rows[b] < rows[a]):
+                        child += 1
+                a = heap[child]
+                if not (
+                    scores[a] > scores[one] or (scores[a] == scores[one] and rows[a] < rows[one])
+                ):
+                    break
+                heap[place] = a
+                place = child
+            heap[place] = one
+        for hit in range(hit_ends[question], hit_ends[question + 1]):
+            hit_rows[hit], hit_scores[hit] = rows[heap[0]], scores[heap[0]]
+            size -= 1
+            place, one = 0, heap[size]
+            while 2 * place + 1 < size:
+                child = 2 * place + 1
+                if child + 1 < size:
+                    a, b = heap[child], heap[child + 1]
+                    if scores[b] > scores[a] or (scores[b] == scores[a] and rows[b] < rows[a]):
+                        child += 1
+                a = heap[child]
+                if not (
+                    scores[a] > scores[one] or (scores[a] == scores[one] and rows[a] < rows[one])
+                ):
+                    break
+                heap[place] = a
+                place = child
+            heap[place] = one
+    return hit_ends, hit_rows, hit_scores
