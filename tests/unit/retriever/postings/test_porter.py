@@ -20,7 +20,7 @@ OTHERS = {
     "conformabli": "conform", "possibly": "possibl", "apologi": "apolog", "geology": "geologi",
     "a": "a", "is": "is", "as": "as", "ies": "i", "yes": "ye", "yyy": "yyi", "sses": "ss",
     "1990s": "1990", "naïves": "naïv", "кошкиs": "кошки", "𝒂s": "𝒂", "eed": "eed",
-    "o'neil": "o'neil", "abruptly": "abruptli", "eating": "eat", "inging": "ing", "aeiouing": "aeiou",
+    "abruptly": "abruptli", "eating": "eat", "inging": "ing", "aeiouing": "aeiou",
 }  # fmt: skip
 
 
