@@ -144,9 +144,10 @@ RECIPES = {
     "mxbai_512": {**BGE, "dimensions": 512},
 }
 BASES = {"arctic_embed_256": "arctic_embed", "nomic_256": "nomic", "mxbai_512": "mxbai"}
+OTHERS = ("bm25", "dense", "minilm", "hybrid", "faiss")
+SPARSE = ("sparse", "splade", "opensearch", "mgte_sparse")
 TOKENS = ("multivector", "colbert", "gte_moderncolbert", "jina_colbert", "mxbai_edge", "lateon")
 TOKENS += ("mlateon", "m3", "bge_m3_")
-OTHERS = ("bm25", "dense", "minilm", "hybrid", "faiss", "sparse", "splade", "opensearch", *TOKENS)
 
 
 QUESTIONS = ["Who wrote Faust?", "What is the capital of France, of which the river is the Seine?"]
@@ -159,7 +160,7 @@ PASSAGES = [
 
 
 def encoders() -> list[str]:
-    return [name for name in names("retriever") if not name.startswith(OTHERS)]
+    return [name for name in names("retriever") if not name.startswith((*OTHERS, *SPARSE, *TOKENS))]
 
 
 def text_of(form: str, title: str, text: str) -> str | list[str]:

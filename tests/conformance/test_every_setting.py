@@ -143,6 +143,7 @@ DIFFERENT: dict[tuple[str, str], set[str]] = {
     ("corpus", "hub"): {"columns"},
     ("corpus", "table"): {"columns"},
     ("retriever", "dense"): {"question", "passage"},
+    ("retriever", "sparse"): {"question", "passage"},
     ("retriever", "multivector"): {"question", "passage"},
     ("retriever", "m3"): {"model", "question", "passage"},
 }

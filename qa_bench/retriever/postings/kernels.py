@@ -18,6 +18,8 @@ WINDOW = 4096
 """Passages whose sums are held at once: 16 kB, which the nearest cache holds."""
 MOST_TERMS = 64
 """Questions of more terms are summed without looking for terms that cannot matter."""
+_RARE = 32
+"""Looking one passage up in the lists of weak terms takes as long as adding so many postings."""
 
 
 @compiled()
@@ -32,7 +34,6 @@ def summaries(
     highest: np.ndarray,
     lowest: np.ndarray,
     starts: np.ndarray,
-    maxima: np.ndarray,
 ) -> bool:
     """Extremes of the weights of some terms; whether all weights are finite.
 
@@ -42,13 +43,12 @@ def summaries(
         quick: the weights, float32.
         first: the first of the terms.
         last: one past the last.
-        places: of each term, its line in ``starts`` and ``maxima``, or -1.
+        places: of each term, its line in ``starts``, or -1.
         window: passages a window.
         highest: to be filled; (terms,).
         lowest: to be filled; (terms,).
         starts: to be filled: where each window's postings start, from the term's first;
             (lines, windows + 1).
-        maxima: zeros, to be filled with the highest weight of each window; (lines, windows).
     """
     finite = True
     for term in range(first, last):
@@ -61,16 +61,12 @@ def summaries(
         highest[term], lowest[term] = most, least
         line = places[term]
         if line >= 0:
-            windows = maxima.shape[1]
-            posting = start
+            windows, posting = starts.shape[1] - 1, start
             for number in range(windows):
                 starts[line, number] = posting - start
-                top = np.float32(-np.inf)
                 bound = (number + 1) * window
                 while posting < end and rows[posting] < bound:
-                    top = max(top, quick[posting])
                     posting += 1
-                maxima[line, number] = top
             starts[line, windows] = end - start
     return finite
 
@@ -84,7 +80,6 @@ def candidates(
     lowest: np.ndarray,
     places: np.ndarray,
     starts: np.ndarray,
-    maxima: np.ndarray,
     window: int,
     most_terms: int,
     passages: int,
@@ -109,7 +104,6 @@ def candidates(
         lowest: see ``summaries``.
         places: see ``summaries``.
         starts: see ``summaries``.
-        maxima: see ``summaries``.
         window: passages a window.
         most_terms: ``MOST_TERMS``.
         passages: how many there are.
@@ -165,16 +159,18 @@ def candidates(
     for question in range(questions):
         longest = max(longest, question_pointers[question + 1] - question_pointers[question])
     terms, weights = np.empty(longest, np.int64), np.empty(longest, np.float64)
-    nexts = np.empty(longest, np.int64)
-    froms, tos = np.empty(longest, np.int64), np.empty(longest, np.int64)
-    bounds, order = np.empty(longest, np.float64), np.empty(longest, np.int64)
-    sums_of_bounds = np.empty(longest + 1, np.float64)
+    froms, nexts = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    bounds = np.empty(longest, np.float64)
+    together = np.zeros(longest + 1, np.float64)
 
     whole = (window + 7) // 8 * 8
     sums, exact_sums = np.zeros(whole, np.float32), np.zeros(whole, np.float64)
-    touched = np.zeros(whole, np.uint8)
-    over = np.zeros(whole, np.uint8)
+    sum_bits = sums.view(np.int32)
+    limit = np.zeros(1, np.float32)
+    limit_bits = limit.view(np.int32)
+    touched, over = np.zeros(whole, np.uint8), np.zeros(whole, np.uint8)
     words = over.view(np.uint64)  # eight at a time
+    some_places, window_scores = np.empty(whole, np.int64), np.empty(whole, np.float64)
 
     for question in range(questions):
         count = 0
@@ -185,7 +181,12 @@ def candidates(
             if term < 0 or pointers[term] == pointers[term + 1]:
                 continue
             weight = question_weights[at]
-            terms[count], weights[count], nexts[count] = term, weight, pointers[term]
+            bound, place = weight * highest[term], count
+            while place > 0 and bounds[place - 1] > bound and count < most_terms:
+                terms[place], weights[place] = terms[place - 1], weights[place - 1]
+                bounds[place] = bounds[place - 1]
+                place -= 1
+            terms[place], weights[place], bounds[place] = term, weight, bound
             count += 1
             prune &= weight > 0 and weight * lowest[term] > 1e-30
             size = abs(weight) * max(abs(highest[term]), abs(lowest[term]))
@@ -195,147 +196,114 @@ def candidates(
         error = (count + 8) * 2.0**-24
         held = size = 0
         bar = -np.inf
+        for at in range(count):  # the weakest come first; together[n] is what the first n can add
+            nexts[at] = pointers[terms[at]]
+            together[at + 1] = together[at] + bounds[at] * (1 + error)
 
-        for first in range(0, passages if count else 0, window):
-            number, last = first // window, min(first + window, passages)
-            if prune:
-                possible = 0.0
+        if prune:
+            for first in range(0, passages if count else 0, window):
+                number, last = first // window, min(first + window, passages)
+                optional = loose = postings = 0
                 for at in range(count):
                     term = terms[at]
-                    line = places[term]
+                    line, posting, end = places[term], nexts[at], pointers[term + 1]
+                    froms[at] = posting
                     if line >= 0:
-                        begin = pointers[term]
-                        froms[at] = begin + starts[line, number]
-                        tos[at] = begin + starts[line, number + 1]
-                        bounds[at] = weights[at] * maxima[line, number] * (1 + error)
+                        posting = pointers[term] + starts[line, number + 1]
                     else:
-                        posting, end = nexts[at], pointers[term + 1]
-                        froms[at] = posting
                         while posting < end and rows[posting] < last:
                             posting += 1
-                        nexts[at] = tos[at] = posting
-                        bounds[at] = weights[at] * highest[term] * (1 + error)
-                    if froms[at] == tos[at]:
-                        bounds[at] = 0.0
-                    possible += bounds[at]
-                if possible < bar or possible == 0.0:
-                    continue
-                # The weakest terms come first; sums_of_bounds[n] is what the first n can add.
-                for at in range(count):
-                    place = at
-                    while place > 0 and bounds[order[place - 1]] > bounds[at]:
-                        order[place] = order[place - 1]
-                        place -= 1
-                    order[place] = at
-                sums_of_bounds[0] = 0.0
-                optional = 0
-                for place in range(count):
-                    sums_of_bounds[place + 1] = sums_of_bounds[place] + bounds[order[place]]
-                    if sums_of_bounds[place + 1] < bar:
-                        optional = place + 1
-                postings = 0
-                for place in range(optional, count):
-                    at = order[place]
+                    nexts[at] = posting
+                    postings += posting - froms[at]
+                    if together[at + 1] < bar:
+                        optional, loose = at + 1, postings
+                postings -= loose
+                if _RARE * postings >= loose:
+                    optional = 0
+                for at in range(optional, count):
                     weight = np.float32(weights[at])
-                    postings += tos[at] - froms[at]
-                    for posting in range(froms[at], tos[at]):
-                        sums[rows[posting] - first] += weight * quick[posting]
-                need = bar - sums_of_bounds[optional]
-                if 8 * postings < window:
-                    # Few passages: straight from the lists, each when it comes first.
-                    for place in range(optional, count):
-                        at = order[place]
-                        for posting in range(froms[at], tos[at]):
-                            row = rows[posting]
-                            score = np.float64(sums[row - first])
-                            sums[row - first] = 0.0
-                            if score == 0.0 or score < need:
-                                continue
-                            for other in range(optional - 1, -1, -1):
-                                if score + sums_of_bounds[other + 1] < bar:
-                                    score = -1.0
-                                    break
-                                low, high = froms[order[other]], tos[order[other]]
-                                while low < high:
-                                    middle = (low + high) >> 1
-                                    if rows[middle] < row:
-                                        low = middle + 1
-                                    else:
-                                        high = middle
-                                if low < tos[order[other]] and rows[low] == row:
-                                    score += weights[order[other]] * quick[low]
-                            if score < bar or score < 0:
-                                continue
-                            if held == len(some_rows):
-                                some_rows = longer(some_rows, 2 * held)
-                                some_scores = longer(some_scores, 2 * held)
-                            some_rows[held], some_scores[held] = row, score
-                            held += 1
-                            size = push(heap, size, score)
-                            if size == depth:
-                                bar = heap[0] * (1 - 3 * error)
-                                need = bar - sums_of_bounds[optional]
-                    continue
-                least = np.float32(max(need, 0.0) * (1 - 1e-6))
-                for place in range(last - first):
-                    over[place] = sums[place] > least
-                for word in range((last - first + 7) >> 3):
-                    if not words[word]:
-                        continue
-                    words_end = min(8 * word + 8, last - first)
-                    for place in range(8 * word, words_end):
-                        score = np.float64(sums[place])
-                        if not over[place] or score < need:
-                            continue
-                        row = first + place
-                        for other in range(optional - 1, -1, -1):
-                            if score + sums_of_bounds[other + 1] < bar:
+                    for posting in range(froms[at], nexts[at]):
+                        sums[np.uint64(rows[posting] - first)] += weight * quick[posting]
+                need = bar - together[optional]
+                least = limit[0] = np.float32(max(need * (1 - 1e-6), 0.0))
+                survivors = 0
+                if optional:  # few: straight from the lists, each when it comes first
+                    for at in range(optional, count):
+                        for posting in range(froms[at], nexts[at]):
+                            here = np.uint64(rows[posting] - first)
+                            quick_score = sums[here]
+                            sums[here] = 0.0
+                            if quick_score > least:
+                                some_places[survivors] = here
+                                window_scores[survivors] = quick_score
+                                survivors += 1
+                    for one in range(survivors):
+                        score, row = window_scores[one], first + some_places[one]
+                        for at in range(optional - 1, -1, -1):
+                            if score + together[at + 1] < bar:
                                 score = -1.0
                                 break
-                            low, high = froms[order[other]], tos[order[other]]
+                            low, high = froms[at], nexts[at]
                             while low < high:
                                 middle = (low + high) >> 1
                                 if rows[middle] < row:
                                     low = middle + 1
                                 else:
                                     high = middle
-                            if low < tos[order[other]] and rows[low] == row:
-                                score += weights[order[other]] * quick[low]
-                        if score < bar or score < 0:
-                            continue
-                        if held == len(some_rows):
-                            some_rows = longer(some_rows, 2 * held)
-                            some_scores = longer(some_scores, 2 * held)
-                        some_rows[held], some_scores[held] = row, score
-                        held += 1
-                        size = push(heap, size, score)
-                        if size == depth:
-                            bar = heap[0] * (1 - 3 * error)
-                            need = bar - sums_of_bounds[optional]
-                for place in range(whole):
-                    over[place] = 0
-                    sums[place] = 0.0
-            else:
+                            if low < nexts[at] and rows[low] == row:
+                                score += weights[at] * quick[low]
+                        window_scores[one] = score
+                elif postings:
+                    highest_bits = np.int32(0)  # as whole numbers: no sum is negative
+                    for here in range(whole):
+                        highest_bits = max(highest_bits, sum_bits[here])
+                    if highest_bits > limit_bits[0]:
+                        for here in range(whole):
+                            over[here] = sums[here] > least
+                        for word in range(len(words)):
+                            if words[word]:
+                                for here in range(8 * word, 8 * word + 8):
+                                    if over[here]:
+                                        some_places[survivors] = here
+                                        window_scores[survivors] = sums[here]
+                                        survivors += 1
+                    for here in range(whole):
+                        sums[here] = 0.0
+                for one in range(survivors):
+                    score = window_scores[one]
+                    if score < bar or score < 0:
+                        continue
+                    if held == len(some_rows):
+                        some_rows = longer(some_rows, 2 * held)
+                        some_scores = longer(some_scores, 2 * held)
+                    some_rows[held], some_scores[held] = first + some_places[one], score
+                    held += 1
+                    size = push(heap, size, score)
+                    if size == depth:
+                        bar = heap[0] * (1 - 3 * error)
+        else:
+            for first in range(0, passages, window):
+                last = min(first + window, passages)
                 for at in range(count):
                     posting, end = nexts[at], pointers[terms[at] + 1]
                     while posting < end and rows[posting] < last:
-                        place = rows[posting] - first
-                        exact_sums[place] += weights[at] * quick[posting]
-                        touched[place] = 1
+                        here = np.uint64(rows[posting] - first)
+                        exact_sums[here] += weights[at] * quick[posting]
+                        touched[here] = 1
                         posting += 1
                     nexts[at] = posting
                 off = 2 * (error * most + count * scale * 1e-44)
-                for place in range(last - first):
-                    if touched[place]:
-                        score = exact_sums[place]
-                        touched[place] = 0
-                        exact_sums[place] = 0.0
+                for here in range(last - first):
+                    if touched[here]:
+                        score = exact_sums[here]
+                        touched[here] = 0
+                        exact_sums[here] = 0.0
                         if score < bar:
                             continue
                         if held == len(some_rows):
                             some_rows = longer(some_rows, 2 * held)
                             some_scores = longer(some_scores, 2 * held)
-                        some_rows[held], some_scores[held] = first + place, score
+                        some_rows[held], some_scores[held] = first + here, score
                         held += 1
                         size = push(heap, size, score)
                         if size == depth:

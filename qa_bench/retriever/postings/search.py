@@ -80,16 +80,15 @@ class Weights:
         self.highest = np.empty(postings.terms, dtype=np.float32)
         self.lowest = np.empty(postings.terms, dtype=np.float32)
         self.starts = np.empty((len(often), windows + 1), dtype=np.int32)
-        self.maxima = np.empty((len(often), windows), dtype=np.float32)
 
         def summarise(bound: tuple[int, int]) -> bool:
             return summaries(
                 postings.pointers, postings.rows, self.quick, *bound, self.places, WINDOW,
-                self.highest, self.lowest, self.starts, self.maxima,
+                self.highest, self.lowest, self.starts,
             )  # fmt: skip
 
         with ThreadPoolExecutor(workers) as pool:
-            if not all(pool.map(summarise, _pieces(postings.pointers))):
+            if not all(pool.map(summarise, pieces(postings.pointers))):
                 raise DataError("a weight is not finite", postings.folder)
 
 
@@ -102,7 +101,7 @@ def _stored(postings: Postings) -> Exact:
     return exact
 
 
-def _pieces(pointers: np.ndarray) -> Iterator[tuple[int, int]]:
+def pieces(pointers: np.ndarray) -> Iterator[tuple[int, int]]:
     """(first term, one past the last) of ``_PIECE`` postings each, or of one term with more."""
     first, terms = 0, len(pointers) - 1
     while first < terms:
@@ -128,7 +127,7 @@ def _quick(postings: Postings, exact: Exact | None, workers: int) -> np.ndarray:
         quick[some] = exact(some, terms)
 
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(compute, _pieces(pointers)))
+        list(pool.map(compute, pieces(pointers)))
     return quick
 
 
@@ -162,7 +161,7 @@ def top_k(
         some = _some(questions, first, first + _QUESTIONS)
         ends, found_rows = candidates(
             postings.pointers, postings.rows, weights.quick, weights.highest, weights.lowest,
-            weights.places, weights.starts, weights.maxima, WINDOW, MOST_TERMS,
+            weights.places, weights.starts, WINDOW, MOST_TERMS,
             postings.passages, *some, wide,
         )  # fmt: skip
         owners = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
