@@ -145,6 +145,8 @@ def m3_model(source: Source) -> Any:
     class Model(torch.nn.Module):
         """``preprocess`` and ``forward`` as sentence-transformers has them."""
 
+        unweighed: torch.Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.encoder, self.terms, self.tokens = encoder, terms, tokens

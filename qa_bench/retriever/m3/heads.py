@@ -78,9 +78,9 @@ class M3Sparse(Part):
         base: Indexed,
     ) -> Run:
         """The passages with the best scores, of those that share a term with the question."""
-        postings, weights, asked = self._opened(folder, questions, runtime, base)
+        postings, weights, encoded = self._opened(folder, questions, runtime, base)
         with progress(len(questions), "search", "questions", runtime) as bar:
-            rows, scores = top_k(postings, weights, asked, depth, runtime.workers, bar.update)
+            rows, scores = top_k(postings, weights, encoded, depth, runtime.workers, bar.update)
         return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
 
     def score(
@@ -94,8 +94,8 @@ class M3Sparse(Part):
         base: Indexed,
     ) -> np.ndarray:
         """The score of every (question, passage) pair; 0 where they share no term."""
-        postings, weights, asked = self._opened(folder, questions, runtime, base)
-        scores = pair_scores(postings, weights, asked, question_rows, rows, runtime.workers)
+        postings, weights, encoded = self._opened(folder, questions, runtime, base)
+        scores = pair_scores(postings, weights, encoded, question_rows, rows, runtime.workers)
         return scores.astype(np.float32)
 
     def plan(
@@ -162,8 +162,8 @@ class M3Multi(Part):
         base: Indexed,
     ) -> Run:
         """The best of all passages, or of the base's hits, by exact MaxSim."""
-        vectors, asked = self._opened(passages, questions, runtime, base)
-        return self._late.search(vectors, asked, passages, questions, depth, runtime, base)
+        vectors, encoded = self._opened(passages, questions, runtime, base)
+        return self._late.search(vectors, encoded, passages, questions, depth, runtime, base)
 
     def score(
         self,
@@ -176,8 +176,8 @@ class M3Multi(Part):
         base: Indexed,
     ) -> np.ndarray:
         """MaxSim of every (question, passage) pair, a candidate or not."""
-        vectors, asked = self._opened(passages, questions, runtime, base)
-        return self._late.score(vectors, asked, question_rows, rows, runtime)
+        vectors, encoded = self._opened(passages, questions, runtime, base)
+        return self._late.score(vectors, encoded, question_rows, rows, runtime)
 
     def plan(
         self, passages: float, questions: int, depth: int, runtime: Runtime
@@ -200,10 +200,10 @@ class M3Multi(Part):
     ) -> tuple[TokenVectors, Tokens]:
         texts = [question.text for question in questions]
         pointers, columns = base.retriever.encode_three(texts, runtime).tokens
-        asked = Tokens.of_questions(columns[0], pointers, texts)
+        encoded = Tokens.of_questions(columns[0], pointers, texts)
         vectors = TokenVectors(base.folder)
-        vectors.check(base.folder, len(passages), asked, "parts.base")
-        return vectors, asked
+        vectors.check(base.folder, len(passages), encoded, "parts.base")
+        return vectors, encoded
 
 
 def _base(name: str, parts: Mapping[str, Any]) -> M3:
