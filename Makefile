@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help bench sample check test lint format typecheck table2 nq triviaqa webq curatedtrec squad dpr_table2 dpr_table4 pyserini_dpr \
+.PHONY: help bench sample check test soak lint format typecheck table2 nq triviaqa webq curatedtrec squad dpr_table2 dpr_table4 pyserini_dpr \
 	list doctor benchmarks wheel clean clean-cache clean-all
 
 help: ## this list
@@ -28,10 +28,15 @@ sample: $(READY) ## the same
 	$(BIN)/qa-bench run experiment=sample $(ARGS)
 
 check: lint typecheck ## before each commit: lint, types and the quick tests, in less than a minute
-	$(BIN)/python -m pytest -q -m "not slow" $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -q -m "not slow and not soak" $(JOBS) $(ARGS)
 
 test: $(READY) ## all tests (QA_BENCH_SHARED names a folder with real data, else those skip)
-	$(BIN)/python -m pytest $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -m "not soak" $(JOBS) $(ARGS)
+
+soak: $(READY) ## an hour: the long tests, faults at random, mutated files
+	$(BIN)/python -m pytest -m soak $(JOBS) $(ARGS)
+	$(BIN)/python tests/chaos.py --seconds 1200
+	$(BIN)/python tests/mutation.py --inputs 200000
 
 lint: $(READY) ## ruff: style and format; import-linter: which room may import which
 	$(BIN)/ruff check .

@@ -92,12 +92,15 @@ class Part(Protocol):
     """What every part is; each group's own Protocol is built on it.
 
     Derive parts from this class and say in it what differs from what holds here. All settings of a
-    part go into the keys of the stages that run it, except ``about`` and its ``labels``.
+    part go into the keys of the stages that run it, except ``about``, its ``labels``, and those of
+    ``later`` that are as they always were.
 
     Attributes:
         version: raised when the part's code changes what it yields; folders made by the older code
             are not reused.
         labels: settings that change no result: where files lie, what the part is called.
+        later: settings that the part has not always had, with the value that changes nothing: what
+            older code made is reused where they have it.
         depends: packages whose versions decide results.
         search_only: settings of a retriever that change how its index is searched, not what is in
             it; of an expander, those that change what becomes of its searches, not the searches.
@@ -113,6 +116,7 @@ class Part(Protocol):
 
     version: ClassVar[int] = 1
     labels: ClassVar[frozenset[str]] = frozenset()
+    later: ClassVar[Mapping[str, Any]] = {}
     depends: ClassVar[tuple[str, ...]] = ()
     search_only: ClassVar[frozenset[str]] = frozenset()
     reading_only: ClassVar[frozenset[str]] = frozenset()
@@ -276,7 +280,9 @@ def _identity(kind: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         **{
             setting: _inner_identity(value)
             for setting, value in settings.items()
-            if setting not in kind.labels and setting not in ("_target_", "about")
+            if setting not in kind.labels
+            and setting not in ("_target_", "about")
+            and not (setting in kind.later and value == kind.later[setting])
         },
         "_version_": kind.version,
         **{f"_{package}_": _installed(package) for package in kind.depends},

@@ -158,6 +158,15 @@ class Planned(Protocol):
 
 
 @runtime_checkable
+class Lossy(Protocol):
+    """A retriever whose index may hold less than its model gave."""
+
+    def loss(self, folder: Path) -> dict[str, float]:
+        """What was lost, by name, for the manifest of the finished index in ``folder``."""
+        ...
+
+
+@runtime_checkable
 class PairScorer(Part, Protocol):
     """A retriever that can tell the score of any pair, whether it found the passage or not.
 

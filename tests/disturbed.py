@@ -63,8 +63,8 @@ def begin(folder: Path, words: tuple[str, ...], before: Callable[[], object] = i
 def prepare(libraries: tuple[str, ...]) -> None:
     """Import them once for all, and have shards so small that there are some."""
     global command
+    import qa_bench.models.unfinished as unfinished
     import qa_bench.retriever.dense.part as dense
-    import qa_bench.retriever.dense.unfinished as unfinished
     import qa_bench.stages.chunk as chunk
     from qa_bench.cli.main import main
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any, NamedTuple
@@ -123,13 +123,18 @@ def check_predictions(config: Any) -> None:
             )
 
 
-def check_run(config: Any) -> None:
+def check_run(config: Any, overrides: Sequence[str] = ()) -> None:
     """Let a run file be what was found.
 
     Raises:
-        UserError: an expander is chosen, which would change what is searched with.
+        UserError: a retriever was chosen beside it, or an expander, which would change what is
+            searched with.
     """
-    if config.run is not None and "_target_" in config.expander:
+    if config.run is None:
+        return
+    if any(word.startswith("retriever=") for word in overrides):
+        raise UserError("run= and retriever=: a run has been searched already; leave one away")
+    if "_target_" in config.expander:
         raise UserError(
             "run= has been searched already, without an expander: expander=none, or no run="
         )

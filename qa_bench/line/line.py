@@ -77,7 +77,7 @@ class Line:
         check_settings(config)
         check_names(config)
         check_predictions(config)
-        check_run(config)
+        check_run(config, overrides)
         self.config, self._choices, self.system = config, choices, system
         self.changes, self.place, self.overrides = tuple(changes), place, tuple(overrides)
         self._changed_passages, self._swept = tuple(passages), frozenset(swept)

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qa_bench.errors import UserError
+from qa_bench.models.native.registry import native_classes
+from qa_bench.models.positions import config_of
 from qa_bench.models.source import Place, Source
 from qa_bench.net.consent import consent
 from qa_bench.net.hub import fetched_file, weights_to_download
@@ -65,7 +67,8 @@ def checkpoint(
             if size:
                 log.warning("model %s: %s to download", source.model, told_size(size))
         _check_hashes(source, place)
-        yield place
+        with native_classes(config_of(source), source.model):
+            yield place
 
 
 @contextmanager

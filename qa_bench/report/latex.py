@@ -114,7 +114,8 @@ def _caption(table: Table) -> str:
     )
     shared = [f"All rows: {table.shared}."] if table.shared else []
     whole = [f"Per cent of all questions ({', '.join(counts)}).", *shared]
-    return escaped(" ".join([*whole, *table.notes(), *captions(table)]))
+    notes = [f"{note.rstrip('.')}." for note in table.notes()]
+    return escaped(" ".join([*whole, *notes, *captions(table)]))
 
 
 def escaped(text: str) -> str:

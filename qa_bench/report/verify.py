@@ -160,15 +160,18 @@ def text(every: Sequence[Check]) -> str:
 
 
 def not_compared(every: Sequence[Check]) -> list[str]:
-    """A line for each published system and reason, with the figures it is about."""
-    groups: dict[tuple[str, str, str], list[str]] = {}
+    """A line for each published system and reason, with the rows and the figures it is about."""
+    cells: dict[tuple[str, str, str], list[str]] = {}
     for one in every:
         if one.reason is not None:
-            place = (one.figure.system, one.record.label, one.reason)
-            groups.setdefault(place, []).append(f"{one.cell} {one.figure.value}")
+            place = (one.figure.system, one.reason, one.record.label)
+            cells.setdefault(place, []).append(f"{one.cell} {one.figure.value}")
+    labels: dict[tuple[str, str, str], list[str]] = {}
+    for (system, reason, label), figures in cells.items():
+        labels.setdefault((system, reason, ", ".join(unique(figures))), []).append(label)
     return [
-        f"{system} beside {label}: {reason}: {', '.join(unique(cells))}"
-        for (system, label, reason), cells in groups.items()
+        f"{system} beside {', '.join(rows)}: {reason}: {figures}"
+        for (system, reason, figures), rows in labels.items()
     ]
 
 

@@ -192,6 +192,9 @@ def _cross_encoder_scores(model: Any, label: int | None) -> Any:
 
 
 def _template_frame(tokenizer: Any, template: Template, model: Any) -> Frame:
+    import inspect
+
+    takes = inspect.signature(model.forward).parameters
     before, after = [], _ids(tokenizer, template.after)
     if model.config.is_encoder_decoder:
         after.append(tokenizer.eos_token_id)
@@ -199,7 +202,10 @@ def _template_frame(tokenizer: Any, template: Template, model: Any) -> Frame:
         before.append(tokenizer.bos_token_id)
     between = _ids(tokenizer, template.between)
     first, second, third = (np.array([ids], np.int64) for ids in (before, between, after))
-    return Frame(("input_ids",), first, second, third, cuts="only_second")
+    # A model that makes passages shorter on the way must know where they are.
+    heads = _HEADS if _HEADS in takes else ""
+    constants = ((_TAILS, len(after)),) if _TAILS in takes else ()
+    return Frame(("input_ids",), first, second, third, (), (), "only_second", constants, heads)
 
 
 def _ids(tokenizer: Any, pieces: Sequence[str]) -> list[int]:
@@ -250,5 +256,7 @@ def _answer_scores(model: Any, tokenizer: Any, template: Template) -> Any:
     return Scores()
 
 
+_HEADS, _TAILS = "query_lengths", "prompt_lengths"
+"""Arguments that say how many tokens stand before and after a passage, where a model takes them."""
 _LEAN = {"use_cache": False, "logits_to_keep": 1}
 """Arguments that spare what is not needed, where a model takes them."""

@@ -9,7 +9,7 @@ from typing import Any
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
-from qa_bench.protocols import Indexed, Planned, Retriever
+from qa_bench.protocols import Indexed, Lossy, Planned, Retriever
 from qa_bench.store.passages import open_passages
 from qa_bench.types import Folder, Load, Step
 
@@ -24,6 +24,8 @@ def index(
 ) -> Stage:
     """Index all passages. What only changes the search (``search_only``) is left out of the key.
 
+    ``parts`` may be among it: retrievers that only the search asks.
+
     Its build raises ``UserError`` where the index holds another number of passages than the corpus.
     """
 
@@ -35,8 +37,11 @@ def index(
                 f"index {name}: {count} of {len(collection)} passages were indexed; "
                 f"delete {folder} and try again"
             )
-        return {"passages": count}
+        lost = retriever.loss(folder) if isinstance(retriever, Lossy) else {}
+        return {"passages": count, **lost}
 
+    if "parts" in retriever.search_only:
+        parts = {}
     settings = retriever.identity.items()
     left_out = {*retriever.search_only, "parts"}  # parts count by the keys of their indexes
     return Stage(

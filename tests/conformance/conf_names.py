@@ -36,6 +36,8 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.n
 
 NEEDED = {
     ("retriever", "dense"): ("retriever.model=organisation/model",),
+    ("retriever", "multivector"): ("retriever.model=organisation/model",),
+    ("retriever", "sparse"): ("retriever.model=organisation/model",),
     ("lm", "local"): ("one.model=organisation/model",),
     ("lm", "openai"): ("one.model=organisation/model",),
     ("expander", "gar"): ("expander.lm.model=organisation/model",),

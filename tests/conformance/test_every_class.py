@@ -21,12 +21,14 @@ Make = Callable[..., Any]
 OWN = {
     # What subclasses fill in.
     "chunker/ArticleByArticle": {"skipped", "texts"},
-    "retriever/Bm25": {"bytes_per_passage", "search_effort", "term_vectors"},
+    "retriever/Bm25": {"bytes_per_passage", "search_effort", "term_vectors", "titles_apart"},
     # What the files beside it or its tests ask for.
     "chunker/Words": {"windows"},
     "chunker/Tokens": {"windows"},
     "corpus/WikipediaDump": {"entries"},
     "retriever/Dense": {"encode_passages", "encode_questions"},
+    "retriever/M3": {"encode_three"},
+    "retriever/Sparse": {"encode_questions"},
     "retriever/Rm3": {"docs", "reranker", "switch_on"},
     "retriever/Rocchio": {"docs", "reranker", "switch_on"},
     "statistics/Resampling": {"pairs_of"},
@@ -100,7 +102,7 @@ def settings(kind: Any) -> dict[str, inspect.Parameter]:
 def test_these_are_all() -> None:
     assert len(EVERY_CLASS) >= 39
     assert {kind.__name__ for kind in CAPABILITIES} == {
-        "BiEncoder", "Learner", "PairScorer", "Planned", "PlannedHits", "PlannedPrompts",
+        "BiEncoder", "Learner", "Lossy", "PairScorer", "Planned", "PlannedHits", "PlannedPrompts",
     }  # fmt: skip
     assert set(OWN) <= set(map(label, EVERY_CLASS))
 

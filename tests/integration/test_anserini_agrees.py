@@ -89,6 +89,7 @@ def test_all_five_sets_as_they_are_run(sample_run: Path, copy_of_sample: Path) -
     assert agree(mine, found) > 10_000
 
 
+@pytest.mark.soak
 def test_every_hit_with_other_settings(copy_of_sample: Path) -> None:
     words = ("corpus=sample", "dataset=squad", "dataset.split=sample")
     changes = ("retriever.k1=1.2", "retriever.b=0.75", "depth=1000")

@@ -69,6 +69,8 @@ MISTAKES: list[tuple[str, str]] = [
      "retriever=bm25 retriever.k1=…, with the same name=, makes one table of both"),
     (f"import {SAMPLE} run=x.trec expander=hyde expander.lm.model=m", "run= has been searched "
      "already, without an expander: expander=none, or no run="),
+    (f"import {SAMPLE} run=x.trec retriever=minilm", "run= and retriever=: a run has been searched "
+     "already; leave one away"),
     ("tune corpus=sample dataset=nq retriever=hybrid_linear", "weights are not tuned on a test "
      "split: set dataset.split=dev"),
     ("run fusion=rrf", "Could not override 'fusion': no fusion stands by itself: write "

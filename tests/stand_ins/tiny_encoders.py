@@ -9,17 +9,24 @@ the harness, and computes beside it what plain transformers gives for the author
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import hub_jobs
+from author_models import AuthorModel
 from tiny_models import make
 
 # What plain transformers gives
 
 
-def expected(folder: Path, sides: dict[str, Any], recipe: dict[str, Any], side: str) -> Any:
+def expected(
+    folder: Path,
+    sides: dict[str, Any],
+    recipe: dict[str, Any],
+    side: str,
+    adapters: Sequence[Path] = (),
+) -> Any:
     """Token ids and vectors of one side's texts, by the authors' recipe; no sentence-transformers.
 
     A text is one segment, or a list of two.
@@ -27,12 +34,16 @@ def expected(folder: Path, sides: dict[str, Any], recipe: dict[str, Any], side: 
     import torch
     import transformers
 
-    trust = {"trust_remote_code": bool(recipe.get("remote_code"))}
-    kind = getattr(transformers, recipe.get(f"{side}_class") or "AutoModel")
-    model = kind.from_pretrained(folder, dtype=torch.float32, **trust).eval()
+    if recipe.get("authors"):
+        model: Any = AuthorModel(folder)
+    else:
+        kind = getattr(transformers, recipe.get(f"{side}_class") or "AutoModel")
+        model = kind.from_pretrained(folder, dtype=torch.float32).eval()
+    for adapter in adapters:
+        _add(model, adapter)
     if recipe.get("bidirectional"):
         model.config.is_causal = False
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **trust)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     after = _after(folder)
     ids, vectors = [], []
     for text in sides[side]:
@@ -42,17 +53,27 @@ def expected(folder: Path, sides: dict[str, Any], recipe: dict[str, Any], side: 
         found = tokenizer(*segments, truncation=True, max_length=limit)["input_ids"]
         if recipe.get("end") and found[-1] != tokenizer.eos_token_id:
             found = [*found[: limit - 1], tokenizer.eos_token_id]
+        marks = [tokenizer(m)["input_ids"] for m in recipe.get(f"{side}_marks", ())]
+        if marks:
+            found = [*marks[0], *found, *marks[1]]
+        first = {"decoder_input_ids": torch.zeros((1, 1), dtype=torch.int64)}
+        more = first if recipe["pooling"] == "first_state" else {}
         with torch.inference_mode():
-            output = model(input_ids=torch.tensor([found]))
+            output = model(input_ids=torch.tensor([found]), **more)
         if recipe["pooling"] == "pooler":
             vector = output.pooler_output[0].float()
         else:
             hidden = output.last_hidden_state[0].float()
             if told := recipe.get(f"{side}_unpooled"):
                 hidden = hidden[len(tokenizer(told)["input_ids"]) :]
-            vector = {"cls": hidden[0], "mean": hidden.mean(0), "lasttoken": hidden[-1]}[
-                recipe["pooling"]
-            ]
+            places = torch.arange(1, len(hidden) + 1)[:, None]
+            vector = {
+                "cls": hidden[0],
+                "mean": hidden.mean(0),
+                "lasttoken": hidden[-1],
+                "weightedmean": (hidden * places).sum(0) / places.sum(),
+                "first_state": hidden[0],
+            }[recipe["pooling"]] * recipe.get(f"{side}_sign", 1)
         for step in after:
             vector = step(vector)
         if recipe.get("layer_norm"):
@@ -60,9 +81,26 @@ def expected(folder: Path, sides: dict[str, Any], recipe: dict[str, Any], side: 
         vector = vector[: recipe.get("dimensions")]
         if recipe["similarity"] == "cosine":
             vector = vector / vector.norm()
-        ids.append(found)
+        ids += [found, [0]] if more else [found]
         vectors.append(vector.tolist())
     return {"ids": ids, "vectors": vectors}
+
+
+def _add(model: Any, adapter: Path) -> None:
+    """A LoRA adapter of rank 4, alpha 8, of layers and of words."""
+    import torch
+    from safetensors.torch import load_file
+
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    for key, down in tensors.items():
+        plain = key.removeprefix("base_model.model.").partition(".lora_")[0]
+        with torch.no_grad():
+            weight = model.get_submodule(plain).weight
+            if ".lora_A." in key:
+                weight += 2.0 * tensors[key.replace("lora_A", "lora_B")] @ down
+            elif key.endswith(".lora_embedding_A"):
+                up = tensors[key.replace("embedding_A", "embedding_B")]
+                weight += 2.0 * down.T @ up.T
 
 
 def _after(folder: Path) -> list[Callable[[Any], Any]]:
@@ -119,20 +157,11 @@ def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, An
             make(layers, folder, repositories)
     from omegaconf import OmegaConf
 
-    from qa_bench.errors import UserError
     from qa_bench.parts import make as make_part
     from qa_bench.types import Runtime
 
     node, recipe, runtime = job["node"], job["recipe"], Runtime(threads=1, progress=False)
     told: dict[str, Any] = {}
-    if recipe.get("remote_code"):
-        part = make_part("retriever", OmegaConf.create(node))
-        try:
-            part.encode_questions(["who?"], runtime)
-            told["refusal"] = None
-        except UserError as error:
-            told["refusal"] = str(error)
-        node = {**node, "trust_remote_code": True}
     if node["precision"] != "fp32":  # the comparisons below want fp32
         part = make_part("retriever", OmegaConf.create(node))
         told["as_set"] = part.encode_questions(job["questions"], runtime).tolist()
@@ -141,7 +170,8 @@ def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, An
     for side in ("question", "passage"):
         name = node[side].get("model") or node["model"]
         folders[side] = repositories / name if not Path(name).is_dir() else Path(name)
-        words = json.loads((folders[side] / "config.json").read_text())["vocab_size"]
+        config = json.loads((folders[side] / "config.json").read_text())
+        words = config.get("text_config", config)["vocab_size"]
         with Seen(words) as seen:
             if side == "question":
                 vectors = part.encode_questions(job["questions"], runtime)
@@ -151,7 +181,13 @@ def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, An
             "ids": sorted(seen.ids),
             "vectors": vectors.tolist(),
             "dtype": str(vectors.dtype),
-            "expected": expected(folders[side], job["recipe_texts"], recipe, side),
+            "expected": expected(
+                folders[side],
+                job["recipe_texts"],
+                recipe,
+                side,
+                [repositories / name for name in node[side].get("adapters", node["adapters"])],
+            ),
         }
     return told
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import author_checkpoints as checkpoints
+from author_checkpoints import stand_in
 from tiny_tokenizers import (
     bert_tokenizer,
     gemma_tokenizer,
+    gpt2_tokenizer,
     llama_tokenizer,
     mpnet_tokenizer,
     qwen3_tokenizer,
@@ -85,6 +88,10 @@ def modernbert() -> Callable[[], tuple[Any, Any]]:
     return other("ModernBertModel", bert_tokenizer, max_position_embeddings=8192, **ids)
 
 
+def gemma3(**settings: Any) -> Callable[[], tuple[Any, Any]]:
+    return other("Gemma3TextModel", gemma_tokenizer, **DECODER, query_pre_attn_scalar=8, **settings)
+
+
 LAYERS: dict[str, Any] = {
     # name: (model and tokenizer, modules of sentence-transformers or None, their max_seq_length)
     "dpr_question": (bert(kind="DPRQuestionEncoder"), None, None),
@@ -130,13 +137,25 @@ LAYERS: dict[str, Any] = {
     ),
     "gte": (bert(), ["mean", "normalize"], 512),
     "mgte": (
-        other("XLMRobertaModel", xlmr_tokenizer, **{**ROBERTA, "max_position_embeddings": 8194}),
+        stand_in(checkpoints.new, xlmr_tokenizer, scaling={"type": "ntk", "factor": 8.0}),
         ["cls", "normalize"],
         8192,
     ),
+    "arctic_embed_m_v2": (
+        stand_in(checkpoints.new, xlmr_tokenizer, model_type="gte"),
+        ["cls", "normalize"],
+        8192,
+    ),
+    "stella_400m": (
+        stand_in(checkpoints.new, bert_tokenizer, types=2, scaling={"type": "ntk", "factor": 2.0}),
+        ["mean", "dense+bias"],
+        512,
+    ),
+    "nomic_v2_moe": (stand_in(checkpoints.nomic, xlmr_tokenizer), ["mean", "normalize"], 512),
     "arctic_embed": (bert(288), ["cls", "normalize"], 512),
     "bce": (other("XLMRobertaModel", xlmr_tokenizer, **ROBERTA), ["cls"], 512),
-    "nv_embed": (mistral(), ["mean", "normalize"], 4096),
+    "nv_embed": (stand_in(checkpoints.nv_embed, llama_tokenizer), ["mean", "normalize"], 4096),
+    "nv_embed_v1": (stand_in(checkpoints.nv_embed, llama_tokenizer), ["mean", "normalize"], 4096),
     "bge_en_icl": (mistral(), ["lasttoken", "normalize"], 512),
     "bge_multilingual_gemma2": (
         other("Gemma2Model", gemma_tokenizer, **DECODER, query_pre_attn_scalar=8),
@@ -152,16 +171,58 @@ LAYERS: dict[str, Any] = {
         8192,
     ),
     "mxbai": (bert(544), ["cls"], 512),
-    "llm2vec": (mistral(is_causal=False), None, None),
+    "llm2vec": (mistral(), None, None),
+    "st5_encdec": (other("T5Model", t5_tokenizer, **T5, decoder_start_token_id=0), None, None),
+    "multilingual_e5_large_instruct": (xlmr(514), ["mean", "normalize"], 512),
+    "harrier_0_6b": (
+        other("Qwen3Model", qwen_tokenizer, **{**DECODER, **HEADS}),
+        ["lasttoken", "normalize"],
+        None,
+    ),
+    "harrier_270m": (gemma3(), ["lasttoken", "normalize"], None),
+    "embeddinggemma_300m": (
+        gemma3(hidden_size=288, use_bidirectional_attention=True),
+        ["mean", "dense", "dense", "normalize"],
+        2048,
+    ),
+    "denseon": (modernbert(), ["cls"], 512),
+    "mdenseon": (modernbert(), ["cls"], 8192),
+    "f2llm_v2_0_6b": (
+        other("Qwen3Model", qwen_tokenizer, **{**DECODER, **HEADS}),
+        ["lasttoken", "normalize"],
+        40960,
+    ),
+    "sgpt_125m": (
+        other("GPTNeoModel", gpt2_tokenizer, attention_types=[[["global", "local"], 1]]),
+        ["weightedmean"],
+        300,
+    ),
+    "sgpt_5_8b": (other("GPTJModel", gpt2_tokenizer, rotary_dim=4), ["weightedmean"], 300),
+    "llm_embedder": (bert(), ["cls", "normalize"], 512),
+    "jina_v3": (
+        other("JinaEmbeddingsV3Model", xlmr_tokenizer, pad_token_id=1, type_vocab_size=1),
+        None,
+        None,
+    ),
+    "jina_v5_small": (
+        other("Qwen3Model", qwen3_tokenizer, **DECODER),
+        ["lasttoken", "normalize"],
+        32768,
+    ),
+    "jina_v5_nano": (
+        other("EuroBertModel", qwen3_tokenizer, **DECODER),
+        ["lasttoken", "normalize"],
+        8192,
+    ),
+    "granite_english_r2": (modernbert(), ["cls", "normalize"], 8192),
+    "bge_en_icl_examples": (mistral(), ["lasttoken", "normalize"], 512),
 }
 
-END = ("e5_mistral", "bge_multilingual_gemma2", "gte_qwen2", "stella")
+END = ("e5_mistral", "bge_multilingual_gemma2", "gte_qwen2", "stella", "f2llm_v2_0_6b")
 """tokenizer_config.json says add_eos_token, but tokenizer.json adds none: e5-mistral's files do."""
 
 CODE = {
     # model: (auto_map's repository, module, model_type, class it is made of)
-    "mgte": ("Alibaba-NLP/new-impl", "modeling", "new", "XLMRoberta"),
-    "nv_embed": ("", "modeling_nvembed", "nvembed", "Mistral"),
     "gte_qwen2": ("", "modeling_qwen", "", "Qwen2"),
     "stella": ("", "modeling_qwen", "", "Qwen2"),
 }
@@ -182,10 +243,38 @@ class TinyModel({base}Model):
 """
 
 
+MISTRAL_LAYERS = [("self_attn.q_proj", 32), ("self_attn.v_proj", 16), ("mlp.up_proj", 48)]
+JINA_LAYERS = [("self_attn.q_proj", 32), ("mlp.fc1", 48)]
+
+
+def make_adapter(folder: Path, places: Sequence[tuple[str, int]], words: int = 0) -> None:
+    """LoRA adapters of a stand-in's layers, and of its words, as peft writes them."""
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(zlib.crc32(folder.name.encode()))
+    tensors = {}
+    for layer in range(2):
+        for module, out in places:
+            name = f"base_model.model.layers.{layer}.{module}"
+            tensors[f"{name}.lora_A.weight"] = torch.randn(4, 32) * 0.3
+            tensors[f"{name}.lora_B.weight"] = torch.randn(out, 4) * 0.3
+    if words:
+        name = "base_model.model.embeddings.word_embeddings.lora_embedding_"
+        tensors[f"{name}A"] = torch.randn(4, words) * 0.3
+        tensors[f"{name}B"] = torch.randn(32, 4) * 0.3
+    save_file(tensors, folder / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "bias": "none", "use_dora": False}
+    write_json(folder / "adapter_config.json", {**config, "modules_to_save": None})
+
+
 def make(name: str, folder: Path, repositories: Path) -> None:
     """Write the stand-in of encoder ``name`` into ``folder``."""
     import torch
 
+    if name == "adapter":
+        make_adapter(folder, MISTRAL_LAYERS)
+        return
     build, modules, max_length = LAYERS[name]
     torch.manual_seed(zlib.crc32(name.encode()))
     model, tokenizer = build()
@@ -197,7 +286,11 @@ def make(name: str, folder: Path, repositories: Path) -> None:
         (folder / "model.safetensors").unlink()
         torch.save(model.state_dict(), folder / "pytorch_model.bin")
     tokenizer.save_pretrained(folder)
-    if name == "bge_en_icl":
+    if name == "jina_v3":
+        for side in ("retrieval_query", "retrieval_passage"):
+            (folder / side).mkdir()
+            make_adapter(folder / side, JINA_LAYERS, len(tokenizer))
+    if name.startswith("bge_en_icl"):
         tokenizer.add_eos_token = True  # into tokenizer.json
         tokenizer.save_pretrained(folder)
     if name in END:
@@ -230,10 +323,11 @@ def make(name: str, folder: Path, repositories: Path) -> None:
     ]
     write_json(folder / "modules.json", listed)
     lower = name == "ance"
-    write_json(
-        folder / "sentence_bert_config.json",
-        {"max_seq_length": max_length, "do_lower_case": lower},
-    )
+    if max_length is not None:
+        write_json(
+            folder / "sentence_bert_config.json",
+            {"max_seq_length": max_length, "do_lower_case": lower},
+        )
     write_json(
         folder / "config_sentence_transformers.json",
         {"prompts": {"query": "not to be used: "}, "default_prompt_name": None},

@@ -15,30 +15,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import author_checkpoints as checkpoints
 import hub_jobs
 import tiny_models as tiny
+from author_checkpoints import stand_in
+from author_models import AuthorModel
 from tiny_tokenizers import (
     bert_tokenizer,
     gemma_tokenizer,
     llama_tokenizer,
+    qwen_tokenizer,
     t5_tokenizer,
     xlmr_tokenizer,
 )
 
 CODE = {
-    # reranker: (repository of its code, module, class it is made of, its model_type)
-    "jina_reranker_v2": ("", "modeling_xlm_roberta", "XLMRobertaForSequenceClassification", ""),
-    "mgte_reranker": (
-        "Alibaba-NLP/new-impl", "modeling", "XLMRobertaForSequenceClassification", "new",
-    ),
-    "bge_reranker_v2_minicpm_layerwise": (
-        "", "modeling_minicpm_reranker", "LlamaForCausalLM", "minicpm",
-    ),
-    "bge_reranker_v2_5_gemma2_lightweight": (
-        "", "gemma_model", "Gemma2ForCausalLM", "cost_wise_gemma",
-    ),
-}  # fmt: skip
-"""One without a type has that of its class: only its weights tell that this needs other code."""
+    # reranker: (module of its code, class it is made of)
+    "jina_reranker_v2": ("modeling_xlm_roberta", "XLMRobertaForSequenceClassification"),
+}
+"""Its model_type is that of its class: only its weights tell that it needs other code."""
 PLAIN_CODE = """from transformers import {base}
 from transformers.modeling_outputs import SequenceClassifierOutput
 
@@ -54,35 +49,14 @@ class Tiny{base}({base}):
         hidden = self.roberta(input_ids, attention_mask=attention_mask).last_hidden_state
         return SequenceClassifierOutput(logits=self.head(hidden))
 """
-LAYERWISE_CODE = """import torch
-from transformers import {base}
-from transformers.modeling_outputs import CausalLMOutputWithPast
-
-
-class Tiny{base}({base}):
-    # A score a token from each of the layers asked for, and nothing taken but what is named.
-    def __init__(self, config):
-        super().__init__(config)
-        layers = range(config.start_layer, config.num_hidden_layers + 1)
-        self.heads = torch.nn.ModuleList(
-            [torch.nn.Linear(config.hidden_size, 1, bias=False) for _ in layers]
-        )
-        self.post_init()
-
-    def forward(self, input_ids=None, attention_mask=None, use_cache=None, cutoff_layers=None):
-        layers = [self.config.num_hidden_layers] if cutoff_layers is None else cutoff_layers
-        hidden = self.model(
-            input_ids, attention_mask=attention_mask, use_cache=use_cache, output_hidden_states=True
-        ).hidden_states
-        logits = tuple(
-            self.heads[layer - self.config.start_layer](hidden[layer]).reshape(len(input_ids), -1)
-            for layer in layers
-        )
-        return CausalLMOutputWithPast(logits=logits)
-"""
 XLMR = {**tiny.ROBERTA, "max_position_embeddings": 8194, "num_labels": 1}
 T5 = {**tiny.T5, "initializer_factor": 3.0, "decoder_start_token_id": 0}
-LAYERWISE = {**tiny.DECODER, "num_hidden_layers": 28, "start_layer": 8}
+MODERN = {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "num_labels": 1, **tiny.HEADS}
+CHAT = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+TRUE_TOKEN = 40
 
 
 def of(kind: str, tokenizer: Callable[[], Any], **settings: Any) -> Callable[[Any], Any]:
@@ -98,19 +72,25 @@ def of(kind: str, tokenizer: Callable[[], Any], **settings: Any) -> Callable[[An
     return made
 
 
-XLMR_MODEL = of("XLMRobertaForSequenceClassification", xlmr_tokenizer, **XLMR)
+def by_authors(
+    build: Callable[..., Any], tokenizer: Callable[[], Any], **settings: Any
+) -> Callable[[Any], Any]:
+    """A checkpoint as its authors' code writes it."""
+    made = stand_in(build, tokenizer, **settings)
+    return lambda _: made()
+
+
+PAIRS, LM = "XLMRobertaForSequenceClassification", "ForCausalLM"
+BERT, MODERNBERT = "BertForSequenceClassification", "ModernBertForSequenceClassification"
 MADE_OF: dict[str, tuple[str, Callable[[Any], Any]]] = {
     name: (kind, build)
-    for kind, build, reranked in (
+    for kind, build, rerankers in (
+        (BERT, of(BERT, bert_tokenizer, num_labels=1), ["msmarco_minilm"]),
+        (BERT, of(BERT, bert_tokenizer, num_labels=2), ["multi_passage_bert"]),
         (
-            "BertForSequenceClassification",
-            of("BertForSequenceClassification", bert_tokenizer, num_labels=1),
-            ["msmarco_minilm"],
-        ),
-        (
-            "BertForSequenceClassification",
-            of("BertForSequenceClassification", bert_tokenizer, num_labels=2),
-            ["multi_passage_bert"],
+            MODERNBERT,
+            of(MODERNBERT, bert_tokenizer, max_position_embeddings=8192, **MODERN),
+            ["gte_reranker_modernbert", "granite_reranker_r2"],
         ),
         (
             "T5ForConditionalGeneration",
@@ -118,74 +98,93 @@ MADE_OF: dict[str, tuple[str, Callable[[Any], Any]]] = {
             ["monot5", "upr"],
         ),
         (
-            "XLMRobertaForSequenceClassification",
-            XLMR_MODEL,
-            ["bge_reranker_v2_m3", "bce_reranker", "jina_reranker_v2", "mgte_reranker"],
+            PAIRS,
+            of(PAIRS, xlmr_tokenizer, **XLMR),
+            ["bge_reranker_base", "bge_reranker_v2_m3", "bce_reranker", "jina_reranker_v2"],
         ),
         (
-            "GemmaForCausalLM",
-            of("GemmaForCausalLM", gemma_tokenizer, **tiny.DECODER),
+            f"Gemma{LM}",
+            of(f"Gemma{LM}", gemma_tokenizer, **tiny.DECODER),
             ["bge_reranker_v2_gemma"],
         ),
         (
-            "LlamaForCausalLM",
-            of("LlamaForCausalLM", llama_tokenizer, **LAYERWISE),
+            f"Qwen2{LM}",
+            of(f"Qwen2{LM}", qwen_tokenizer, **{**tiny.DECODER, **tiny.HEADS}),
+            ["mxbai_rerank_base_v2"],
+        ),
+        (
+            f"Qwen3{LM}",
+            of(f"Qwen3{LM}", qwen_tokenizer, **{**tiny.DECODER, **tiny.HEADS}),
+            ["qwen3_reranker_0_6b", "zerank_2"],
+        ),
+        (
+            "",
+            by_authors(
+                checkpoints.new,
+                xlmr_tokenizer,
+                task="ForSequenceClassification",
+                scaling={"type": "ntk", "factor": 8.0},
+            ),
+            ["mgte_reranker"],
+        ),
+        (
+            "",
+            by_authors(checkpoints.minicpm, llama_tokenizer),
             ["bge_reranker_v2_minicpm_layerwise"],
         ),
         (
-            "Gemma2ForCausalLM",
-            of("Gemma2ForCausalLM", gemma_tokenizer, **LAYERWISE, query_pre_attn_scalar=8),
+            "",
+            by_authors(checkpoints.gemma2, gemma_tokenizer),
             ["bge_reranker_v2_5_gemma2_lightweight"],
         ),
     )
-    for name in reranked
+    for name in rerankers
 }
 
 
-def make(name: str, folder: Path, repositories: Path) -> None:
+def make(name: str, folder: Path) -> None:
     """Write the stand-in of reranker ``name`` into ``folder``."""
     import torch
     import transformers
 
     kind, build = MADE_OF[name]
-    found: Any = getattr(transformers, kind)
+    found: Any = getattr(transformers, kind) if kind else None
     torch.manual_seed(zlib.crc32(name.encode()))
     if name in CODE:
-        _, module, base, _ = CODE[name]
+        module, base = CODE[name]
         space: dict[str, Any] = {"__name__": module}
-        exec(_code(base), space)
+        exec(PLAIN_CODE.format(base=base), space)
         found = space[f"Tiny{base}"]
     model, tokenizer = build(found)
+    if name == "zerank_2":
+        tokenizer.chat_template = CHAT
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    if name == "zerank_2":
+        _add_modules(folder)
     if name in CODE:
-        _add_code(name, folder, repositories)
+        _add_code(name, folder)
 
 
-def _code(base: str) -> str:
-    return (LAYERWISE_CODE if base.endswith("CausalLM") else PLAIN_CODE).format(base=base)
+def _add_modules(folder: Path) -> None:
+    """What tells sentence-transformers that it reads the logit of one token."""
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.modules.transformer import Transformer
+    from sentence_transformers.cross_encoder.modules.logit_score import LogitScore
+
+    transformer = Transformer(
+        str(folder),
+        transformer_task="text-generation",
+        processing_kwargs={"chat_template": {"add_generation_prompt": True}},
+    )
+    CrossEncoder(modules=[transformer, LogitScore(TRUE_TOKEN)], device="cpu").save(str(folder))
 
 
-def _add_code(name: str, folder: Path, repositories: Path) -> None:
-    where, module, base, model_type = CODE[name]
-    beside = repositories / where if where else folder
-    beside.mkdir(parents=True, exist_ok=True)
-    prefix, code = f"{where}--" if where else "", _code(base)
+def _add_code(name: str, folder: Path) -> None:
+    module, base = CODE[name]
     config = json.loads((folder / "config.json").read_text())
-    config["auto_map"] = {"AutoModelFor" + base.partition("For")[2]: f"{prefix}{module}.Tiny{base}"}
-    if model_type:
-        settings = base.partition("For")[0] + "Config"
-        (beside / f"configuration_{module}.py").write_text(
-            f"from transformers import {settings}\n\n\nclass TinyConfig({settings}):\n"
-            f"    model_type = {model_type!r}\n"
-        )
-        config["model_type"] = model_type
-        config["auto_map"]["AutoConfig"] = f"{prefix}configuration_{module}.TinyConfig"
-        head = f"class Tiny{base}({base}):\n"
-        code = f"from .configuration_{module} import TinyConfig\n" + code.replace(
-            head, f"{head}    config_class = TinyConfig\n\n"
-        )
-    (beside / f"{module}.py").write_text(code)
+    config["auto_map"] = {"AutoModelFor" + base.partition("For")[2]: f"{module}.Tiny{base}"}
+    (folder / f"{module}.py").write_text(PLAIN_CODE.format(base=base))
     tiny.write_json(folder / "config.json", config)
 
 
@@ -198,10 +197,14 @@ def expected(folder: Path, recipe: dict[str, Any], pairs: list[tuple[str, str]])
     import transformers
 
     trust = {"trust_remote_code": bool(recipe.get("remote_code"))}
-    kind = getattr(transformers, recipe["class"])
-    model = kind.from_pretrained(folder, dtype=torch.float32, **trust).eval()
+    if recipe.get("authors"):
+        model: Any = AuthorModel(folder)
+    else:
+        kind = getattr(transformers, recipe["class"])
+        model = kind.from_pretrained(folder, dtype=torch.float32, **trust).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **trust)
-    score = {"pair": _pair, "asked": _asked, "likelihood": _likelihood}[recipe["way"]]
+    ways = {"pair": _pair, "asked": _asked, "chat": _chat, "likelihood": _likelihood}
+    score = ways[recipe["way"]]
     with torch.inference_mode():
         return [score(model, tokenizer, recipe, *pair) for pair in pairs]
 
@@ -237,20 +240,32 @@ def _asked(model: Any, tokenizer: Any, recipe: dict[str, Any], question: str, te
     import torch
 
     said = [one.format(q=question, p=text) for one in recipe["said"]]
-    ids = [i for one in said for i in tokenizer(one, add_special_tokens=False)["input_ids"]]
+    pieces = [tokenizer(one, add_special_tokens=False)["input_ids"] for one in said]
+    ids = [token for piece in pieces for token in piece]
+    if recipe.get("authors"):
+        how = dict(recipe["how"])
+        if "ratio" in how:  # which tokens are the passage's
+            how["before"] = 1 + sum(map(len, pieces[:2]))
+            how["after"] = sum(map(len, pieces[3:]))
+        ids = torch.tensor([[tokenizer.bos_token_id, *ids]])
+        return float(model(input_ids=ids, **how).logits)
     if model.config.is_encoder_decoder:
         ids = torch.tensor([[*ids, tokenizer.eos_token_id]])
         start = torch.tensor([[model.config.decoder_start_token_id]])
         logits = model(input_ids=ids, decoder_input_ids=start).logits[0, -1]
     else:
-        ids = torch.tensor([[tokenizer.bos_token_id, *ids]])
-        given = {"cutoff_layers": [recipe["layer"]]} if "layer" in recipe else {}
-        logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), **given).logits
-        if "layer" in recipe:
-            return float(logits[0][0, -1])
-        logits = logits[0, -1]
+        begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+        logits = model(input_ids=torch.tensor([[*begin, *ids]])).logits[0, -1]
     words = [tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in recipe["words"]]
     return float(logits[words[0]] - (logits[words[1]] if len(words) == 2 else 0))
+
+
+def _chat(model: Any, tokenizer: Any, recipe: dict[str, Any], question: str, text: str) -> float:
+    import torch
+
+    said = f"<|query|>{question}\n<|document|>{text}\n<|assistant|>"
+    ids = tokenizer(said, add_special_tokens=False)["input_ids"]
+    return float(model(input_ids=torch.tensor([ids])).logits[0, -1, TRUE_TOKEN])
 
 
 def _likelihood(
@@ -277,7 +292,7 @@ def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, An
     node, recipe = job["node"], job["recipe"]
     folder = repositories / node["model"]
     folder.mkdir(parents=True)
-    make(name, folder, repositories)
+    make(name, folder)
     runtime = Runtime(threads=1, device="cpu", progress=False)
     hits = list(zip(job["titles"], job["texts"], strict=True))
     hits_of_all = ranked(job["questions"], [hits] * len(job["questions"]))

@@ -48,6 +48,15 @@ def roberta_tokenizer() -> Any:
     return RobertaTokenizer(**byte_level(specials), model_max_length=512)
 
 
+def gpt2_tokenizer() -> Any:
+    from transformers import GPT2Tokenizer
+
+    words = byte_level(["<|endoftext|>"])
+    place = len(words["vocab"])
+    words["vocab"][".}"] = place  # a bracket that is one token with what is before it
+    return GPT2Tokenizer(vocab=words["vocab"], merges=[*words["merges"], (".", "}")])
+
+
 def qwen_tokenizer() -> Any:
     from transformers import Qwen2Tokenizer
 

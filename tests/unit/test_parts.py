@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import metadata
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from omegaconf import OmegaConf
@@ -63,6 +64,24 @@ def test_labels_stay_out_of_the_identity_and_versions_go_in():
     assert type(part.weights) is list
     assert part.name == "n"
     assert part.about == About(passages=1)
+
+
+class Older(Part):
+    """A part that has not always had its setting ``marks``."""
+
+    later: ClassVar[Mapping[str, Any]] = {"marks": []}
+
+    def __init__(self, size: int, marks: Any) -> None:
+        self.size, self.marks = size, marks
+
+
+def test_a_later_setting_counts_where_it_changes_something():
+    made = [
+        make("x", node(_target_=f"{__name__}.Older", size=1, marks=marks)).identity
+        for marks in ([], ["a"], None)
+    ]
+    before = {"part": f"{__name__}.Older", "size": 1, "_version_": 1}
+    assert made == [before, {**before, "marks": ["a"]}, {**before, "marks": None}]
 
 
 def test_a_part_inside_a_part_is_identified_as_by_itself():

@@ -25,6 +25,9 @@ from qa_bench.store.passages import Batch, Passages
 WIDTH = 12
 """Digits of a Lucene document id: the passage's row, padded so that text order is corpus order."""
 
+BLANK = r"\A[\x00-\x20]*\z"
+"""What matches a text without a visible character: Anserini does not index it."""
+
 _PIPE_SIZE = 1 << 20
 """Bytes a pipe holds: with Linux's 64 kB the two sides wake each other twenty times as often."""
 
@@ -33,7 +36,9 @@ _PATIENCE = 0.2
 
 
 @contextmanager
-def piped_documents(passages: Passages, folder: Path, pipes: int) -> Iterator[None]:
+def piped_documents(
+    passages: Passages, folder: Path, pipes: int, titles_apart: bool = False
+) -> Iterator[None]:
     """Offer all passages in ``folder``, as ``pipes`` files that can be read once, side by side.
 
     Leaving the context ends the offer, whether everything was read or not, and removes the pipes.
@@ -42,6 +47,7 @@ def piped_documents(passages: Passages, folder: Path, pipes: int) -> Iterator[No
         passages: the passages.
         folder: an empty folder.
         pipes: how many files; no more than there are readers, since each waits for its own.
+        titles_apart: titles are a field of their own, instead of the first line of the contents.
 
     Raises:
         Exception: whatever went wrong while the documents were made.
@@ -52,7 +58,7 @@ def piped_documents(passages: Passages, folder: Path, pipes: int) -> Iterator[No
 
     def feed(path: Path) -> None:
         try:
-            _feed(path, batches, over)
+            _feed(path, batches, over, titles_apart)
         except BrokenPipeError:
             pass  # the reader has given up, and says why itself
         except Exception as error:
@@ -91,14 +97,14 @@ class _Shared:
             yield batch
 
 
-def _feed(path: Path, batches: Iterable[Batch], over: threading.Event) -> None:
+def _feed(path: Path, batches: Iterable[Batch], over: threading.Event, titles_apart: bool) -> None:
     """Write batches into the pipe until there are none left or the offer is over."""
     pipe = _open_when_read(path, over)
     if pipe is None:
         return
     try:
         for first, _, titles, texts in batches:
-            if not _write(pipe, _lines(first, titles, texts), over):
+            if not _write(pipe, _lines(first, titles, texts, titles_apart), over):
                 return
     finally:
         os.close(pipe)
@@ -137,25 +143,34 @@ def _write(pipe: int, lines: memoryview, over: threading.Event) -> bool:
     return not ending
 
 
-def _lines(first: int, titles: pa.Array, texts: pa.Array) -> memoryview:
-    """A record batch as JSON lines: the row as id, title and text as one field.
+def _lines(first: int, titles: pa.Array, texts: pa.Array, titles_apart: bool = False) -> memoryview:
+    """A record batch as JSON lines: the row as id, title and text as one field or as two.
 
     Built column by column in Arrow, outside Python's lock. Only passages with control characters,
     which JSON must escape one by one, go through Python.
     """
     rows = pa.array(np.arange(first, first + len(texts))).cast(pa.string())
+    if titles_apart:
+        fields = (_escaped(_visible(texts, titles)), '","title":"', _escaped(titles))
+    else:
+        fields = (_escaped(titles), "\\n", _escaped(texts))
     lines = pc.binary_join_element_wise(
-        '{"id":"',
-        pc.utf8_lpad(rows, WIDTH, "0"),
-        '","contents":"',
-        _escaped(titles),
-        "\\n",
-        _escaped(texts),
-        '"}\n',
-        "",
+        '{"id":"', pc.utf8_lpad(rows, WIDTH, "0"), '","contents":"', *fields, '"}\n', ""
     )
     _, ends, data = lines.buffers()
     return memoryview(data)[: memoryview(ends).cast("i")[len(lines)]]
+
+
+def _visible(texts: pa.Array, titles: pa.Array) -> pa.Array:
+    """The texts, a full stop for a blank one that has a title: that is no term of any analyzer.
+
+    Anserini leaves out a document without contents, whatever its other fields hold.
+    """
+    blank = pc.match_substring_regex(texts, BLANK)
+    if not pc.any(blank).as_py():
+        return texts
+    titled = pc.invert(pc.match_substring_regex(titles, BLANK))
+    return pc.if_else(pc.and_(blank, titled), ".", texts)
 
 
 def _escaped(strings: pa.Array) -> pa.Array:

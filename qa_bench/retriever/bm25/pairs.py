@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from qa_bench.errors import UserError
-from qa_bench.retriever.bm25.documents import WIDTH
+from qa_bench.retriever.bm25.documents import BLANK, WIDTH
 from qa_bench.runtime.progress import progress
 from qa_bench.store.passages import Passages
 from qa_bench.types import Runtime
@@ -45,6 +45,7 @@ def score_pairs(
     rows: np.ndarray,
     runtime: Runtime,
     feedback: Feedback | None = None,
+    words: Callable[[str], Any] | None = None,
 ) -> np.ndarray:
     """The score of every pair, float32 of shape (pairs,); see ``PairScorer``.
 
@@ -58,11 +59,12 @@ def score_pairs(
         runtime: threads and progress.
         feedback: what makes another query of each question's first hits; None: the question's words
             are searched as they are.
+        words: what makes a question's query; None: that of the contents' terms.
 
     Raises:
         UserError: the index lacks a passage.
     """
-    lucene = _Lucene(autoclass, opened, feedback)
+    lucene = _Lucene(autoclass, opened, feedback, words)
     blank = _blank(passages) if lucene.count < len(passages) else np.zeros(0, dtype=np.int64)
     scores = np.zeros(len(rows), dtype=np.float32)
     bounds = np.searchsorted(question_rows, np.arange(len(questions) + 1))
@@ -98,7 +100,7 @@ def _blank(passages: Passages) -> np.ndarray:
     """The rows of passages without a visible character, which Anserini does not index."""
     blanks = [np.zeros(0, dtype=np.int64)]
     for first, _, titles, texts in passages.batches():
-        blank = [pc.match_substring_regex(part, r"\A[\x00-\x20]*\z") for part in (titles, texts)]
+        blank = [pc.match_substring_regex(part, BLANK) for part in (titles, texts)]
         blanks.append(pc.indices_nonzero(pc.and_(*blank)).to_numpy().astype(np.int64) + first)
     return np.concatenate(blanks)
 
@@ -112,7 +114,13 @@ class _Lucene:
     those two there as well, on the same objects.
     """
 
-    def __init__(self, autoclass: Any, opened: Any, feedback: Feedback | None) -> None:
+    def __init__(
+        self,
+        autoclass: Any,
+        opened: Any,
+        feedback: Feedback | None,
+        words: Callable[[str], Any] | None,
+    ) -> None:
         from jnius import cast, find_javaclass
 
         reader = cast("org.apache.lucene.index.IndexReader", opened.reader)
@@ -121,7 +129,8 @@ class _Lucene:
         self._searcher.setSimilarity(opened.get_similarity())
         self._searcher.setQueryCache(None)  # no filter comes twice
         self._analyzer = opened.get_analyzer()
-        self._words = autoclass("io.anserini.search.query.BagOfWordsQueryGenerator")()
+        bag = autoclass("io.anserini.search.query.BagOfWordsQueryGenerator")()
+        self._words = words or (lambda text: bag.buildQuery("contents", self._analyzer, text))
         self._space = autoclass("java.util.regex.Pattern").compile(" ")
         self._bytes_ref = _bytes_ref(autoclass)
         self._passages = autoclass("org.apache.lucene.search.TermInSetQuery")
@@ -163,7 +172,7 @@ class _Lucene:
         ids = " ".join([f"{row:0{WIDTH}}" for row in rows.tolist()])
         refs = self._space.splitAsStream(ids).map(self._bytes_ref).toList()
         passages = self._passages("id", refs)
-        words = self._words.buildQuery("contents", self._analyzer, text)
+        words = self._words(text)
         if self._reranker:
             words = self._fed_back(words, text)
         builder = self._builder()

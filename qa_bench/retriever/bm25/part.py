@@ -47,6 +47,8 @@ class Bm25(Part):
     depends = ("pyserini",)
     term_vectors = False
     """Whether the index keeps each passage's terms, which feedback reads."""
+    titles_apart = False
+    """Whether titles are a field of their own, both with positions."""
     bytes_per_passage = _BYTES_PER_PASSAGE
     search_effort = 1.0
     """How many times as long as plain BM25's a search takes."""
@@ -88,8 +90,10 @@ class Bm25(Part):
         arguments.memoryBuffer = max(16, runtime.heap_mb // 4)
         arguments.stemmer, arguments.keepStopwords = self._stemmer, self._keep_stopwords
         arguments.storeDocvectors = self.term_vectors
+        if self.titles_apart:
+            _add_titles(autoclass, arguments)
         bar = progress(len(passages), "index", "passages", runtime)
-        offer = piped_documents(passages, source, runtime.workers)
+        offer = piped_documents(passages, source, runtime.workers, self.titles_apart)
         with bar, java_errors(runtime.java_heap), offer:
             indexer = autoclass("io.anserini.index.IndexCollection")(arguments)
             silence(autoclass)
@@ -169,6 +173,19 @@ class Bm25(Part):
                 yield autoclass, searcher
             finally:
                 searcher.close()
+
+
+def _add_titles(autoclass: Any, arguments: Any) -> None:
+    """Let Anserini index the field ``title`` too, and the places of terms.
+
+    Through its command line: pyjnius cannot write an array of strings into a field.
+    """
+    arguments.storePositions = True
+    words = _java_list(autoclass)
+    required = ("-collection", arguments.collectionClass, "-input", arguments.input)
+    for word in (*required, "-index", arguments.index, "-fields", "title"):
+        words.add(word)
+    autoclass("org.kohsuke.args4j.CmdLineParser")(arguments).parseArgument(words)
 
 
 def _java_list(autoclass: Any) -> Any:

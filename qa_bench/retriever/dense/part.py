@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from qa_bench.engine.shards import Shards
 from qa_bench.errors import UserError
 from qa_bench.models.encoder import loaded_encoder
-from qa_bench.models.positions import check_announced
-from qa_bench.models.source import Source, Text
+from qa_bench.models.passage_files import PassageFiles
+from qa_bench.models.sides import Side
 from qa_bench.parts import Part
-from qa_bench.retriever.dense.unfinished import Unfinished
 from qa_bench.retriever.vectors.exact import exact_search
 from qa_bench.retriever.vectors.similarity import pair_scores
 from qa_bench.runtime.estimates import (
@@ -42,8 +40,6 @@ from qa_bench.types import QuestionSet, Run, Runtime, Step
 _PAIRS = 1 << 16
 """Pairs a thread scores at once."""
 
-_POOLINGS = ("mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens")
-
 
 class Dense(Part):
     """One encoder for questions and passages (siamese), or one each (asymmetric, as DPR).
@@ -57,6 +53,7 @@ class Dense(Part):
 
     search_only = frozenset({"question"})
     labels = frozenset({"sha256"})
+    later: ClassVar[Mapping[str, Any]] = {"adapters": []}
     averages = True
     """It can search with passages beside the question."""
 
@@ -72,6 +69,7 @@ class Dense(Part):
         trust_remote_code: bool = False,
         end_token: bool = False,
         bidirectional: bool = False,
+        adapters: Sequence[str] = (),
         layer_norm: bool = False,
         question: Mapping[str, Any] | None = None,
         passage: Mapping[str, Any] | None = None,
@@ -83,7 +81,7 @@ class Dense(Part):
         """Check the settings; ``question`` and ``passage`` may override those of the model.
 
         Args:
-            model: see ``Source``, as the others up to ``bidirectional``.
+            model: see ``Source``, as the others up to ``adapters``.
             revision: see ``Source``.
             architecture: see ``Source``.
             pooling: see ``Source``.
@@ -93,10 +91,11 @@ class Dense(Part):
             trust_remote_code: see ``Source``.
             end_token: see ``Source``.
             bidirectional: see ``Source``.
+            adapters: see ``Source``.
             layer_norm: subtract a vector's mean and divide by its deviation, before anything else.
-            question: prompt and suffix of questions.
-            passage: prompt and suffix of passages; title: pair (two segments), none, or what
-                stands between title and text.
+            question: prompt and suffix of questions, and more: see ``Side``.
+            passage: the same of passages; title: pair (two segments), none, or what stands
+                between title and text; untitled: what stands for a missing title.
             similarity: cosine, dot or l2.
             truncate_dim: keep only the first so many dimensions.
             dtype: of the vectors on the disk: fp32, fp16 or int8.
@@ -117,9 +116,11 @@ class Dense(Part):
             "sha256": sha256 or {},
             "end_token": end_token,
             "bidirectional": bidirectional,
+            "adapters": adapters,
         }
-        self._question, self._asked_as = _side("question", shared, question or {})
-        self._passage, self._read_as = _side("passage", shared, passage or {})
+        self._asked_as = Side.of("question", shared, question or {})
+        self._read_as = Side.of("passage", shared, passage or {})
+        self._question, self._passage = self._asked_as.source, self._read_as.source
         self._similarity = one_of("retriever.similarity", similarity, ("cosine", "dot", "l2"))
         self._dtype = one_of("retriever.dtype", dtype, DTYPES)
         self._truncate_dim = whole_number("retriever.truncate_dim", truncate_dim, optional=True)
@@ -132,13 +133,11 @@ class Dense(Part):
 
     def sources(self) -> dict[str, str]:
         """Identity of the passage model's content: what the index depends on beside passages."""
-        _check_announced(self._passage)
-        return {"passage_model": self._passage.identity()}
+        return {"passage_model": self._read_as.identity()}
 
     def search_sources(self) -> dict[str, str]:
         """Identity of the question model's content."""
-        _check_announced(self._question)
-        return {"question_model": self._question.identity()}
+        return {"question_model": self._asked_as.identity()}
 
     def encode_questions(self, texts: Sequence[str], runtime: Runtime) -> np.ndarray:
         """Vectors of questions; float32 of shape (questions, dimension).
@@ -147,11 +146,10 @@ class Dense(Part):
             UserError: a vector is zero or not finite.
         """
         encoder = loaded_encoder(self._question, runtime)
-        prompt, suffix = self._asked_as["prompt"], self._asked_as["suffix"]
         bar = progress(len(texts), "encode", "questions", runtime)
         with bar:
-            windows = [[text + suffix for text in texts]]
-            vectors = next(encoder.encode(windows, prompt, bar.update))
+            windows = [self._asked_as.questions(texts)]
+            vectors = next(encoder.encode(windows, update=bar.update, **self._asked_as.options()))
         return self._finished(vectors, lambda row: f"question '{texts[row][:60]}'")
 
     def encode_passages(
@@ -163,50 +161,31 @@ class Dense(Part):
             UserError: a vector is zero or not finite.
         """
         encoder = loaded_encoder(self._passage, runtime)
-        windows = [list(self._inputs(titles, texts))]
-        vectors = next(encoder.encode(windows, self._read_as["prompt"]))
+        windows = [self._read_as.passages(titles, texts)]
+        vectors = next(encoder.encode(windows, **self._read_as.options()))
         return self._finished(vectors, lambda row: f"passage '{texts[row][:60]}'")
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
         """Encode all passages into ``vectors-*.npy``, going on from what is finished.
 
-        A kill loses a minute's work: ``Unfinished`` keeps what is done of the file at hand.
-
         Raises:
             UserError: the two models are no pair, or a vector is zero or not finite.
         """
-        shards = Shards(folder, STEM, ".npy")
-        notes = shards.finished()
-        first_row = sum(note["passages"] for note in notes)
-        unfinished = Unfinished(folder, len(notes))
+        files = PassageFiles(folder, STEM, ".npy", SHARD_PASSAGES)
         # What is wrong with a side is told now, not when all is encoded.
         if self._truncate_dim is not None:
             self.encode_passages(["?"], ["?"], runtime)
         if self._question.model != self._passage.model:
             dimension = self.encode_questions(["?"], runtime).shape[1]
             self._check_pair(dimension, self.encode_passages(["?"], ["?"], runtime).shape[1])
+
+        def pack(start: int, vectors: np.ndarray) -> np.ndarray:
+            finished = self._finished(vectors, lambda row: f"passage {passages[start + row].pid}")
+            return packed(finished, self._dtype)
+
         encoder = loaded_encoder(self._passage, runtime)
-        bar = progress(len(passages), "encode", "passages", runtime)
-        bar.update(first_row)
-        starts = range(first_row, len(passages), SHARD_PASSAGES)
-
-        def windows() -> Iterator[list[Text]]:
-            for start in starts:
-                rows = np.arange(start, min(start + SHARD_PASSAGES, len(passages)))
-                yield list(self._inputs(passages.titles(rows), passages.texts(rows)))
-
-        with bar:
-            encoded = encoder.encode(windows(), self._read_as["prompt"], bar.update, unfinished)
-            for start, vectors in zip(starts, encoded, strict=True):
-                finished = self._finished(
-                    vectors, lambda row, start=start: f"passage {passages[start + row].pid}"
-                )
-                note = {"passages": len(vectors)}
-                with shards.write(len(notes), note) as path, path.open("wb") as file:
-                    np.save(file, packed(finished, self._dtype), allow_pickle=False)
-                notes.append(note)
-                unfinished.next_window()
-        return sum(note["passages"] for note in notes)
+        save = partial(np.save, allow_pickle=False)
+        return files.encode(passages, self._read_as, encoder, pack, save, runtime)
 
     def search(
         self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
@@ -312,16 +291,6 @@ class Dense(Part):
                 f"{of_passages} ({self._passage.model}): are the two a pair?"
             )
 
-    def _inputs(self, titles: Sequence[str], texts: Sequence[str]) -> Iterator[Text]:
-        title, suffix = self._read_as["title"], self._read_as["suffix"]
-        for name, text in zip(titles, texts, strict=True):
-            if title == "pair" and name:
-                yield name, text + suffix
-            elif title == "none" or not name:
-                yield text + suffix
-            else:
-                yield name + title + text + suffix
-
     def _finished(self, vectors: np.ndarray, name: Any) -> np.ndarray:
         """Cut and normalised as set.
 
@@ -349,46 +318,3 @@ class Dense(Part):
         if self._similarity == "cosine":
             vectors = np.asarray(vectors / lengths[:, None], dtype=np.float32)
         return vectors
-
-
-def _check_announced(source: Source) -> None:
-    check_announced(source, source.length_setting, source.max_length)
-
-
-def _side(
-    name: str, shared: dict[str, Any], own: Mapping[str, Any]
-) -> tuple[Source, dict[str, str]]:
-    """The model of questions or passages, and how their texts are made."""
-    if not isinstance(own, Mapping):
-        raise UserError(f"retriever.{name}: settings such as prompt, got '{own}'")
-    texts = {"prompt": "", "suffix": "", "title": ". "}
-    names = ({field.name for field in fields(Source)} | set(texts)) - {"length_setting"}
-    for setting in own:
-        if setting not in names:
-            raise UserError(
-                f"retriever.{name}.{setting}: no such setting; there are {', '.join(sorted(names))}"
-            )
-    settings = {**shared, **{key: value for key, value in own.items() if key not in texts}}
-    nothing = {"prompt": "", "suffix": "", "title": "none"}
-    texts |= {
-        key: nothing[key] if value is None else str(value)
-        for key, value in own.items()
-        if key in texts
-    }
-    if not settings["model"]:
-        raise UserError("retriever.model: name a model of the hub, or a folder")
-
-    def place(setting: str) -> str:
-        return f"retriever.{name}.{setting}" if setting in own else f"retriever.{setting}"
-
-    one_of(place("precision"), settings["precision"], ("fp32", "bf16", "fp16"))
-    for setting in ("trust_remote_code", "end_token", "bidirectional"):
-        flag(place(setting), settings[setting])
-    flag(place("pool_prompt"), settings["pool_prompt"], optional=True)
-    one_of(place("pooling"), settings["pooling"], (*_POOLINGS, None))
-    whole_number(place("max_length"), settings["max_length"], 3, optional=True)
-    if settings["architecture"] and (settings["pooling"] or settings["pool_prompt"] is not None):
-        raise UserError("retriever.architecture makes the vector itself: leave the pooling out")
-    settings["sha256"] = tuple(sorted(dict(settings["sha256"]).items()))
-    settings["length_setting"] = place("max_length")
-    return Source(**settings), texts

@@ -86,7 +86,7 @@ def _cut(bounds: Any, data: Any, kinds: Any) -> tuple[Any, Any, Any, Any, Any]:
                 if kind == _LETTER:
                     byte |= 0x20
                     joins = True
-                elif kind == _DIGIT or kind == _LOW_LINE or kind == _MORE:
+                elif kind in (_DIGIT, _LOW_LINE, _MORE):
                     joins = True
                 elif kind != _BREAK and at + 1 < end:
                     after = kinds[data[at + 1]]
@@ -97,8 +97,8 @@ def _cut(bounds: Any, data: Any, kinds: Any) -> tuple[Any, Any, Any, Any, Any]:
                     else:
                         for part in (_LETTER, _DIGIT):
                             fits = kind == _STOP or kind == (_COLON if part == _LETTER else _COMMA)
-                            fits = fits and (before == part or before == _MORE)
-                            joins = joins or (fits and (after == part or after == _MORE))
+                            fits = fits and before in (part, _MORE)
+                            joins = joins or (fits and after in (part, _MORE))
                 # A Hebrew letter keeps the quote that ends its word.
                 joins = joins or (byte == 39 and before == _MORE)
                 before = kind

@@ -1,4 +1,4 @@
-"""Lucene's English analysis without Java: words, possessives, lower case, stop words, Porter's stems.
+"""Lucene's English analysis without Java: words, possessives, lower case, stop words, stems.
 
 Anserini's ``DefaultEnglishAnalyzer`` makes the same terms, which the tests compare.
 """
@@ -12,10 +12,9 @@ import numpy as np
 from qa_bench.retriever.postings.porter import stems
 from qa_bench.retriever.postings.word_breaks import LONGEST, words
 
-STOP_WORDS = frozenset(
-    "a an and are as at be but by for if in into is it no not of on or such that the their then "
-    "there these they this to was will with".split()
-)
+_STOP_WORDS = """a an and are as at be but by for if in into is it no not of on or such that the
+their then there these they this to was will with"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 """Lucene's ``EnglishAnalyzer.ENGLISH_STOP_WORDS_SET``."""
 
 _POSSESSIVES = tuple(quote + letter for quote in "'’＇" for letter in "sS")
@@ -38,15 +37,16 @@ class PythonTerms:
     def of_pieces(self, pieces: Sequence[str]) -> tuple[list[str], np.ndarray]:
         """The terms of pieces (``pieces.cut``), and how many each has; int64 (pieces,)."""
         several: list[str] = []
-        counts = np.zeros(len(pieces), dtype=np.int64)
-        for number, piece in enumerate(pieces):
+        ends = []
+        for piece in pieces:
             if piece.isascii() and len(piece) <= LONGEST:
-                some = self._words((piece,)) if piece.strip("_") else []
+                word = piece[:-2] if piece.endswith("'s") else piece
+                if word not in self._stop_words and word.strip("_"):
+                    several.append(word)
             else:
-                some = self._words(words(piece))
-            several += some
-            counts[number] = len(some)
-        return self._stems(several), counts
+                several += self._words(words(piece))
+            ends.append(len(several))
+        return self._stems(several), np.diff(np.array(ends, dtype=np.int64), prepend=0)
 
     def _words(self, tokens: Iterable[str]) -> list[str]:
         """What is left of tokens but for their stems."""

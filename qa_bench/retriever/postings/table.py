@@ -26,9 +26,11 @@ class Table(Sequence[str]):
         self._data = np.zeros(1 << 14, dtype=np.uint8)
 
     def __len__(self) -> int:
+        """How many."""
         return self._size
 
     def __getitem__(self, number: Any) -> Any:
+        """The string of a number, or a list of those of a slice."""
         if isinstance(number, slice):
             return [self[one] for one in range(*number.indices(self._size))]
         if not 0 <= number < self._size:
@@ -37,6 +39,7 @@ class Table(Sequence[str]):
         return self._data[start:end].tobytes().decode()
 
     def __iter__(self) -> Iterator[str]:
+        """All of them."""
         return iter(self.strings().to_pylist())
 
     def strings(self, first: int = 0, last: int | None = None) -> pa.Array:

@@ -126,9 +126,11 @@ class Lexicon(Sequence[str]):
         self._firsts, self._numbers = np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32)
 
     def __len__(self) -> int:
+        """How many terms."""
         return len(self._terms)
 
     def __getitem__(self, number: Any) -> Any:
+        """The term of a number, or a list of those of a slice."""
         return self._terms[number]
 
     def strings(self) -> pa.Array:
@@ -214,7 +216,7 @@ def passage_counts(passages: Passages, lexicon: Lexicon, workers: int = 1) -> It
 
     Args:
         passages: the corpus.
-        lexicon: gets their terms, numbered in the order of the corpus however many threads there are.
+        lexicon: gets their terms, numbered in the order of the corpus.
         workers: threads.
 
     Yields:

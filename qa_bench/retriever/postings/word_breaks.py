@@ -60,8 +60,9 @@ def words(text: str) -> Iterator[str]:
     tight = len(text) > LONGEST // 2 and len(text.encode("utf-16-le")) > 2 * LONGEST
     place = 0
     while match := _RULES.search(classes, place):
-        start = match.start()
-        end = _end(classes, start, start + _room(text, start) if tight else len(text))
+        start, end = match.span()
+        if tight or classes[start] == "i":
+            end = _end(classes, start, start + _room(text, start) if tight else len(text))
         if end:
             yield text[start:end]
         place = end or start + 1

@@ -12,12 +12,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from qa_bench.models import encoder as encoder_module  # noqa: E402
+from qa_bench.models import unfinished as module  # noqa: E402
 from qa_bench.models.encoder import Encoder  # noqa: E402
 from qa_bench.models.source import Source  # noqa: E402
+from qa_bench.models.unfinished import Unfinished  # noqa: E402
 from qa_bench.retriever.dense import part as dense  # noqa: E402
-from qa_bench.retriever.dense import unfinished as module  # noqa: E402
 from qa_bench.retriever.dense.part import Dense  # noqa: E402
-from qa_bench.retriever.dense.unfinished import Unfinished  # noqa: E402
 from qa_bench.store.passages import Passages  # noqa: E402
 from qa_bench.types import Runtime  # noqa: E402
 

@@ -1,0 +1,1 @@
+"""Late interaction: a vector a token, MaxSim."""

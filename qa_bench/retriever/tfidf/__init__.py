@@ -1,0 +1,1 @@
+"""TF-IDF over hashed n-grams, as DrQA's retriever has it."""
