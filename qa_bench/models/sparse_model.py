@@ -2,7 +2,8 @@
 
 SPLADE weighs every term of its vocabulary: max over the text's tokens of log(1 + relu(logit)), the
 logits being those of a masked language model (Formal et al. 2021, SPLADE v2). An inference-free
-model has a table of weights for questions instead: no network runs at search time.
+model has a table of weights for questions instead: no network runs at search time. mGTE weighs the
+tokens of the text alone, by a head that classifies tokens (``token_head``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from qa_bench.models.families import family_of, of_family
 from qa_bench.models.outputs import RaggedWindow
 from qa_bench.models.positions import check_length, positions
 from qa_bench.models.source import Place, Source, Text
+from qa_bench.models.token_head import token_head
 from qa_bench.models.tokenizers import check_tokenizer, pad_with_any
 
 
@@ -65,13 +67,15 @@ def sparse_model(source: Source, task: str) -> Any:
 
     Args:
         source: a model with sentence-transformers' files, or a masked language model without: it is
-            taken for a SPLADE with max pooling.
+            taken for a SPLADE with max pooling. One with an ``architecture``: see ``token_head``.
         task: query or document.
 
     Raises:
         UserError: there is no such model, it is of another family, it needs code of its own, it
             lacks weights, or it has fewer positions than ``max_length``.
     """
+    if source.architecture:
+        return token_head(source)
     with checkpoint(source, "retriever") as place:
         whole = _whole(source, place)
     modules = _modules(whole, task)

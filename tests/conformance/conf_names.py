@@ -68,6 +68,13 @@ def _tree(retriever: str) -> Iterator[tuple[str, dict[str, Any]]]:
                     yield from _tree(name)
 
 
+def based_on(retriever: str, base: str) -> bool:
+    """Whether a retriever's YAML is another one, or begins with it; parts do not count."""
+    said = yaml.safe_load((CONF / "retriever" / f"{retriever}.yaml").read_text(encoding="utf-8"))
+    begins = [entry for entry in said.get("defaults", []) if isinstance(entry, str)]
+    return retriever == base or any(based_on(one, base) for one in begins if one != "_self_")
+
+
 def models(retriever: str) -> set[str]:
     """The models that a retriever needs."""
     sides = [

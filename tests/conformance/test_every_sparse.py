@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_sparse
-import yaml
+from conf_names import based_on, names
 from hub import Hub
 from hub_jobs import results_of
 from omegaconf import OmegaConf
-
-from qa_bench.paths import CONF
 
 KINDS = {
     # Their architectures as sentence-transformers prints them, in docs/sparse_encoder there.
@@ -41,12 +39,8 @@ def results(
 
 
 def test_these_are_all() -> None:
-    based = [
-        path.stem
-        for path in (CONF / "retriever").glob("*.yaml")
-        if "sparse" in (yaml.safe_load(path.read_text("utf-8")).get("defaults") or [])
-    ]
-    assert sorted(based) == sorted([*KINDS, "splade_tiny"])
+    based = {name for name in names("retriever") if based_on(name, "sparse")}
+    assert based == {*KINDS, "sparse", "splade_tiny", "mgte_sparse"}
 
 
 @pytest.mark.parametrize("name", KINDS)

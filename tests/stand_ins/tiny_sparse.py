@@ -64,6 +64,38 @@ def _splade(folder: Path, activation: str) -> list[Any]:
     return [transformer, SpladePooling("max", activation_function=activation)]
 
 
+def token_weights(folder: Path) -> Any:
+    """One logit a token, by a head for token classification; scores by plain transformers."""
+    import torch
+    from transformers import BertConfig, BertForTokenClassification
+
+    tokenizer = bert_tokenizer()
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        config = BertConfig(
+            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=24, num_hidden_layers=2,
+            num_attention_heads=2, max_position_embeddings=64, initializer_range=0.6, num_labels=1,
+        )  # fmt: skip
+        model = BertForTokenClassification(config).eval()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+    # What its authors leave out; BERT has no end of a text, so that [SEP] is weighed.
+    unweighed = (tokenizer.cls_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id)
+
+    def weights(text: str) -> dict[int, float]:
+        inputs = tokenizer(text, return_tensors="pt", truncation=True, max_length=64)
+        with torch.inference_mode():
+            logits = model(**inputs).logits[0, :, 0].tolist()
+        terms: dict[int, float] = {}
+        for term, logit in zip(inputs["input_ids"][0].tolist(), logits, strict=True):
+            if logit > max(0, terms.get(term, 0)) and term not in unweighed:
+                terms[term] = logit
+        return terms
+
+    return weights
+
+
 def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, Any]:
     """Questions and passages by the harness and by the library, as dense rows."""
     import numpy as np

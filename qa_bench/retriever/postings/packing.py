@@ -15,7 +15,7 @@ import numpy as np
 from qa_bench.runtime.compiled import compiled
 
 BLOCK = 32
-WIDTHS = np.array([0, 1, 2, 3, 4, 6, 8, 16], dtype=np.int64)
+WIDTHS = np.array([0, 1, 2, 3, 4, 8, 16, 32], dtype=np.int64)
 """How many bits a block may spend on each of its values."""
 
 

@@ -88,7 +88,7 @@ class Weights:
             )  # fmt: skip
 
         with ThreadPoolExecutor(workers) as pool:
-            if not all(pool.map(summarise, _pieces(postings.pointers))):
+            if not all(pool.map(summarise, pieces(postings.pointers))):
                 raise DataError("a weight is not finite", postings.folder)
 
 
@@ -101,7 +101,7 @@ def _stored(postings: Postings) -> Exact:
     return exact
 
 
-def _pieces(pointers: np.ndarray) -> Iterator[tuple[int, int]]:
+def pieces(pointers: np.ndarray) -> Iterator[tuple[int, int]]:
     """(first term, one past the last) of ``_PIECE`` postings each, or of one term with more."""
     first, terms = 0, len(pointers) - 1
     while first < terms:
@@ -127,7 +127,7 @@ def _quick(postings: Postings, exact: Exact | None, workers: int) -> np.ndarray:
         quick[some] = exact(some, terms)
 
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(compute, _pieces(pointers)))
+        list(pool.map(compute, pieces(pointers)))
     return quick
 
 

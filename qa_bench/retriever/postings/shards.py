@@ -37,7 +37,7 @@ class Shards:
         """How many term numbers there are: one more than the largest."""
         # Moved as whole numbers of the same size: numba has no float16.
         self._path, self._dtype, self._bits = path, dtype, np.dtype(f"u{dtype.itemsize}")
-        self._file = path.open("wb")
+        path.write_bytes(b"")
         self._places: list[_Place] = []
         self._blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._held = self._next_row = 0
@@ -86,14 +86,18 @@ class Shards:
         rows, values = sort_by_term(terms, rows, values, ends)
         counts = np.diff(ends, prepend=0)
         distinct = np.flatnonzero(counts)
-        offset = self._file.tell()
-        for array in (distinct.astype(np.int32), counts[distinct].astype(np.int32), rows, values):
-            self._write(array)
+        each = counts[distinct].astype(np.int32)
+        offset = self._write(distinct.astype(np.int32), each, rows, values)
         self._places.append(_Place(offset, len(distinct), len(rows)))
 
-    def _write(self, array: np.ndarray) -> None:
-        self._file.write(array.tobytes())
-        self._file.write(bytes(-array.nbytes % 8))  # the next one is aligned
+    def _write(self, *arrays: np.ndarray) -> int:
+        """Write arrays behind what is there; where the first one starts."""
+        with self._path.open("ab") as file:
+            offset = file.tell()
+            for array in arrays:
+                file.write(array.tobytes())
+                file.write(bytes(-array.nbytes % 8))  # the next one is aligned
+        return offset
 
     def _array(self, offset: int, length: int, dtype: np.dtype | type) -> tuple[np.ndarray, int]:
         """An array of the file, and where the next one starts."""
@@ -135,16 +139,13 @@ class Shards:
         with ThreadPoolExecutor(workers) as pool:
             for first in range(0, len(self._places), workers):
                 for arrays in pool.map(order, self._places[first : first + workers]):
-                    self._orders.append(self._file.tell())
-                    for array in arrays:
-                        self._write(array)
+                    self._orders.append(self._write(*arrays))
                     totals[arrays[0]] += arrays[2]
         self._map_file()
         return totals
 
     def _map_file(self) -> None:
-        self._file.flush()
-        if self._file.tell():
+        if self._path.stat().st_size:
             with self._path.open("rb") as file:
                 self._map = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
@@ -185,5 +186,4 @@ class Shards:
     def remove(self) -> None:
         """Delete the file."""
         self._map = memoryview(b"")
-        self._file.close()
         self._path.unlink()

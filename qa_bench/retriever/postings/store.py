@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from qa_bench.retriever.postings.shards import Shards
 
 FORMAT = 1
 """Raised when older files can no longer be read."""
-DTYPES = ("uint8", "uint16", "float16", "float32")
+DTYPES = ("uint8", "uint16", "uint32", "float16", "float32")
 
 _JSON, _PACKED, _TERMS, _LENGTHS = "postings.json", "postings.bin", "terms.parquet", "lengths.npy"
 _FILES = (_JSON, _PACKED, _TERMS, _LENGTHS)
@@ -46,7 +46,8 @@ class Builder:
         Args:
             folder: is there.
             passages: how many the corpus has.
-            dtype: of the values: uint8 or uint16, whole numbers; float16 or float32.
+            dtype: of the values: uint8, uint16 or uint32, whole numbers, which are read back in
+                the smallest type that holds them; float16 or float32.
             workers: threads of ``finish``.
 
         Raises:
@@ -87,8 +88,9 @@ class Builder:
 
     def finish(
         self,
-        vocabulary: Sequence[str] | np.ndarray | None = None,
+        vocabulary: Sequence[str] | np.ndarray | pa.Array | None = None,
         lengths: np.ndarray | None = None,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         """Merge all shards and write the files.
 
@@ -96,12 +98,13 @@ class Builder:
             vocabulary: what each term is, a text or a whole number, each once: terms are numbered
                 anew in its sorted order. None: they keep their numbers.
             lengths: whole numbers >= 0, (passages,); None where nobody asks for them.
+            origin: what made the terms, to be compared by whoever reads them: texts and numbers.
 
         Raises:
             ValueError: a term twice, one without a name, a term twice in a passage, or another
                 number of lengths than of passages.
         """
-        names = None if vocabulary is None else pa.array(vocabulary)
+        names = _names(vocabulary)
         if lengths is None:
             lengths = np.zeros(0, dtype=np.int32)
         elif len(lengths) != self._passages:
@@ -117,7 +120,9 @@ class Builder:
             ranks = np.empty(len(order), dtype=np.int32)
             ranks[order] = np.arange(len(order), dtype=np.int32)
         counts = self._shards.renumber(ranks, self._workers)
-        chunks = self._write_packed(counts)
+        chunks, most = self._write_packed(counts)
+        whole = self._dtype.kind == "u"
+        dtype = np.min_scalar_type(most) if whole else self._dtype
         self._write_terms(counts, names)
         np.save(self._folder / _LENGTHS, _narrow(lengths))
         self._shards.remove()
@@ -126,21 +131,29 @@ class Builder:
             "passages": self._passages,
             "terms": len(counts),
             "postings": int(counts.sum()),
-            "dtype": self._dtype.name,
+            "dtype": dtype.name,
+            "origin": dict(origin or {}),
             "chunks": chunks,
             "files": {name: file_digest(self._folder / name) for name in (_TERMS, _LENGTHS)},
         }
         entries["digest"] = digest(entries)
         (self._folder / _JSON).write_text(json.dumps(entries))
 
-    def _write_packed(self, counts: np.ndarray) -> list[list[Any]]:
-        """Write ``postings.bin``; of each chunk its terms, bytes, least value and checksum."""
+    def _write_packed(self, counts: np.ndarray) -> tuple[list[list[Any]], int]:
+        """Write ``postings.bin``.
+
+        Returns:
+            Of each chunk its terms, bytes, least value and checksum; and the largest whole number.
+        """
         chunks: list[list[Any]] = []
+        most = [0]
 
         def packed(bound: tuple[int, int]) -> tuple[list[Any], bytes]:
             first, last = bound
             rows, values = self._shards.merged(first, counts[first:last])
             data, least = _packed(counts[first:last], rows, values)
+            if self._dtype.kind == "u":
+                most.append(int(values.max(initial=0)))
             return [last - first, len(data), least, xxhash.xxh3_64_hexdigest(data)], data
 
         bounds = list(_bounds(counts))
@@ -149,7 +162,7 @@ class Builder:
                 for entry, data in pool.map(packed, bounds[first : first + self._workers]):
                     file.write(data)
                     chunks.append(entry)
-        return chunks
+        return chunks, max(most)
 
     def _write_terms(self, counts: np.ndarray, names: pa.Array | None) -> None:
         columns, encodings = {"passages": pa.array(counts)}, {"passages": "DELTA_BINARY_PACKED"}
@@ -165,6 +178,14 @@ class Builder:
             column_encoding=encodings,
             write_statistics=False,
         )
+
+
+def _names(vocabulary: Any) -> pa.Array | None:
+    """A vocabulary as an Arrow array of strings or of whole numbers."""
+    if vocabulary is None or isinstance(vocabulary, pa.Array):
+        return vocabulary
+    numbers = isinstance(vocabulary, np.ndarray)
+    return pa.array(vocabulary, None if numbers else pa.string())
 
 
 def _narrow(numbers: np.ndarray) -> np.ndarray:
@@ -208,6 +229,7 @@ class Postings:
     Attributes:
         folder: where they lie.
         passages: how many the corpus has.
+        origin: what made the terms, as ``Builder.finish`` took it.
         pointers: where each term's postings start, and the end; int64 (terms + 1,).
         lengths: of the passages, int32 (passages,); empty where none were stored.
         vocabulary: the terms, sorted texts or whole numbers, an Arrow array; None where they are
@@ -227,6 +249,7 @@ class Postings:
         self.folder, self._workers = folder, workers
         entries = self._entries()
         self.passages = int(entries["passages"])
+        self.origin: dict[str, Any] = entries["origin"]
         self.dtype = np.dtype(entries["dtype"])
         self._chunks: list[list[Any]] = entries["chunks"]
         for name, checksum in entries["files"].items():

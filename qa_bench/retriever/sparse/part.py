@@ -57,6 +57,7 @@ class Sparse(Part):
         self,
         model: str | None = None,
         revision: str | None = None,
+        architecture: str | None = None,
         max_length: int | None = None,
         precision: str = "fp32",
         trust_remote_code: bool = False,
@@ -71,6 +72,8 @@ class Sparse(Part):
         Args:
             model: see ``Source``, as the others up to ``trust_remote_code``.
             revision: see ``Source``.
+            architecture: class of transformers that gives one weight a token, see ``token_head``;
+                null: a SparseEncoder.
             max_length: see ``Source``.
             precision: see ``Source``.
             trust_remote_code: see ``Source``.
@@ -88,6 +91,7 @@ class Sparse(Part):
         shared = {
             "model": model,
             "revision": revision,
+            "architecture": architecture,
             "max_length": max_length,
             "precision": precision,
             "trust_remote_code": trust_remote_code,

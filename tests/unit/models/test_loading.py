@@ -252,6 +252,7 @@ def test_identities(package: Path, tmp_path: Path) -> None:
     ("model", "message"),
     [
         ("wheel:no_such_package/x", "not installed: pip install no-such-package"),
+        ("wheel:cognition/none", "no such file|pip install 'qa-bench.splade.'"),
         ("wheel:..", "write wheel:<package>/<folder"),
         ("wheel:", "write wheel:<package>/<folder"),
         ("wheel:/x", "write wheel:<package>/<folder"),

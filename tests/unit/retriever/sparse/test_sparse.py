@@ -11,7 +11,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tiny_sparse import inference_free, masked_language_model, splade  # noqa: E402
+from tiny_sparse import (  # noqa: E402
+    inference_free,
+    masked_language_model,
+    splade,
+    token_weights,
+)
 from tiny_tokenizers import bert_tokenizer  # noqa: E402
 
 from qa_bench.errors import DataError, UserError  # noqa: E402
@@ -143,6 +148,43 @@ def test_smaller_weights_tell_their_loss(
     np.testing.assert_allclose(
         scores, expected(whole)[0], rtol={"fp16": 1e-3, "uint8": 0.02}[weights]
     )
+
+
+@pytest.mark.parametrize("name", ["splade", "free"])
+def test_a_question_of_10000_words(
+    name: str, models: Any, folder: Path, make_passages: MakePassages
+) -> None:
+    path, _ = models[name]
+    passages, made = make_passages(ROWS), Sparse(str(path))
+    made.index(passages, folder, RUNTIME)
+    run = made.search(folder, passages, ask("heron " * 10_000, "heron"), 3, RUNTIME)
+    assert [row["qid"] for row in run.table.to_pylist()].count("q0") == 3
+
+
+def test_a_head_on_tokens(tmp_path: Path, folder: Path, make_passages: MakePassages) -> None:
+    expected_of = token_weights(tmp_path / "model")
+    made = Sparse(str(tmp_path / "model"), architecture="BertForTokenClassification")
+    texts = [*ASKED, ROWS[5][2]]
+    pointers, (terms, weights) = made.encode_questions(texts, RUNTIME)
+    for number, text in enumerate(texts):
+        part = slice(*pointers[number : number + 2])
+        by_hand = expected_of(text)
+        assert terms[part].tolist() == sorted(by_hand)
+        np.testing.assert_allclose(weights[part], [by_hand[t] for t in sorted(by_hand)], rtol=1e-4)
+    assert len(terms)
+    passages = make_passages(ROWS)
+    made.index(passages, folder, RUNTIME)
+    assert len(made.search(folder, passages, ask(*ASKED), 5, RUNTIME))
+
+
+def test_a_class_without_one_weight_a_token_is_told(models: Any) -> None:
+    path = models["splade"][0].with_name("splade-base")
+    with pytest.raises(UserError, match="as BertForMaskedLM gives 197 logits a token, not one"):
+        encoded(Sparse(str(path), architecture="BertForMaskedLM"))
+    with pytest.raises(UserError, match=r"lacks weights that its class .* needs"):
+        encoded(Sparse(str(path), architecture="BertForTokenClassification"))
+    with pytest.raises(UserError, match="transformers has no class 'Bert'"):
+        encoded(Sparse(str(path), architecture="Bert"))
 
 
 def test_max_length_cuts(models: Any) -> None:
