@@ -91,7 +91,9 @@ def _library_class() -> Any:
     from sentence_transformers import MultiVectorEncoder
     from sentence_transformers.base.modules import Dense
 
-    class Projected(MultiVectorEncoder):
+    library: Any = MultiVectorEncoder
+
+    class Projected(library):  # type: ignore[misc]
         """Only models whose projection is in their files."""
 
         _has_projection = False
@@ -106,7 +108,7 @@ def _library_class() -> Any:
 
         def _build_stanford_projection(self, *words: Any, **settings: Any) -> Any:
             self._has_projection = True
-            return MultiVectorEncoder._build_stanford_projection(*words, **settings)
+            return library._build_stanford_projection(*words, **settings)
 
         def _load_default_modules(self, *words: Any, **settings: Any) -> Any:
             modules, kwargs = super()._load_default_modules(*words, **settings)

@@ -27,6 +27,7 @@ OWN = {
     "chunker/Tokens": {"windows"},
     "corpus/WikipediaDump": {"entries"},
     "retriever/Dense": {"encode_passages", "encode_questions"},
+    "retriever/M3": {"encode_three"},
     "retriever/Sparse": {"encode_questions"},
     "retriever/Rm3": {"docs", "reranker", "switch_on"},
     "retriever/Rocchio": {"docs", "reranker", "switch_on"},

@@ -143,8 +143,9 @@ DIFFERENT: dict[tuple[str, str], set[str]] = {
     ("corpus", "hub"): {"columns"},
     ("corpus", "table"): {"columns"},
     ("retriever", "dense"): {"question", "passage"},
-    ("retriever", "multivector"): {"question", "passage"},
     ("retriever", "sparse"): {"question", "passage"},
+    ("retriever", "multivector"): {"question", "passage"},
+    ("retriever", "m3"): {"model", "question", "passage"},
 }
 """Settings in which a YAML differs from the constructor on purpose."""
 

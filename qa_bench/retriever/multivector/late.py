@@ -45,7 +45,7 @@ class Late:
         self._count = None if candidates == _ALL else int(candidates)
         if set(parts) - {"base"}:
             raise UserError(f"retriever.parts: base alone, got {', '.join(sorted(parts))}")
-        self.base = parts.get("base")
+        self.base: Any = parts.get("base")
         if self._count is None:
             return
         if not isinstance(self.base, Retriever) or self.base.identity.get("parts"):

@@ -98,9 +98,10 @@ def _passed(
         with torch.inference_mode():
             while not stopped.is_set():
                 with guard:
-                    first, stored, pointers = next(blocks, (0, None, None))
-                if stored is None:
+                    block = next(blocks, None)
+                if block is None:
                     return
+                first, stored, pointers = block
                 values = unpacked(stored)
                 reach = longest(values)
                 for tile, scores in zip(tiles, look.scores(values, pointers), strict=True):

@@ -84,10 +84,10 @@ def question_scores(
 def rounding(terms: int) -> float:
     """How much a float32 sum of so many products is off at most, of the sum of their magnitudes.
 
-    Source: Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1: whatever the
-    order, n·u / (1 − n·u).
+    Whatever the order, n·u / (1 − n·u) (Higham 2002, Accuracy and Stability of Numerical
+    Algorithms, section 3.1); u is four times float32's, for units that round sums towards zero.
     """
-    unit = terms * 2.0**-24
+    unit = terms * 2.0**-22
     return unit / (1 - unit)
 
 

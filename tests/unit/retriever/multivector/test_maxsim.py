@@ -78,6 +78,13 @@ def test_candidates_that_find_no_room_are_thinned(
     assert len(settled) > 2 * 23
 
 
+def test_a_gpu_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its operators are torch's, which a CPU has too."""
+    monkeypatch.setattr(maxsim, "_Cpu", maxsim._Gpu)
+    monkeypatch.setattr(maxsim, "_TILE", 20)
+    check(corpus(tmp_path / "t", "int8"), asked(), 4)
+
+
 def test_several_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maxsim, "_ROOM", 300)
     check(corpus(tmp_path / "t"), asked(), 4)

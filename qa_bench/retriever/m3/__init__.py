@@ -1,0 +1,1 @@
+"""BGE-M3: one model, three ways to search."""
