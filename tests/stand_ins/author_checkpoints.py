@@ -131,6 +131,28 @@ def nv_embed(words: int) -> AuthorCheckpoint:
     )
 
 
+def voyage(words: int) -> AuthorCheckpoint:
+    config = {
+        **TEXT,
+        "vocab_size": words,
+        "head_dim": 8,
+        "rope_theta": 1_000_000.0,
+        "model_type": "qwen3",
+        "architectures": ["Qwen3ForCausalLM"],
+        "auto_map": {"AutoModel": "modeling_qwen3_bidirectional.Qwen3BidirectionalModel"},
+        "use_bidirectional_attention": True,
+        "num_labels": 48,
+        "attention_bias": False,
+        "sliding_window": None,
+        "use_sliding_window": False,
+    }
+    shapes = decoder("model.", config, LLAMA) | dense("linear", 48, 32, bias=False)
+    for number in range(config["num_hidden_layers"]):
+        for one in "qk":
+            shapes[f"model.layers.{number}.self_attn.{one}_norm.weight"] = (8,)
+    return AuthorCheckpoint(config, shapes)
+
+
 def new(
     words: int,
     model_type: str = "new",

@@ -3,8 +3,8 @@
 In plain torch, from the weights under the names that they have in the checkpoints: what the
 harness' own classes are held against. Sources: ``modeling_nvembed.py`` (nvidia/NV-Embed-v2),
 ``modeling.py`` (Alibaba-NLP/new-impl), ``modeling_hf_nomic_bert.py`` (nomic-ai/nomic-bert-2048),
-``modeling_minicpm_reranker.py`` and ``gemma_model.py`` (FlagOpen/FlagEmbedding). One text at a
-time.
+``modeling_qwen3_bidirectional.py`` (voyageai/voyage-4-nano), ``modeling_minicpm_reranker.py`` and
+``gemma_model.py`` (FlagOpen/FlagEmbedding). One text at a time.
 """
 
 from __future__ import annotations
@@ -81,6 +81,9 @@ def self_attention(
     query, key, value = (
         linear(weights, f"{name}.{one}_proj", hidden).unflatten(-1, (-1, width)) for one in "qkv"
     )
+    if f"{name}.q_norm.weight" in weights:  # Qwen3's
+        query = rms(weights[f"{name}.q_norm.weight"], query, config["rms_norm_eps"])
+        key = rms(weights[f"{name}.k_norm.weight"], key, config["rms_norm_eps"])
     seen = attention(rotated(query, turns), rotated(key, turns), value, **how)
     return linear(weights, f"{name}.o_proj", seen)
 
@@ -120,6 +123,15 @@ def nv_embed(weights: Weights, config: dict[str, Any], ids: list[int]) -> torch.
     inner = linear(weights, f"{other}.fn.net.0", layer_norm(weights, f"{other}.norm", hidden, 1e-5))
     inner, gates = inner.chunk(2, -1)
     return linear(weights, f"{other}.fn.net.2", inner * functional.gelu(gates)) + hidden
+
+
+def voyage(weights: Weights, config: dict[str, Any], ids: list[int]) -> torch.Tensor:
+    """Voyage 4 nano; a vector a token."""
+    hidden = weights["model.embed_tokens.weight"][ids]
+    for number in range(config["num_hidden_layers"]):
+        hidden = llama_layer(weights, f"model.layers.{number}", hidden, config)
+    hidden = rms(weights["model.norm.weight"], hidden, config["rms_norm_eps"])
+    return linear(weights, "linear", hidden)
 
 
 def new_frequencies(config: dict[str, Any]) -> torch.Tensor:
@@ -248,6 +260,7 @@ def gemma2(
 
 FORWARD: dict[str, Callable[..., torch.Tensor]] = {
     "nvembed": nv_embed,
+    "qwen3": voyage,
     "new": new,
     "gte": new,
     "nomic_bert": nomic,

@@ -177,6 +177,13 @@ RECIPES = {
     # microsoft/harrier-oss-v1-0.6b, config_sentence_transformers.json and card.
     "harrier_0_6b": HARRIER,
     "harrier_270m": HARRIER,
+    # voyageai/voyage-4-nano, config_sentence_transformers.json, 1_Pooling and card.
+    "voyage_4_nano": recipe(
+        "Represent the query for retrieving supporting documents: {}",
+        "Represent the document for retrieval: {title} {text}",
+        max_length=32000,
+        authors=True,
+    ),
     # google/embeddinggemma-300m, card: task of questions; title: {title | "none"} | text: {text}
     "embeddinggemma_300m": GEMMA,
     "embeddinggemma_256": {**GEMMA, "dimensions": 256},

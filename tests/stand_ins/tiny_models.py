@@ -154,6 +154,7 @@ LAYERS: dict[str, Any] = {
     "nomic_v2_moe": (stand_in(checkpoints.nomic, xlmr_tokenizer), ["mean", "normalize"], 512),
     "arctic_embed": (bert(288), ["cls", "normalize"], 512),
     "bce": (other("XLMRobertaModel", xlmr_tokenizer, **ROBERTA), ["cls"], 512),
+    "voyage_4_nano": (stand_in(checkpoints.voyage, qwen_tokenizer), ["mean", "normalize"], 32000),
     "nv_embed": (stand_in(checkpoints.nv_embed, llama_tokenizer), ["mean", "normalize"], 4096),
     "nv_embed_v1": (stand_in(checkpoints.nv_embed, llama_tokenizer), ["mean", "normalize"], 4096),
     "bge_en_icl": (mistral(), ["lasttoken", "normalize"], 512),
@@ -175,7 +176,7 @@ LAYERS: dict[str, Any] = {
     "st5_encdec": (other("T5Model", t5_tokenizer, **T5, decoder_start_token_id=0), None, None),
     "multilingual_e5_large_instruct": (xlmr(514), ["mean", "normalize"], 512),
     "harrier_0_6b": (
-        other("Qwen3Model", qwen_tokenizer, **{**DECODER, **HEADS}),
+        other("Qwen3Model", qwen3_tokenizer, **DECODER),
         ["lasttoken", "normalize"],
         None,
     ),

@@ -14,6 +14,7 @@ from qa_bench.models.native import (
     minicpm_layers,
     nomic_moe,
     nv_embed,
+    voyage,
 )
 from qa_bench.models.native.kind import Config, Kind
 
@@ -24,6 +25,7 @@ KINDS: tuple[Kind, ...] = (
     minicpm_layers.KIND,
     nomic_moe.KIND,
     nv_embed.KIND,
+    voyage.KIND,
 )
 
 

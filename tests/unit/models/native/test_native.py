@@ -27,6 +27,7 @@ ENCODERS = {
     "arctic_embed_m_v2": lambda: checkpoints.new(WORDS, model_type="gte"),
     "no token types": lambda: checkpoints.new(WORDS, types=0),
     "nomic_v2_moe": lambda: checkpoints.nomic(WORDS),
+    "voyage_4_nano": lambda: checkpoints.voyage(WORDS),
 }
 
 
