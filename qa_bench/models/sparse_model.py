@@ -16,6 +16,7 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import checkpoint, torch_dtype
 from qa_bench.models.families import family_of, of_family
+from qa_bench.models.max_pooling import pooled_early
 from qa_bench.models.outputs import RaggedWindow
 from qa_bench.models.positions import check_length, positions
 from qa_bench.models.source import Place, Source, Text
@@ -126,31 +127,7 @@ def _modules(whole: Any, task: str) -> list[Any]:
     for module in whole:
         routed = isinstance(module, Router)
         modules += module.sub_modules[module._resolve_route(task=task)] if routed else [module]
-    return [_max_first(module) for module in modules]
-
-
-def _max_first(module: Any) -> Any:
-    """The same pooling, with the maximum taken before the logarithm: it grows with its argument.
-
-    The logarithm of every logit of every token would take longer than the model's layers.
-    """
-    import torch
-    from sentence_transformers.sparse_encoder.modules import SpladePooling
-
-    if not isinstance(module, SpladePooling) or module.pooling_strategy != "max":
-        return module
-    logarithms = {"relu": 1, "log1p_relu": 2}[module.activation_function]
-
-    class MaxFirst(torch.nn.Module):
-        """Of texts without padding, which is what an ``Encoder`` makes batches of."""
-
-        def forward(self, features: dict[str, Any]) -> dict[str, Any]:
-            weights = features["token_embeddings"].amax(dim=1).relu()
-            for _ in range(logarithms):
-                weights = weights.log1p()
-            return {"sentence_embedding": weights}
-
-    return MaxFirst()
+    return pooled_early(modules)
 
 
 def _route(modules: list[Any], most: int | None, cosine: bool) -> Any:

@@ -21,6 +21,9 @@ from tiny_tokenizers import bert_tokenizer  # noqa: E402
 
 from qa_bench.errors import DataError, UserError  # noqa: E402
 from qa_bench.models import encoder as encoder_module  # noqa: E402
+from qa_bench.models import max_pooling  # noqa: E402
+from qa_bench.models.source import Source  # noqa: E402
+from qa_bench.models.sparse_model import sparse_model  # noqa: E402
 from qa_bench.retriever.dense.part import Dense  # noqa: E402
 from qa_bench.retriever.sparse import part as module  # noqa: E402
 from qa_bench.retriever.sparse.part import Sparse  # noqa: E402
@@ -118,6 +121,23 @@ def test_a_splade_without_files_of_the_library(
         runs.append(made.search(place, passages, ask(*ASKED), 5, RUNTIME).table)
     assert len(runs[0])
     assert runs[0].equals(runs[1])
+
+
+def test_logits_are_never_made_whole(models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles of the vocabulary give the maxima; a head that none can be made of stays."""
+    path, whole = models["splade"]
+    full = whole.encode_query([ASKED[0]], convert_to_sparse_tensor=False)[0].numpy()
+    shapes = []
+    for tile, close in ((50, 0.01), (1024, 0.01), (50, -1)):
+        monkeypatch.setattr(max_pooling, "_TILE", tile)
+        monkeypatch.setattr(max_pooling, "_CLOSE", close)
+        model = sparse_model(Source(str(path)), "query")
+        features = model.preprocess([ASKED[0]])
+        shapes.append(tuple(model.steps[0](dict(features))["token_embeddings"].shape))
+        weights = model(dict(features))["sentence_embedding"][0].detach().numpy()
+        np.testing.assert_allclose(weights, full, rtol=1e-5, atol=1e-6)
+    tokens = features["input_ids"].shape[1]
+    assert shapes == [(1, 1, len(full)), (1, 1, len(full)), (1, tokens, len(full))]
 
 
 def test_keep(models: Any, folder: Path, make_passages: MakePassages) -> None:
