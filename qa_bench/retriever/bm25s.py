@@ -38,7 +38,8 @@ class Bm25s(Part):
 
     Passages and questions go through the project's own analysis, so its terms are Lucene's. bm25s
     leaves open which of several passages of one score make the cut; here they are in corpus order,
-    which is found by looking further. Scores are bm25s' float32 sums, in the question's order.
+    which is found by looking further. Scores are bm25s' float32 sums, in the question's order; with
+    bm25l and bm25+ absent words have a weight, which those of Kamphuis et al. have not.
 
     Source: Lù 2024, BM25S: Orders of magnitude faster lexical search via eager sparse scoring;
     Kamphuis et al. 2020 for the five methods.
@@ -65,7 +66,8 @@ class Bm25s(Part):
                 bm25+.
             k1: how fast a term's weight saturates, >= 0.
             b: how much length matters, from 0 to 1.
-            delta: of bm25l and bm25+, what a term's presence is worth at least; None: 0.5 and 1.
+            delta: of bm25l, added to the frequency, and of bm25+, added to the weight; None: 0.5
+                and 1. Absent words get it too, so bm25+'s changes no ranking.
             stemmer: porter, krovetz or none; for passages and questions alike.
             keep_stopwords: index stop words too.
             engine: what makes terms, python or lucene, which starts a JVM; they are the same.

@@ -13,6 +13,7 @@ from nearest import told
 
 from qa_bench.retriever import bm25s
 from qa_bench.retriever.bm25s import Bm25s
+from qa_bench.retriever.postings.part import Bm25Native
 from qa_bench.store.passages import Passages
 from qa_bench.types import Question, QuestionSet, Run, Runtime
 
@@ -152,6 +153,38 @@ def test_a_question_of_many_words(build: Build):
     once, often = built.hits("beta"), built.hits("beta " * 10_000)
     assert [row for row, _ in once] == [row for row, _ in often]
     assert often[0][1] == pytest.approx(10_000 * once[0][1], rel=1e-3)
+
+
+NATIVE = {"lucene": "lucene_accurate", "atire": "atire", "bm25l": "bm25l", "bm25+": "bm25_plus"}
+"""The same formulas in the native engine. Robertson's idf is not: it ends at 0 in bm25s alone."""
+
+
+@pytest.mark.parametrize("method", NATIVE)
+def test_the_native_engine_scores_the_same(method: str, build: Build, tmp_path: Path):
+    """But for words that a passage lacks: bm25l and bm25+ weigh them in bm25s alone."""
+    random = np.random.default_rng(1)
+    texts = [" ".join(f"w{n}" for n in random.zipf(1.5, 20) if n < 60) for _ in range(200)]
+    words = 5 if method in ("lucene", "atire") else 1
+    questions = ask(*(" ".join(f"w{n}" for n in random.integers(1, 60, words)) for _ in range(20)))
+    built, native = build(texts, method=method), Bm25Native(NATIVE[method], stemmer="none")
+    (tmp_path / "native").mkdir()
+    native.index(built.passages, tmp_path / "native", ONE)
+    pairs = np.repeat(np.arange(20), 200), np.tile(np.arange(200), 20)
+    ours = built.part.score(built.folder, built.passages, questions, *pairs, ONE)
+    theirs = native.score(tmp_path / "native", built.passages, questions, *pairs, ONE)
+    shared = theirs > 0
+    np.testing.assert_allclose(ours[shared], theirs[shared], rtol=2e-6)
+    assert len(np.unique(ours[shared])) > 50
+
+
+def test_delta_of_bm25_plus_changes_no_ranking(build: Build):
+    """Nor does the library's own: an absent word gets it as well as one that is there."""
+    question = "alpha beta epsilon"
+    least, most = (build(method="bm25+", delta=delta).hits(question) for delta in (0, 5))
+    assert [row for row, _ in least] == [row for row, _ in most]
+    assert {round(b - a, 4) for (_, a), (_, b) in zip(least, most, strict=True)} == {
+        round(5 * (math.log(8 / 4) + math.log(8 / 3) + math.log(8 / 1)), 4)
+    }
 
 
 def test_compiled_and_plain_searches_agree(build: Build, monkeypatch: pytest.MonkeyPatch):
