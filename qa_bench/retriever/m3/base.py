@@ -139,5 +139,6 @@ def _questions(side: Side, texts: tuple[str, ...], runtime: Runtime) -> Three:
     """Kept for the next of the three ways to search the same questions."""
     encoder = loaded_encoder(side.source, runtime, M3Output())
     with progress(len(texts), "encode", "questions", runtime) as bar:
-        three: Three = next(encoder.encode([side.questions(texts)], side.prompt, bar.update))
+        windows = [side.questions(texts)]
+        three: Three = next(encoder.encode(windows, update=bar.update, **side.options()))
     return three
