@@ -28,7 +28,9 @@ from qa_bench.store.runs import RUN_FILE, read_run
 from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 
 Make = Callable[..., Any]
-LEXICAL = ("bm25", "bm25_rm3", "bm25_rocchio")
+VARIANTS = ("bm25_adpt", "bm25_atire", "bm25_lucene_accurate", "bm25_native", "bm25_plus",
+            "bm25_robertson", "bm25l", "tfldp")  # fmt: skip
+LEXICAL = ("bm25", "bm25_rm3", "bm25_rocchio", *VARIANTS)
 """Those that find nothing but what shares a term with the question, or with what that finds."""
 CUT_TIES = ("faiss", "faiss_hnsw")
 """Those that leave it to faiss which of several equal passages make the cut.
@@ -143,7 +145,7 @@ def each(*retrievers: str) -> list[Any]:
 
 lexical = pytest.mark.parametrize("indexed", each(*LEXICAL), indirect=True)
 dense = pytest.mark.parametrize(
-    "indexed", each(*(name for name in RUN_HERE if not needs_java(name))), indirect=True
+    "indexed", each(*(name for name in RUN_HERE if not needs_java(name) and name not in LEXICAL)), indirect=True
 )
 
 
