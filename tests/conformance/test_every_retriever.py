@@ -145,7 +145,9 @@ def each(*retrievers: str) -> list[Any]:
 
 lexical = pytest.mark.parametrize("indexed", each(*LEXICAL), indirect=True)
 dense = pytest.mark.parametrize(
-    "indexed", each(*(name for name in RUN_HERE if not needs_java(name) and name not in LEXICAL)), indirect=True
+    "indexed",
+    each(*(name for name in RUN_HERE if not needs_java(name) and name not in LEXICAL)),
+    indirect=True,
 )
 
 
