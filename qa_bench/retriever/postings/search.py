@@ -13,15 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from qa_bench.errors import DataError
-from qa_bench.retriever.postings.kernels import (
-    MOST_TERMS,
-    WINDOW,
-    candidates,
-    ranked,
-    shared_terms,
-    summaries,
-    sums,
-)
+from qa_bench.retriever.postings.kernels import MOST_TERMS, WINDOW, candidates, summaries
+from qa_bench.retriever.postings.rescoring import ranked, shared_terms, sums
 from qa_bench.retriever.postings.store import Postings
 
 Exact = Callable[[np.ndarray | slice, np.ndarray], np.ndarray]
