@@ -254,20 +254,20 @@ def candidates(
                         window_scores[one] = score
                 elif postings:
                     highest_bits = np.int32(0)  # as whole numbers: no sum is negative
-                    for here in range(whole):
-                        highest_bits = max(highest_bits, sum_bits[here])
+                    for place in range(whole):
+                        highest_bits = max(highest_bits, sum_bits[place])
                     if highest_bits > limit_bits[0]:
-                        for here in range(whole):
-                            over[here] = sums[here] > least
+                        for place in range(whole):
+                            over[place] = sums[place] > least
                         for word in range(len(words)):
                             if words[word]:
-                                for here in range(8 * word, 8 * word + 8):
-                                    if over[here]:
-                                        some_places[survivors] = here
-                                        window_scores[survivors] = sums[here]
+                                for place in range(8 * word, 8 * word + 8):
+                                    if over[place]:
+                                        some_places[survivors] = place
+                                        window_scores[survivors] = sums[place]
                                         survivors += 1
-                    for here in range(whole):
-                        sums[here] = 0.0
+                    for place in range(whole):
+                        sums[place] = 0.0
                 for one in range(survivors):
                     score = window_scores[one]
                     if score < bar or score < 0:
@@ -292,17 +292,17 @@ def candidates(
                         posting += 1
                     nexts[at] = posting
                 off = 2 * (error * most + count * scale * 1e-44)
-                for here in range(last - first):
-                    if touched[here]:
-                        score = exact_sums[here]
-                        touched[here] = 0
-                        exact_sums[here] = 0.0
+                for place in range(last - first):
+                    if touched[place]:
+                        score = exact_sums[place]
+                        touched[place] = 0
+                        exact_sums[place] = 0.0
                         if score < bar:
                             continue
                         if held == len(some_rows):
                             some_rows = longer(some_rows, 2 * held)
                             some_scores = longer(some_scores, 2 * held)
-                        some_rows[held], some_scores[held] = first + here, score
+                        some_rows[held], some_scores[held] = first + place, score
                         held += 1
                         size = push(heap, size, score)
                         if size == depth:

@@ -22,8 +22,8 @@ Exact = Callable[[np.ndarray | slice, np.ndarray], np.ndarray]
 
 _PIECE = 1 << 20
 """Postings whose weights are computed at once."""
-_QUESTIONS = 64
-"""Questions a thread takes at once."""
+_QUESTIONS = 16
+"""Questions a thread takes at once: what they touched is still near when they are scored again."""
 _PAIRS = 1 << 16
 """Pairs a thread takes at once."""
 _WINDOWS_PAY = 8
