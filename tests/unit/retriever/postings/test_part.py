@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from functools import partial
 from itertools import pairwise
@@ -197,11 +198,14 @@ def lucene(built: Built, accurate: bool) -> list[list[tuple[int, float]]]:
     from qa_bench.retriever.bm25.java import start_jvm
     from qa_bench.retriever.bm25.part import Bm25
 
-    folder = built.folder / "by_lucene"
+    autoclass = start_jvm("1g")
+    folder = built.folder / ("by_accurate_lucene" if accurate else "by_lucene")
     if not folder.exists():
         folder.mkdir()
-        Bm25().index(built.passages, folder, RUNTIME)
-    autoclass = start_jvm("1g")
+        if accurate:
+            index_accurately(autoclass, built, folder)
+        else:
+            Bm25().index(built.passages, folder, RUNTIME)
     searcher = autoclass("io.anserini.search.SimpleSearcher")(str(folder / "lucene"))
     searcher.set_bm25(0.9, 0.4)
     if accurate:
@@ -209,6 +213,21 @@ def lucene(built: Built, accurate: bool) -> list[list[tuple[int, float]]]:
         return by_similarity(autoclass, folder, similarity, QUESTIONS[:5])
     ranked = [searcher.search(text, 1000) for text in QUESTIONS[:5]]
     return [[(int(hit.docid), hit.score) for hit in some] for some in ranked]
+
+
+def index_accurately(autoclass: Any, built: Built, folder: Path) -> None:
+    """As ``Bm25`` indexes, but with all of each length, which the index must hold."""
+    (folder / "documents").mkdir()
+    lines = [
+        json.dumps({"id": f"{row:012d}", "contents": f"\n{text}"})
+        for row, text in enumerate(built.texts)
+    ]
+    (folder / "documents" / "0.jsonl").write_text("\n".join(lines))
+    arguments = autoclass("io.anserini.index.IndexCollection$Args")()
+    arguments.collectionClass = "JsonCollection"
+    arguments.input, arguments.index = str(folder / "documents"), str(folder / "lucene")
+    arguments.threads, arguments.quiet, arguments.bm25Accurate = 1, True, True
+    autoclass("io.anserini.index.IndexCollection")(arguments).run()
 
 
 def by_similarity(autoclass: Any, folder: Path, similarity: Any, texts: list[str]):
