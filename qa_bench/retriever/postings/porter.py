@@ -105,7 +105,8 @@ def _stem(text: Any, word: Any, rules: Any, firsts: Any, bars: Any) -> int:
             return False
         return not (119 <= word[end - 1] <= 121)
 
-    end = place = 0
+    end: Any = 0
+    place = 0
     while place < len(text):
         first = end
         while text[place] != 10:
@@ -124,7 +125,8 @@ def _stem(text: Any, word: Any, rules: Any, firsts: Any, bars: Any) -> int:
                             word[end - 1] = 105
                             vowel[end - 1] = True
                             break
-                rule, stem = -1, end
+                rule = -1
+                stem: Any = end
                 for one in range(firsts[step], firsts[step + 1]):
                     length = np.int64(rules[one, 0])
                     same = length <= end - first
