@@ -303,7 +303,7 @@ def main() -> None:
     data = common.shared_data()
     common.need_peer("pyserini", "jnius", "torch", "numba")
     verdict = common.Verdict("postings: BM25 without Java beside Lucene, PISA and bm25s")
-    work = common.work_folder("postings")
+    work = common.work_folder(f"postings/{options.limit or 'all'}")
     line = common.line(common.overrides(data, common.cache_folder()))
     store = common.built(line, line.passages)
     if options.limit:

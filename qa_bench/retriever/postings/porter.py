@@ -76,7 +76,7 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @compiled()
-def _stem(text: Any, word: Any, rules: Any, firsts: Any, bars: Any) -> int:
+def _stem(text: Any, word: Any, rules: Any, firsts: Any, bars: Any) -> Any:
     """Write the stem of each line of ``text`` into ``word``, a line each; how much they take."""
     vowels = np.zeros(128, dtype=np.bool_)
     for letter in (97, 101, 105, 111, 117):
