@@ -76,7 +76,7 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @compiled()
-def _stem(text: Any, word: Any, rules: Any, firsts: Any, bars: Any) -> int:
+def _stem(text: Any, word: Any, rules: Any, firsts: Any, bars: Any) -> Any:
     """Write the stem of each line of ``text`` into ``word``, a line each; how much they take."""
     vowels = np.zeros(128, dtype=np.bool_)
     for letter in (97, 101, 105, 111, 117):
@@ -105,7 +105,8 @@ def _stem(text: Any, word: Any, rules: Any, firsts: Any, bars: Any) -> int:
             return False
         return not (119 <= word[end - 1] <= 121)
 
-    end = place = 0
+    end: Any = 0
+    place = 0
     while place < len(text):
         first = end
         while text[place] != 10:
@@ -124,7 +125,8 @@ def _stem(text: Any, word: Any, rules: Any, firsts: Any, bars: Any) -> int:
                             word[end - 1] = 105
                             vowel[end - 1] = True
                             break
-                rule, stem = -1, end
+                rule = -1
+                stem: Any = end
                 for one in range(firsts[step], firsts[step + 1]):
                     length = np.int64(rules[one, 0])
                     same = length <= end - first
