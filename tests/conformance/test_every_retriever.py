@@ -28,7 +28,11 @@ from qa_bench.store.runs import RUN_FILE, read_run
 from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 
 Make = Callable[..., Any]
-LEXICAL = ("bm25", "bm25_fields", "bm25_rm3", "bm25_rocchio", "dpr_bm25", "tfidf")
+VARIANTS = ("bm25_adpt", "bm25_atire", "bm25_lucene_accurate", "bm25_native", "bm25_plus",
+            "bm25_robertson", "bm25l", "tfldp")  # fmt: skip
+LEXICAL = (
+    "bm25", "bm25_fields", "bm25_rm3", "bm25_rocchio", "dpr_bm25", "tfidf", *VARIANTS
+)  # fmt: skip
 """Those that find nothing but what shares a term with the question, or with what that finds."""
 RARE = ("tfidf",)
 """Those that find nothing by a term that more than half of the passages hold."""

@@ -46,7 +46,7 @@ DOCUMENTED = {
     "dataset": ("dataset",),
     "corpus": ("corpus",),
     "chunker": ("chunker",),
-    "retriever": ("retriever", "encoders"),
+    "retriever": ("retriever", "encoders", "postings"),
     "fusion": ("fusion",),
     "expander": ("expander",),
     "reranker": ("reranker", "language_models"),

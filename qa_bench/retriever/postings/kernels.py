@@ -189,8 +189,7 @@ def candidates(
             terms[place], weights[place], bounds[place] = term, weight, bound
             count += 1
             prune &= weight > 0 and weight * lowest[term] > 1e-30
-            size = abs(weight) * max(abs(highest[term]), abs(lowest[term]))
-            most += size
+            most += abs(weight) * max(abs(highest[term]), abs(lowest[term]))
             scale += abs(weight)
         prune &= count <= most_terms and most < 1e30
         error = (count + 8) * 2.0**-24
@@ -255,20 +254,20 @@ def candidates(
                         window_scores[one] = score
                 elif postings:
                     highest_bits = np.int32(0)  # as whole numbers: no sum is negative
-                    for here in range(whole):
-                        highest_bits = max(highest_bits, sum_bits[here])
+                    for place in range(whole):
+                        highest_bits = max(highest_bits, sum_bits[place])
                     if highest_bits > limit_bits[0]:
-                        for here in range(whole):
-                            over[here] = sums[here] > least
+                        for place in range(whole):
+                            over[place] = sums[place] > least
                         for word in range(len(words)):
                             if words[word]:
-                                for here in range(8 * word, 8 * word + 8):
-                                    if over[here]:
-                                        some_places[survivors] = here
-                                        window_scores[survivors] = sums[here]
+                                for place in range(8 * word, 8 * word + 8):
+                                    if over[place]:
+                                        some_places[survivors] = place
+                                        window_scores[survivors] = sums[place]
                                         survivors += 1
-                    for here in range(whole):
-                        sums[here] = 0.0
+                    for place in range(whole):
+                        sums[place] = 0.0
                 for one in range(survivors):
                     score = window_scores[one]
                     if score < bar or score < 0:
@@ -293,17 +292,17 @@ def candidates(
                         posting += 1
                     nexts[at] = posting
                 off = 2 * (error * most + count * scale * 1e-44)
-                for here in range(last - first):
-                    if touched[here]:
-                        score = exact_sums[here]
-                        touched[here] = 0
-                        exact_sums[here] = 0.0
+                for place in range(last - first):
+                    if touched[place]:
+                        score = exact_sums[place]
+                        touched[place] = 0
+                        exact_sums[place] = 0.0
                         if score < bar:
                             continue
                         if held == len(some_rows):
                             some_rows = longer(some_rows, 2 * held)
                             some_scores = longer(some_scores, 2 * held)
-                        some_rows[held], some_scores[held] = first + here, score
+                        some_rows[held], some_scores[held] = first + place, score
                         held += 1
                         size = push(heap, size, score)
                         if size == depth:
@@ -316,156 +315,3 @@ def candidates(
                 total += 1
         ends[question + 1] = total
     return ends, result[:total]
-
-
-@compiled()
-def shared_terms(
-    pointers: np.ndarray,
-    rows: np.ndarray,
-    places: np.ndarray,
-    starts: np.ndarray,
-    window: int,
-    question_pointers: np.ndarray,
-    question_terms: np.ndarray,
-    pair_questions: np.ndarray,
-    pair_rows: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The postings in which questions and passages meet, in the order of the questions' terms.
-
-    Args:
-        pointers: see ``Postings``.
-        rows: see ``Postings``.
-        places: see ``summaries``.
-        starts: see ``summaries``.
-        window: passages a window.
-        question_pointers: see ``candidates``.
-        question_terms: see ``candidates``.
-        pair_questions: each pair's question; (pairs,).
-        pair_rows: each pair's passage; (pairs,).
-
-    Returns:
-        Where each pair's postings start, and the end; the postings; for each, which of all
-        questions' terms it is of.
-    """
-
-    def longer(array: np.ndarray, length: int) -> np.ndarray:
-        more = np.empty(length, dtype=array.dtype)
-        more[: len(array)] = array
-        return more
-
-    pairs = len(pair_rows)
-    ends = np.zeros(pairs + 1, dtype=np.int64)
-    room, count = 4 * pairs + 64, 0
-    postings, which = np.empty(room, np.int64), np.empty(room, np.int64)
-    for pair in range(pairs):
-        question, row = pair_questions[pair], pair_rows[pair]
-        for at in range(question_pointers[question], question_pointers[question + 1]):
-            term = question_terms[at]
-            if term < 0:
-                continue
-            low = begin = pointers[term]
-            high = pointers[term + 1]
-            line = places[term]
-            if line >= 0:
-                high = begin + starts[line, row // window + 1]
-                low = begin + starts[line, row // window]
-            end = high
-            while low < high:
-                middle = (low + high) >> 1
-                if rows[middle] < row:
-                    low = middle + 1
-                else:
-                    high = middle
-            if low < end and rows[low] == row:
-                if count == room:
-                    room *= 2
-                    postings, which = longer(postings, room), longer(which, room)
-                postings[count], which[count] = low, at
-                count += 1
-        ends[pair + 1] = count
-    return ends, postings[:count], which[:count]
-
-
-@compiled()
-def sums(ends: np.ndarray, products: np.ndarray) -> np.ndarray:
-    """The sum of each pair's products, from the first to the last; float64 (pairs,).
-
-    Args:
-        ends: where each pair's products start, and the end; (pairs + 1,).
-        products: float64.
-    """
-    totals = np.zeros(len(ends) - 1)
-    for pair in range(len(totals)):
-        total = 0.0
-        for at in range(ends[pair], ends[pair + 1]):
-            total += products[at]
-        totals[pair] = total
-    return totals
-
-
-@compiled()
-def ranked(
-    ends: np.ndarray, rows: np.ndarray, scores: np.ndarray, depth: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The best of each question's candidates: score descending, then row.
-
-    Args:
-        ends: where each question's candidates start, and the end; (questions + 1,).
-        rows: of the candidates.
-        scores: of the candidates, float64.
-        depth: how many are wanted.
-
-    Returns:
-        Where each question's hits start, and the end; their rows; their scores.
-    """
-    questions = len(ends) - 1
-    hit_ends = np.zeros(questions + 1, dtype=np.int64)
-    for question in range(questions):
-        count = min(depth, ends[question + 1] - ends[question])
-        hit_ends[question + 1] = hit_ends[question] + count
-    hit_rows = np.empty(hit_ends[questions], dtype=np.int64)
-    hit_scores = np.empty(hit_ends[questions], dtype=np.float64)
-    longest = 0
-    for question in range(questions):
-        longest = max(longest, ends[question + 1] - ends[question])
-    heap = np.empty(longest, dtype=np.int64)
-    for question in range(questions):
-        first, size = ends[question], ends[question + 1] - ends[question]
-        for number in range(size):
-            heap[number] = first + number
-        # Heap sort: the best is on top.
-        for top in range(size // 2 - 1, -1, -1):
-            place, one = top, heap[top]
-            while 2 * place + 1 < size:
-                child = 2 * place + 1
-                if child + 1 < size:
-                    a, b = heap[child], heap[child + 1]
-                    if scores[b] > scores[a] or (scores[b] == scores[a] and rows[b] < rows[a]):
-                        child += 1
-                a = heap[child]
-                if not (
-                    scores[a] > scores[one] or (scores[a] == scores[one] and rows[a] < rows[one])
-                ):
-                    break
-                heap[place] = a
-                place = child
-            heap[place] = one
-        for hit in range(hit_ends[question], hit_ends[question + 1]):
-            hit_rows[hit], hit_scores[hit] = rows[heap[0]], scores[heap[0]]
-            size -= 1
-            place, one = 0, heap[size]
-            while 2 * place + 1 < size:
-                child = 2 * place + 1
-                if child + 1 < size:
-                    a, b = heap[child], heap[child + 1]
-                    if scores[b] > scores[a] or (scores[b] == scores[a] and rows[b] < rows[a]):
-                        child += 1
-                a = heap[child]
-                if not (
-                    scores[a] > scores[one] or (scores[a] == scores[one] and rows[a] < rows[one])
-                ):
-                    break
-                heap[place] = a
-                place = child
-            heap[place] = one
-    return hit_ends, hit_rows, hit_scores

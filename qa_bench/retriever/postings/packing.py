@@ -10,6 +10,8 @@ Source: binary packing as in Lemire and Boytsov 2015, Decoding billions of integ
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from qa_bench.runtime.compiled import compiled
@@ -102,9 +104,10 @@ def pack(
         widths: ``WIDTHS``.
         packed: to be filled; uint8, at least ``most_bytes``.
     """
-    at = first = 0
+    at: Any = 0
+    first: Any = 0
     for count in counts:
-        last = -1
+        last: Any = -1
         for start in range(first, first + count, 32):
             end = min(start + 32, first + count)
             most_gap = most_value = 0
@@ -125,7 +128,8 @@ def pack(
                 code += 1
             packed[at] = gap_bits | code << 5
             at += 1
-            word, bits = np.uint64(0), 0
+            word: Any = np.uint64(0)
+            bits: Any = 0
             for posting in range(start, end):
                 word |= np.uint64(rows[posting] - last - 1) << np.uint64(bits)
                 last = rows[posting]
@@ -170,14 +174,16 @@ def unpack(
         rows: to be filled.
         values: to be filled, or none where they are stored elsewhere.
     """
-    at = first = 0
+    at: Any = 0
+    first: Any = 0
     for count in counts:
-        last = -1
+        last: Any = -1
         for start in range(first, first + count, 32):
             end = min(start + 32, first + count)
             gap_bits, value_bits = np.int64(packed[at]) & 31, widths[packed[at] >> 5]
             at += 1
-            word, bits = np.uint64(0), 0
+            word: Any = np.uint64(0)
+            bits: Any = 0
             mask = (np.uint64(1) << np.uint64(gap_bits)) - np.uint64(1)
             for posting in range(start, end):
                 while bits < gap_bits:

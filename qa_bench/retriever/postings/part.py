@@ -176,7 +176,7 @@ class Bm25Native(Part):
         again = f"; delete {folder} to index again"
         count = postings.passages
         if count != len(passages):
-            raise UserError(f"{folder}: an index of {count} passages, not of {len(passages)}{again}")
+            raise UserError(f"{folder}: it has {count} passages, not {len(passages)}{again}")
         for name, mine in self._origin().items():
             if postings.origin.get(name) != mine:
                 raise UserError(

@@ -13,15 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from qa_bench.errors import DataError
-from qa_bench.retriever.postings.kernels import (
-    MOST_TERMS,
-    WINDOW,
-    candidates,
-    ranked,
-    shared_terms,
-    summaries,
-    sums,
-)
+from qa_bench.retriever.postings.kernels import MOST_TERMS, WINDOW, candidates, summaries
+from qa_bench.retriever.postings.rescoring import ranked, shared_terms, sums
 from qa_bench.retriever.postings.store import Postings
 
 Exact = Callable[[np.ndarray | slice, np.ndarray], np.ndarray]
@@ -29,8 +22,8 @@ Exact = Callable[[np.ndarray | slice, np.ndarray], np.ndarray]
 
 _PIECE = 1 << 20
 """Postings whose weights are computed at once."""
-_QUESTIONS = 64
-"""Questions a thread takes at once."""
+_QUESTIONS = 16
+"""Questions a thread takes at once: what they touched is still near when they are scored again."""
 _PAIRS = 1 << 16
 """Pairs a thread takes at once."""
 _WINDOWS_PAY = 8

@@ -318,7 +318,7 @@ class Postings:
         def one(number: int) -> None:
             data = packed[places[number] : places[number + 1]]
             _, _, least, checksum = self._chunks[number]
-            if xxhash.xxh3_64_hexdigest(data) != checksum:
+            if xxhash.xxh3_64_hexdigest(data.data) != checksum:
                 raise self._damaged(_PACKED)
             pointers = self.pointers[terms[number] : terms[number + 1] + 1]
             some = slice(pointers[0], pointers[-1])
@@ -346,7 +346,8 @@ class Postings:
         numbers = np.full(len(distinct), -1, dtype=np.int32)
         numbers[place.take(at).to_numpy()] = at.to_numpy()
         which: np.ndarray = pc.index_in(values, value_set=distinct).to_numpy()
-        return numbers[which]
+        of_terms: np.ndarray = numbers[which]
+        return of_terms
 
     def term(self, text: str | int) -> int:
         """The number of one term, -1 where no passage holds it."""
