@@ -98,7 +98,7 @@ def _counted(
         buckets: how many.
     """
 
-    def murmur(text: Any, size: int) -> int:
+    def murmur(text: Any, size: int) -> Any:
         """MurmurHash3_x86_32 of the first bytes, in 64-bit numbers cut to 32."""
         whole = np.uint64(0xFFFFFFFF)
         h = np.uint64(0)

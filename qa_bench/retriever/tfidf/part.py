@@ -131,10 +131,11 @@ class Tfidf(Part):
     ) -> tuple[Step, Step]:
         """From measured rates, for passages of 100 words; articles take as much more."""
         seconds = passages / _INDEXED_PER_S / runtime.workers
-        memory = "1 GB, and 14 bytes a posting while searching"
+        searching = questions * passages / _SEARCHED_PER_S / runtime.workers
+        memory = "0.7 GB"
         return (
             Step("index", passages * _BYTES_PER_PASSAGE, seconds, memory),
-            Step("search", 0, questions * passages / _SEARCHED_PER_S / runtime.workers, memory),
+            Step("search", 0, searching, f"{memory} and 12 bytes a posting"),
         )
 
     def _worded(self, questions: QuestionSet, index: _Index) -> Questions:
@@ -148,11 +149,11 @@ class Tfidf(Part):
             counts = self._grams(texts[first : first + _QUESTIONS_AT_ONCE])
             numbers = index.postings.find(counts.buckets)
             weight = np.log1p(counts.counts) * np.where(numbers >= 0, index.idf[numbers], 0.0)
-            kept = weight > 0
-            ends = np.concatenate([[0], np.cumsum(kept)])[counts.pointers]
+            weighty = weight > 0
+            ends = np.concatenate([[0], np.cumsum(weighty)])[counts.pointers]
             pointers.append(ends[1:] + pointers[-1][-1])
-            terms.append(numbers[kept])
-            weights.append(weight[kept])
+            terms.append(numbers[weighty])
+            weights.append(weight[weighty])
         return Questions(
             np.concatenate(pointers),
             np.concatenate([np.zeros(0, np.int32), *terms]),

@@ -25,10 +25,10 @@ RUNTIME = Runtime(threads=1, progress=False)
 BUCKETS = 1 << 24
 
 
-def murmur(text: str) -> int:
+def murmur(text: str, buckets: int = BUCKETS) -> int:
     """As scikit-learn has it, which DrQA calls."""
     hashed = pytest.importorskip("sklearn.utils").murmurhash3_32
-    return int(hashed(text, positive=True)) % BUCKETS
+    return int(hashed(text, positive=True)) % buckets
 
 
 def grams(text: str, longest: int) -> list[str]:
@@ -162,27 +162,32 @@ def test_weights_by_hand(tmp_path: Path):
 class ByScipy:
     """The matrices that DrQA makes: buckets by articles, weighted, and a question's row."""
 
+    buckets = 1 << 10
+    """So few that n-grams fall into one."""
+
     def __init__(self, texts: Sequence[str], longest: int) -> None:
         self._longest = longest
-        counts = [Counter(map(murmur, grams(text, longest))) for text in texts]
+        counts = [Counter(self._hashed(text)) for text in texts]
         buckets = [bucket for one in counts for bucket in one]
         columns = np.repeat(np.arange(len(texts)), [len(one) for one in counts])
         values = [count for one in counts for count in one.values()]
         matrix = scipy.sparse.csr_matrix(
-            (values, (buckets, columns)), shape=(BUCKETS, len(texts)), dtype=np.int64
+            (values, (buckets, columns)), shape=(self.buckets, len(texts)), dtype=np.int64
         )
         met = np.diff(matrix.indptr)
         self._idf = np.maximum(np.log((len(texts) - met + 0.5) / (met + 0.5)), 0)
         self._weights = scipy.sparse.diags(self._idf) @ matrix.log1p()
 
+    def _hashed(self, text: str) -> list[int]:
+        return [murmur(gram, self.buckets) for gram in grams(text, self._longest)]
+
     def scores(self, question: str) -> np.ndarray:
         buckets, counts = np.unique(
-            np.array([murmur(gram) for gram in grams(question, self._longest)], dtype=np.int64),
-            return_counts=True,
+            np.array(self._hashed(question), dtype=np.int64), return_counts=True
         )
         row = scipy.sparse.csr_matrix(
             (np.log1p(counts) * self._idf[buckets], buckets, [0, len(buckets)]),
-            shape=(1, BUCKETS),
+            shape=(1, self.buckets),
         )
         product: np.ndarray = (row @ self._weights).toarray()[0]
         return product
@@ -197,7 +202,7 @@ def test_hits_and_scores_are_those_of_scipys_matrices(tmp_path: Path, longest: i
     texts[7] = texts[150] = texts[40]
     asked = [" ".join(dice.choices(words, weights, k=6)) for _ in range(60)] + [texts[40], ""]
     passages = stored(tmp_path, texts, "W3 Heron")
-    made = Tfidf(ngrams=longest)
+    made = Tfidf(ngrams=longest, buckets=ByScipy.buckets)
     # Several processes and one make the same index.
     assert made.index(passages, tmp_path, Runtime(threads=2, progress=False)) == 300
     theirs = ByScipy([f"W3 Heron\n{text}" for text in texts], longest)
