@@ -67,7 +67,8 @@ def checkpoint(
             if size:
                 log.warning("model %s: %s to download", source.model, told_size(size))
         _check_hashes(source, place)
-        with native_classes(config_of(source), source.model):
+        config = config_of(source) if place.gguf_file is None else {}
+        with native_classes(config, source.model):
             yield place
 
 

@@ -100,6 +100,15 @@ def test_only_the_passage_is_cut_where_the_frame_says_so() -> None:
     assert rows.features(one)["input_ids"][0].tolist() == wanted
 
 
+def test_a_model_may_be_told_where_the_passages_begin() -> None:
+    none = np.zeros((1, 1), np.int64)
+    frame = Frame(("input_ids",), none, none, none, cuts="only_second", heads="query_lengths")
+    questions = [np.full(3, 7), np.full(5, 7)]
+    places = np.arange(2)
+    rows = Framed(frame, 20, questions, [np.arange(4), np.arange(2)], places, places)
+    assert rows.features(places)["query_lengths"].tolist() == [5, 7]
+
+
 @pytest.mark.parametrize("overlap", [None, 4])
 def test_a_question_longer_than_the_model(tokenizers: dict[str, Any], overlap: int | None) -> None:
     with pytest.raises(UserError, match=r"a question of 40 tokens .* takes 32 tokens"):
