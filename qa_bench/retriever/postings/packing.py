@@ -111,7 +111,7 @@ def pack(
         for start in range(first, first + count, 32):
             end = min(start + 32, first + count)
             most_gap = most_value = 0
-            before = last
+            before: Any = last
             for posting in range(start, end):
                 gap = rows[posting] - before - 1
                 if gap < 0:
@@ -152,7 +152,7 @@ def pack(
                 packed[at] = word & np.uint64(255)
                 at += 1
         first += count
-    return at
+    return int(at)
 
 
 @compiled()
@@ -205,4 +205,4 @@ def unpack(
                     word >>= np.uint64(value_bits)
                     bits -= value_bits
         first += count
-    return at
+    return int(at)
