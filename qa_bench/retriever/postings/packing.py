@@ -110,7 +110,8 @@ def pack(
         last: Any = -1
         for start in range(first, first + count, 32):
             end = min(start + 32, first + count)
-            most_gap = most_value = 0
+            most_gap: Any = 0
+            most_value: Any = 0
             before: Any = last
             for posting in range(start, end):
                 gap = rows[posting] - before - 1
