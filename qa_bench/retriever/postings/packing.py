@@ -110,8 +110,9 @@ def pack(
         last: Any = -1
         for start in range(first, first + count, 32):
             end = min(start + 32, first + count)
-            most_gap = most_value = 0
-            before = last
+            most_gap: Any = 0
+            most_value: Any = 0
+            before: Any = last
             for posting in range(start, end):
                 gap = rows[posting] - before - 1
                 if gap < 0:
@@ -152,7 +153,7 @@ def pack(
                 packed[at] = word & np.uint64(255)
                 at += 1
         first += count
-    return at
+    return int(at)
 
 
 @compiled()
@@ -205,4 +206,4 @@ def unpack(
                     word >>= np.uint64(value_bits)
                     bits -= value_bits
         first += count
-    return at
+    return int(at)
