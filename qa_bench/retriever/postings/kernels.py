@@ -93,8 +93,10 @@ def candidates(
     A quick score is a sum of n products in float32 whose factors are rounded: of positive ones it
     is off by less than (n + 3) u of the true score, u = 2^-24 (Higham 2002, 3.1 and 3.5). So with
     e = (n + 8) u, a passage is left out only where its quick score is below (1 - 3 e) times the
-    depth-th best quick score. Where weights may be zero, negative or very large or small, sums are
-    in float64, and the error is that of the weights.
+    depth-th best quick score. Where weights may be zero or negative the bar is lower by twice an
+    absolute error, and sums of zero or less are left out: if depth better ones are not there in the
+    end, or a question weighs a term below zero, or weights are very large, sums are in float64, and
+    the error is that of the weights.
 
     Args:
         pointers: see ``Postings``.
@@ -174,7 +176,7 @@ def candidates(
 
     for question in range(questions):
         count = 0
-        prune = True
+        positive = quickly = True
         most = scale = 0.0
         for at in range(question_pointers[question], question_pointers[question + 1]):
             term = question_terms[at]
@@ -188,18 +190,20 @@ def candidates(
                 place -= 1
             terms[place], weights[place], bounds[place] = term, weight, bound
             count += 1
-            prune &= weight > 0 and weight * lowest[term] > 1e-30
+            quickly &= weight > 0
+            positive &= weight * lowest[term] > 1e-30
             most += abs(weight) * max(abs(highest[term]), abs(lowest[term]))
             scale += abs(weight)
-        prune &= count <= most_terms and most < 1e30
+        quickly &= count <= most_terms and most < 1e30
         error = (count + 8) * 2.0**-24
+        off = 2 * (error * most + count * scale * 1e-44)
         held = size = 0
         bar = -np.inf
         for at in range(count):  # the weakest come first; together[n] is what the first n can add
             nexts[at] = pointers[terms[at]]
-            together[at + 1] = together[at] + bounds[at] * (1 + error)
+            together[at + 1] = together[at] + max(bounds[at], 0.0) * (1 + error)
 
-        if prune:
+        if quickly:
             for first in range(0, passages if count else 0, window):
                 number, last = first // window, min(first + window, passages)
                 optional = loose = postings = 0
@@ -253,7 +257,7 @@ def candidates(
                                 score += weights[at] * quick[low]
                         window_scores[one] = score
                 elif postings:
-                    highest_bits = np.int32(0)  # as whole numbers: no sum is negative
+                    highest_bits = np.int32(0)  # as whole numbers: the order of sums above zero
                     for place in range(whole):
                         highest_bits = max(highest_bits, sum_bits[place])
                     if highest_bits > limit_bits[0]:
@@ -279,8 +283,12 @@ def candidates(
                     held += 1
                     size = push(heap, size, score)
                     if size == depth:
-                        bar = heap[0] * (1 - 3 * error)
-        else:
+                        bar = heap[0] * (1 - 3 * error) if positive else heap[0] - off
+        if not quickly or not (positive or (size == depth and bar > 0)):
+            held = size = 0
+            bar = -np.inf
+            for at in range(count):
+                nexts[at] = pointers[terms[at]]
             for first in range(0, passages, window):
                 last = min(first + window, passages)
                 for at in range(count):
@@ -291,7 +299,6 @@ def candidates(
                         touched[here] = 1
                         posting += 1
                     nexts[at] = posting
-                off = 2 * (error * most + count * scale * 1e-44)
                 for place in range(last - first):
                     if touched[place]:
                         score = exact_sums[place]
