@@ -44,7 +44,7 @@ LEXICAL = (
 RARE = ("tfidf",)
 """Those that find nothing by a term that more than half of the passages hold."""
 FEW = ("drqa",)
-"""Those that find the passages of a few articles alone: tests/unit/retriever/test_articles.py."""
+"""Those that find the passages of a few articles alone (unit tests: test_whole_articles.py)."""
 SPARSE = ("splade_tiny",)
 """Those that find what shares a term of the model's with the question; it makes such terms up."""
 TOKENS = ("minilm_tokens",)

@@ -42,12 +42,12 @@ DRIVER = textwrap.dedent(
     dense.SHARD_PASSAGES, pause = 6, float(sys.argv[1])
     encode = Encoder.encode
 
-    def slowly(self, windows, *others):
+    def slowly(self, windows, *others, **options):
         def counted():
             for window in windows:
                 print("encoding", len(window), file=sys.stderr, flush=True)
                 yield window
-        for vectors in encode(self, counted(), *others):
+        for vectors in encode(self, counted(), *others, **options):
             yield vectors
             time.sleep(pause)
 

@@ -90,6 +90,7 @@ class Bm25Native(Part):
         self._k1 = float(number("retriever.k1", k1, 0))
         self._b = float(number("retriever.b", b, 0, 1))
         formula = VARIANTS[self._variant]
+        delta = number("retriever.delta", delta, 0, optional=True)
         if delta is not None and formula.delta is None:
             having = ", ".join(name for name, one in VARIANTS.items() if one.delta is not None)
             raise UserError(
