@@ -190,13 +190,13 @@ def candidates(
                 place -= 1
             terms[place], weights[place], bounds[place] = term, weight, bound
             count += 1
-            quickly &= weight > 0
+            quickly &= weight > 1e-30  # in float32, too
             positive &= weight * lowest[term] > 1e-30
             most += abs(weight) * max(abs(highest[term]), abs(lowest[term]))
             scale += abs(weight)
         quickly &= count <= most_terms and most < 1e30
         error = (count + 8) * 2.0**-24
-        off = 2 * (error * most + count * scale * 1e-44)
+        off = 2 * (error * most + count * (scale + 1) * 1e-44)
         held = size = 0
         bar = -np.inf
         for at in range(count):  # the weakest come first; together[n] is what the first n can add
