@@ -286,7 +286,7 @@ class Learner(Part, Protocol):
         ...
 
     def trained(self, folder: Path) -> dict[str, Any]:
-        """The settings of the part that use what was trained in a folder: ``model``, …"""
+        """The settings of the part that use what was trained in a folder, by name."""
         ...
 
 
