@@ -43,7 +43,7 @@ def cached_backward(
         for chunk in chunks:
             states.append(_random_state())
             vectors.append(encode(chunk))
-    # Under autocast, weights that were rounded without a gradient would be used again with one.
+    # Some versions of torch keep weights that autocast rounded without a gradient for the next pass.
     torch.clear_autocast_cache()
     after = _random_state()
     leaves = [part.detach().requires_grad_() for part in vectors]
