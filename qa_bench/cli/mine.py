@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
 from qa_bench.line.line import Line
 from qa_bench.line.teaching import pair_scores
@@ -45,6 +46,25 @@ def mine(line: Line, config: Any) -> str:
     """Make the training file, and return where it lies and what became of questions and hits.
 
     Raises:
+        UserError: see ``stage_of``; or no question has a positive.
+    """
+    folder = line.context.run(stage_of(line, config))
+    counts = folder.manifest["counts"]
+    shown = ", ".join(
+        f"{count} {name}" for name, count in counts.items() if not name.startswith("hits_")
+    )
+    lines = [
+        f"training data: {folder.path / file_name(line.questions)} ({shown})",
+        _of_hits(counts, folder.manifest["config"]),
+        *_published(counts, line.questions.name),
+    ]
+    return "\n".join(lines)
+
+
+def stage_of(line: Line, config: Any) -> Stage:
+    """The stage that makes the file; nothing runs.
+
+    Raises:
         UserError: a test split, a set without answers, gold paragraphs without texts, or a setting
             that is out of range.
     """
@@ -63,17 +83,7 @@ def mine(line: Line, config: Any) -> str:
     if named is not None and not golds.of:
         raise UserError(f"mine.gold: {named} names no gold paragraph of these questions")
     common = (questions, line.ranked, line.run_passages, golds, mining, _teacher(line))
-    folder = line.context.run(mine_stage(*common, line.context, pair_scores(line)))
-    counts = folder.manifest["counts"]
-    shown = ", ".join(
-        f"{count} {name}" for name, count in counts.items() if not name.startswith("hits_")
-    )
-    lines = [
-        f"training data: {folder.path / file_name(questions)} ({shown})",
-        _of_hits(counts, mining),
-        *_published(counts, questions.name),
-    ]
-    return "\n".join(lines)
+    return mine_stage(*common, line.context, pair_scores(line))
 
 
 def _teacher(line: Line) -> str:
@@ -132,8 +142,13 @@ def _counts(sources: Any) -> dict[str, int | None]:
     return counts
 
 
-def _of_hits(counts: Mapping[str, int], mining: Mining) -> str:
-    """Which share of the hits became negatives, and why the others did not."""
+def _of_hits(counts: Mapping[str, int], mining: Mapping[str, Any]) -> str:
+    """Which share of the hits became negatives, and why the others did not.
+
+    Args:
+        counts: of the manifest.
+        mining: the settings there.
+    """
 
     def share(count: int, whole: int) -> str:
         return f"{100 * count / whole:.1f} %" if whole else "none"
@@ -148,7 +163,7 @@ def _of_hits(counts: Mapping[str, int], mining: Mining) -> str:
     first = f"hits: {chosen} of {hits} are hard negatives ({share(chosen, hits)})"
     text = "; ".join([first, *why])
     negatives = sum(counts[f"{source}_negatives"] for source in ("hard", "gold", "random"))
-    if mining.with_answers:
+    if mining["with_answers"]:
         with_answer = counts["negatives_with_answer"]
         text += (
             f"\nmine.answers=keep: {share(with_answer, negatives)} of the negatives hold an answer"
@@ -156,7 +171,7 @@ def _of_hits(counts: Mapping[str, int], mining: Mining) -> str:
     if counts["fewer_hard_negatives"]:
         text += (
             f"\n{counts['fewer_hard_negatives']} of {counts['examples']} questions have fewer than "
-            f"{mining.choice.count} hard negatives: a deeper depth=, or milder rules"
+            f"{mining['choice']['count']} hard negatives: a deeper depth=, or milder rules"
         )
     return text
 
