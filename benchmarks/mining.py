@@ -4,10 +4,10 @@
                                 [--encoding]
 
 Ours searches mapped files of vectors, scores the positives, chooses by `mine.percentage`, looks
-every hit up for answers, and writes DPR's JSON. Theirs is `mine_hard_negatives(use_faiss=True)` with
-a model that returns the same vectors from memory, and ends with its dataset in memory; it looks at
-no answers. Each run in a fresh process. The negatives must be the same ones in the same order, but
-for near ties.
+every hit up for answers, and writes DPR's JSON. Theirs is `mine_hard_negatives(use_faiss=True)`
+with a model that returns the same vectors from memory; it ends with its dataset in memory, and
+looks at no answers. Each run in a fresh process. The negatives must be the same ones in the same
+order, but for near ties.
 
 Vectors are made from a fixed seed with the statistics of MiniLM's: 384 dimensions, passages of an
 article at a cosine of .5 or so, a question and its passage at .74, others around 0. ``--encoding``

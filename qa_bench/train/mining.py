@@ -28,7 +28,7 @@ Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Gives the scores of pairs, float32 (pairs,), from places of questions, ascending, and rows of
 passages."""
 
-_Wanted = list[tuple[int, np.ndarray, np.ndarray]]
+_Unscored = list[tuple[int, np.ndarray, np.ndarray]]
 """Pairs without a score: a question's place, rows of passages, and where their scores go."""
 
 
@@ -162,17 +162,17 @@ class Miner:
         positives = np.array([self._score_in_run(one) for one in judged], dtype=np.float32)
         mining, teacher = self._mining, self._teacher
         if teacher is not None and (mining.scored or mining.choice.by_positive):
-            wanted: _Wanted = []
+            unscored: _Unscored = []
             for number, one in enumerate(judged):
                 if teacher.approximate:
                     own = self._ranking.rows[one.hits], self._ranking.scores[one.hits]
-                    wanted.append((one.place, *own))
+                    unscored.append((one.place, *own))
                 if teacher.approximate or np.isnan(positives[number]):
                     here = positives[number : number + 1]
-                    wanted.append((one.place, np.array([one.positive]), here))
+                    unscored.append((one.place, np.array([one.positive]), here))
                 if mining.scored:
-                    wanted += [(one.place, *drawn[source][number]) for source in DRAWN]
-            self._ask(teacher, wanted)
+                    unscored += [(one.place, *drawn[source][number]) for source in DRAWN]
+            self._ask(teacher, unscored)
         if mining.choice.by_positive:
             self.counts["positive_unscored"] = int(np.isnan(positives).sum())
         return positives
@@ -181,17 +181,17 @@ class Miner:
         at = np.flatnonzero(self._ranking.rows[one.hits] == one.positive)
         return float(self._ranking.scores[one.hits][at[0]]) if len(at) else np.nan
 
-    def _ask(self, teacher: Teacher, wanted: _Wanted) -> None:
+    def _ask(self, teacher: Teacher, unscored: _Unscored) -> None:
         """Have all pairs scored at once: a teacher may encode its questions each time.
 
         Raises:
             UserError: a score is not finite.
         """
-        sizes = [len(rows) for _, rows, _ in wanted]
+        sizes = [len(rows) for _, rows, _ in unscored]
         if not sum(sizes):
             return
-        of_questions = np.repeat([place for place, _, _ in wanted], sizes)
-        scores = teacher.score(of_questions, np.concatenate([rows for _, rows, _ in wanted]))
+        of_questions = np.repeat([place for place, _, _ in unscored], sizes)
+        scores = teacher.score(of_questions, np.concatenate([rows for _, rows, _ in unscored]))
         if len(bad := np.flatnonzero(~np.isfinite(scores))):
             qid = self._questions.questions[int(of_questions[bad[0]])].qid
             raise UserError(
@@ -199,7 +199,7 @@ class Miner:
                 f"first of question '{qid}': a reranker must drop none (reranker.threshold=null)"
             )
         ends = np.cumsum(sizes)
-        for (_, _, into), end in zip(wanted, ends.tolist(), strict=True):
+        for (_, _, into), end in zip(unscored, ends.tolist(), strict=True):
             into[:] = scores[end - len(into) : end]
 
     def _fates(self, judged: list[Judged], positives: np.ndarray) -> list[np.ndarray]:

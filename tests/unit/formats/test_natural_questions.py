@@ -12,7 +12,8 @@ from qa_bench.errors import DataError
 from qa_bench.formats.gold import Gold, read_gold
 from qa_bench.formats.qa import read_questions
 
-WORDS = ["<H1>", "Swing", "Bridge", "</H1>", "<P>", "It", "was", "opened", "on", "May", "18", ",", "1887", "by", "Clara", "Holm", ".", "</P>"]
+PAGE = "<H1> Swing Bridge </H1> <P> It was opened on May 18 , 1887 by Clara Holm . </P>"
+WORDS = PAGE.split(" ")
 URL = "https://en.wikipedia.org//w/index.php?title=Swing_Bridge_(%C3%85)&amp;oldid=814071202"
 
 

@@ -20,8 +20,8 @@ def hits(*of_questions: list[tuple[float, str]]) -> Candidates:
         np.repeat(np.arange(len(sizes)), sizes),
         np.arange(len(flat)) * 7 % 1000,
         np.array([score for score, _ in flat], dtype=np.float32),
-        np.array([mark == "p" for _, mark in flat]),
-        np.array([mark in ("a", "p") for _, mark in flat]),
+        np.array([mark == "p" for _, mark in flat], dtype=bool),
+        np.array([mark in ("a", "p") for _, mark in flat], dtype=bool),
     )
 
 
