@@ -12,11 +12,10 @@ import pytest
 import yaml
 from lines import first, line_of
 
-from qa_bench.cli.mine import mining_of, stage_of
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
 from qa_bench.line.line import Line
-from qa_bench.line.teaching import pair_scores
+from qa_bench.line.mining import mined, mining_of, pair_scores
 from qa_bench.train.mining import Mining
 from qa_bench.train.negatives import Choice
 
@@ -44,6 +43,13 @@ def changed(config: Any, words: tuple[str, ...]) -> Any:
         place, _, value = word.partition("=")
         OmegaConf.update(config, place, yaml.safe_load(value))
     return config
+
+
+def other(line: Line, word: str) -> Line:
+    """The same line with another configuration."""
+    line = copy.copy(line)
+    line.config = changed(line.config, (word,))
+    return line
 
 
 def of(config: Any) -> Mining:
@@ -120,11 +126,11 @@ def test_who_scores_pairs(line: Callable[..., Line], plain: Line) -> None:
 def test_all_passages_scored_by_one_that_cannot(line: Callable[..., Line]) -> None:
     made = line("retriever=hybrid_rrf", "mine.scores=true")
     with pytest.raises(UserError, match=r"mine\.scores: hybrid_rrf cannot score a pas"):
-        stage_of(made, made.config)
+        mined(made)
 
 
 def stage(line: Line) -> Stage:
-    return stage_of(line, line.config)
+    return mined(line).stage
 
 
 def test_every_setting_makes_another_file(plain: Line) -> None:
@@ -132,8 +138,8 @@ def test_every_setting_makes_another_file(plain: Line) -> None:
              "mine.percentage=0.9", "mine.margin=0.9", "mine.max_score=9", "mine.min_score=9",
              "mine.answers=keep", "mine.scores=true", "mine.rules=[orqa_train]", "mine.seed=1",
              "mode=drqa")  # fmt: skip
-    keys = [stage_of(plain, plain.config).key]
-    keys += [stage_of(plain, changed(plain.config, (word,))).key for word in words]
+    keys = [mined(plain).stage.key]
+    keys += [mined(other(plain, word)).stage.key for word in words]
     assert len(set(keys)) == len(keys)
 
 
