@@ -170,7 +170,7 @@ def test_the_index_of_another_analysis_is_refused(built: Built):
 def test_the_index_of_other_passages_is_refused(built: Built, tmp_path: Path):
     write_passages(tmp_path / "passages.arrow", [Passage("p", "", "herons")])
     describe_passages(tmp_path, [tmp_path / "passages.arrow"])
-    with pytest.raises(UserError, match="it has 400 passages, not 1; delete"):
+    with pytest.raises(UserError, match="postings of 400 passages, but there are 1; delete"):
         Bm25Native().search(built.folder, Passages(tmp_path), ask(QUESTIONS), 3, RUNTIME)
 
 
