@@ -100,14 +100,20 @@ def mgte_free(folder: Path) -> Any:
     """``inference_free`` with a checkpoint of mGTE's kind; scores by its authors' forward pass."""
     import author_checkpoints as checkpoints
     import torch
+    from transformers import AutoTokenizer
 
-    whole, tokenizer = inference_free(folder), bert_tokenizer()
+    whole = inference_free(folder)
     [inner] = folder.glob("document_0_*")
-    own = checkpoints.new(len(tokenizer), task="ForMaskedLM", max_position_embeddings=64)
-    own.save_pretrained(inner)
+    routes = folder / "router_config.json"
+    routes.write_text(routes.read_text().replace(inner.name, ""))  # as on the hub
+    for file in inner.iterdir():
+        file.rename(folder / file.name)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    own = checkpoints.new(len(tokenizer), task="ForMaskedLM")
+    own.save_pretrained(folder)
 
     def scores(questions: list[str], texts: list[str]) -> list[list[float]]:
-        logits = author_logits(inner, tokenizer, texts)
+        logits = author_logits(folder, tokenizer, texts)
         passages = torch.stack([one.amax(0).relu().log1p().log1p() for one in logits])
         table = whole.encode_query(questions, convert_to_sparse_tensor=False)
         return (table @ passages.T).tolist()
