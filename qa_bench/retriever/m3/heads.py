@@ -124,7 +124,7 @@ class M3Sparse(Part):
             DataError: the index is damaged or of another version.
             UserError: it is of other passages.
         """
-        with stored.searched(self, folder, len(passages), runtime.workers) as index:
+        with stored.warm_index(self, folder, len(passages), runtime.workers) as index:
             texts = [question.text for question in questions]
             pointers, (terms, values) = base.retriever.encode_three(texts, runtime).terms
             yield index, Questions(pointers, index.postings.find(terms), values)

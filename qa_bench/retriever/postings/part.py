@@ -37,6 +37,8 @@ _INDEXED_PER_S = 40_000
 _SEARCHED_PER_S = 1.6e9
 """Passages times questions a second."""
 _HITS_PER_S = 2e6
+_MOST = 1_000_000
+"""Beyond it some formula's weights leave the range of single precision."""
 
 
 class Bm25Native(Part):
@@ -69,7 +71,7 @@ class Bm25Native(Part):
 
         Args:
             variant: which formula: one of ``formulas.VARIANTS``.
-            k1: how fast a term's weight saturates, >= 0.
+            k1: how fast a term's weight saturates, from 0 to a million.
             b: how much length matters, from 0 to 1.
             delta: what bm25l, bm25_plus and tfldp add; None: their authors' value.
             stemmer: porter, krovetz or none; for passages and questions alike.
@@ -80,17 +82,17 @@ class Bm25Native(Part):
             UserError: a setting is out of range, or one that the variant does not have.
         """
         self._variant = one_of("retriever.variant", variant, tuple(VARIANTS))
-        self._k1 = float(number("retriever.k1", k1, 0))
+        self._k1 = float(number("retriever.k1", k1, 0, _MOST))
         self._b = float(number("retriever.b", b, 0, 1))
         formula = VARIANTS[self._variant]
-        delta = number("retriever.delta", delta, 0, optional=True)
+        delta = number("retriever.delta", delta, 0, _MOST, optional=True)
         if delta is not None and formula.delta is None:
             having = ", ".join(name for name, one in VARIANTS.items() if one.delta is not None)
             raise UserError(
                 f"retriever.delta={delta}: variant {variant} has none, only {having}; leave it null"
             )
         chosen = formula.delta or 0.0 if delta is None else delta
-        self._delta = float(number("retriever.delta", chosen, formula.least_delta))
+        self._delta = float(number("retriever.delta", chosen, formula.least_delta, _MOST))
         self._stemmer = one_of("retriever.stemmer", stemmer, STEMMERS)
         self._keep_stopwords = flag("retriever.keep_stopwords", keep_stopwords)
         self._engine = one_of("retriever.engine", engine, ENGINES)

@@ -109,7 +109,7 @@ def noted(folder: Path) -> dict[str, Any]:
     return {"unit": unit, "counts": counts}
 
 
-def searched(
+def warm_index(
     key: object, folder: Path, passages: int, workers: int
 ) -> AbstractContextManager[Index]:
     """An index while it is searched: it stays open between searches of a warm process.

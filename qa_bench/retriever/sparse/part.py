@@ -215,7 +215,7 @@ class Sparse(Part):
             UserError: it is of other passages, or the two models are no pair.
         """
         self._check_pair()
-        with stored.searched(self, folder, len(passages), runtime.workers) as index:
+        with stored.warm_index(self, folder, len(passages), runtime.workers) as index:
             pointers, columns = self.encode_questions([q.text for q in questions], runtime)
             terms, values = columns
             yield index, Questions(pointers, index.postings.find(terms), values)

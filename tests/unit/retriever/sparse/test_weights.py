@@ -75,7 +75,7 @@ def written(folder: Path, dtype: str) -> Path:
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "uint8"])
 def test_scores_are_those_of_the_stored_weights(dtype: str, tmp_path: Path) -> None:
-    with module.searched(None, written(tmp_path, dtype), 4, 2) as index:
+    with module.warm_index(None, written(tmp_path, dtype), 4, 2) as index:
         pass
     scale = Scale(dtype, 3.0)
     dense = np.zeros((4, 7))
@@ -99,4 +99,4 @@ def test_a_damaged_note_is_told(content: str, tmp_path: Path) -> None:
     assert module.noted(folder)["counts"]["weights"] == 9
     (folder / "weights.json").write_text(content)
     with pytest.raises(DataError, match=r"delete .* to encode again"):
-        module.searched(None, folder, 4, 1).__enter__()
+        module.warm_index(None, folder, 4, 1).__enter__()
