@@ -60,7 +60,7 @@ def test_a_line_goes_on_with_what_it_trained(cli: Cli, tmp_path: Path) -> None:
         ("train retriever=bm25_native train.data=d.jsonl", "is not trained"),
         ("train retriever=dense", "train needs train.data="),
         ("train retriever=dense train.data=d.jsonl train.epoch=1", "train.epoch"),
-        ("train retriever=dense train.data=d.jsonl train.batch=1 train.negatives=0", "train.batch=1"),
+        ("train retriever=dense train.data=d.jsonl train.batch=1 train.negatives=0", "batch=1"),
         ("run retriever=dense train.epochs=1 corpus=sample", "train=retriever lets a line train"),
         ("run train=retriever run=d.jsonl train.data=d.jsonl", "run= has been searched already"),
         ("search train=reader reader=extractive train.data=d.jsonl corpus=sample",
