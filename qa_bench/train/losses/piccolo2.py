@@ -44,7 +44,7 @@ class Hybrid:
         Raises:
             UserError: the batch is of no task that has a loss.
         """
-        if batch.task not in self.losses:
+        if batch.task is None or batch.task not in self.losses:
             names = ", ".join(self.losses)
             raise UserError(f"a batch of task '{batch.task}': there are losses for {names}")
         loss, weight = self.losses[batch.task]

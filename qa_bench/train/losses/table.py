@@ -23,15 +23,16 @@ from qa_bench.train.losses.triplet import Triplet
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Which loss, and how; a setting that the loss does not look at must be null.
+    """Which loss, and how.
 
     Attributes:
         objective: a name of ``LOSSES``.
         similarity: dot, cosine or l2; None for the loss' own.
         scale: of the similarity; None for the loss' own.
-        in_batch: whether passages of other questions are negatives; None for the loss' own.
-        margin: of ``triplet``; None for 1.
-        temperature: of ``kl``; None for 1.
+        in_batch: whether passages of other questions are negatives; losses of a teacher's scores
+            take a question's own, whatever this says.
+        margin: of ``triplet`` alone; None for 1.
+        temperature: of ``kl`` alone; None for 1.
         matryoshka: numbers of dimensions that the loss is taken of too; None for the whole alone.
         matryoshka_weights: of each; None for 1.
         matryoshka_normalize: give cut vectors length 1, as sentence-transformers does.
@@ -40,7 +41,7 @@ class LossSettings:
     objective: str = "contrastive"
     similarity: str | None = None
     scale: float | None = None
-    in_batch: bool | None = None
+    in_batch: bool = True
     margin: float | None = None
     temperature: float | None = None
     matryoshka: Sequence[int] | None = None
@@ -56,11 +57,11 @@ class LossSettings:
         one_of("train.objective", self.objective, LOSSES)
         one_of("train.similarity", self.similarity, (None, *SIMILARITIES))
         number("train.scale", self.scale, above=0, optional=True)
-        flag("train.in_batch", self.in_batch, optional=True)
+        flag("train.in_batch", self.in_batch)
         number("train.margin", self.margin, 0, optional=True)
         number("train.temperature", self.temperature, above=0, optional=True)
         flag("train.matryoshka_normalize", self.matryoshka_normalize)
-        for name in ("similarity", "scale", "in_batch", "margin", "temperature"):
+        for name in ("margin", "temperature"):
             if getattr(self, name) is not None and name not in LOSSES[self.objective].settings:
                 raise UserError(
                     f"train.{name}: null for train.objective={self.objective}, which does not look "
