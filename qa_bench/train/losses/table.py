@@ -23,16 +23,15 @@ from qa_bench.train.losses.triplet import Triplet
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Which loss, and how.
+    """Which loss, and how; a setting that the loss does not look at must be null.
 
     Attributes:
         objective: a name of ``LOSSES``.
         similarity: dot, cosine or l2; None for the loss' own.
         scale: of the similarity; None for the loss' own.
-        in_batch: whether passages of other questions are negatives; losses of a teacher's scores
-            take a question's own, whatever this says.
-        margin: of ``triplet`` alone; None for 1.
-        temperature: of ``kl`` alone; None for 1.
+        in_batch: whether passages of other questions are negatives; None for the loss' own.
+        margin: of ``triplet``; None for 1.
+        temperature: of ``kl``; None for 1.
         matryoshka: numbers of dimensions that the loss is taken of too; None for the whole alone.
         matryoshka_weights: of each; None for 1.
         matryoshka_normalize: give cut vectors length 1, as sentence-transformers does.
@@ -41,7 +40,7 @@ class LossSettings:
     objective: str = "contrastive"
     similarity: str | None = None
     scale: float | None = None
-    in_batch: bool = True
+    in_batch: bool | None = None
     margin: float | None = None
     temperature: float | None = None
     matryoshka: Sequence[int] | None = None
@@ -57,17 +56,21 @@ class LossSettings:
         one_of("train.objective", self.objective, LOSSES)
         one_of("train.similarity", self.similarity, (None, *SIMILARITIES))
         number("train.scale", self.scale, above=0, optional=True)
-        flag("train.in_batch", self.in_batch)
+        flag("train.in_batch", self.in_batch, optional=True)
         number("train.margin", self.margin, 0, optional=True)
         number("train.temperature", self.temperature, above=0, optional=True)
         flag("train.matryoshka_normalize", self.matryoshka_normalize)
-        for name in ("margin", "temperature"):
+        for name in ("similarity", "scale", "in_batch", "margin", "temperature"):
             if getattr(self, name) is not None and name not in LOSSES[self.objective].settings:
                 raise UserError(
                     f"train.{name}: null for train.objective={self.objective}, which does not look "
                     f"at it, got '{getattr(self, name)}'"
                 )
         self._check_matryoshka()
+
+    def looks_at(self, name: str) -> bool:
+        """Whether a setting, such as ``similarity``, means something to the loss."""
+        return name in LOSSES[self.objective].settings
 
     def _check_matryoshka(self) -> None:
         weights = self.matryoshka_weights

@@ -21,17 +21,18 @@ MADE = [
     ({}, Nll("dot", 1.0, True)),
     ({"similarity": "cosine"}, Nll("cosine", 20.0, True)),
     ({"similarity": "cosine", "scale": 1, "in_batch": False}, Nll("cosine", 1, False)),
-    ({"objective": "triplet"}, Triplet("dot", 1.0, 1.0, True)),
+    ({"objective": "triplet"}, Triplet("dot", 1.0, 1.0, False)),
     (
-        {"objective": "triplet", "similarity": "cosine", "margin": 0.2, "in_batch": False},
-        Triplet("cosine", 1.0, 0.2, False),
+        {"objective": "triplet", "similarity": "cosine", "margin": 0.2, "in_batch": True},
+        Triplet("cosine", 1.0, 0.2, True),
     ),
     ({"objective": "margin_mse", "similarity": "l2"}, MarginMse("l2")),
     ({"objective": "kl", "temperature": 2}, Kl("dot", 1.0, 2)),
     ({"objective": "cosent"}, CoSent("cosine", 20.0)),
     ({"objective": "cosent", "similarity": "dot"}, CoSent("dot", 1.0)),
     ({"objective": "simcse"}, SimCse("cosine", 20.0, True)),
-    ({"objective": "piccolo2"}, piccolo2()),
+    ({"objective": "piccolo2"}, piccolo2("cosine", 100.0)),
+    ({"objective": "piccolo2", "similarity": "dot"}, piccolo2("dot", 1.0)),
     (
         {"matryoshka": [3, 2], "matryoshka_weights": [1, 0.5]},
         Matryoshka(Nll(), (3, 2), (1, 0.5), False),
@@ -64,6 +65,7 @@ def test_every_name_is_tested() -> None:
         ({"objective": "triplet", "margin": -1}, "train.margin: a number >= 0, got '-1'"),
         ({"objective": "kl", "temperature": 0}, "train.temperature: a number > 0, got '0'"),
         ({"margin": 1}, "train.margin: null for train.objective=contrastive"),
+        ({"objective": "kl", "in_batch": True}, "train.in_batch: null for train.objective=kl"),
         ({"matryoshka": []}, "train.matryoshka: a list of whole numbers >= 1"),
         ({"matryoshka": [2, 2]}, "train.matryoshka: each size once, got '[2, 2]'"),
         ({"matryoshka_weights": [1]}, "train.matryoshka_weights: null without train.matryoshka"),
@@ -91,7 +93,6 @@ def test_what_examples_must_have() -> None:
         return loss.graded, loss.mined
 
     assert needs() == (False, False)
-    assert needs(objective="triplet") == (False, False)
-    assert needs(in_batch=False) == needs(objective="triplet", in_batch=False) == (False, True)
+    assert needs(in_batch=False) == needs(objective="triplet") == (False, True)
     assert needs(objective="margin_mse") == needs(objective="kl", matryoshka=[2]) == (True, True)
     assert needs(objective="cosent") == (True, False)
