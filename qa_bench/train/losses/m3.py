@@ -120,7 +120,7 @@ def lexical(
 
     counts = [question_terms.numel(), passage_terms.numel()]
     flat = torch.cat([question_terms.flatten(), passage_terms.flatten()])
-    terms, places = flat.unique(return_inverse=True)
+    terms, places = torch.unique(flat, return_inverse=True)
     tables = []
     for ids, weights in zip(places.split(counts), (question_weights, passage_weights), strict=True):
         table = weights.new_zeros((len(weights), len(terms)))
