@@ -214,21 +214,6 @@ class BiEncoder(Retriever, PairScorer, Planned, Protocol):
 
 
 @runtime_checkable
-class TextEncoder(BiEncoder, Protocol):
-    """A bi-encoder that makes vectors of any texts, as they are compared."""
-
-    def encode_questions(self, texts: Sequence[str], runtime: Runtime) -> np.ndarray:
-        """Vectors of questions; float32 of shape (questions, dimension)."""
-        ...
-
-    def encode_passages(
-        self, titles: Sequence[str], texts: Sequence[str], runtime: Runtime
-    ) -> np.ndarray:
-        """Vectors of passages; float32 of shape (passages, dimension)."""
-        ...
-
-
-@runtime_checkable
 class Composite(Part, Protocol):
     """A retriever made of retrievers: the line makes their runs one by one, then fuses them."""
 

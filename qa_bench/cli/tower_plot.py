@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from qa_bench.errors import UserError
 from qa_bench.formats.dpr_training import read_examples
 from qa_bench.line.line import Line
 from qa_bench.line.record import key_of
-from qa_bench.protocols import TextEncoder
+from qa_bench.protocols import BiEncoder
 from qa_bench.report.plots import towers
 from qa_bench.report.plots.entries import Entry, labels, leave_out
 from qa_bench.report.plots.sheet import Point
@@ -24,6 +24,21 @@ from qa_bench.types import Runtime
 
 Pairs = list[tuple[str, str, str]]
 """Questions with the title and the text of their passages."""
+
+
+@runtime_checkable
+class TextEncoder(BiEncoder, Protocol):
+    """A bi-encoder that makes vectors of any texts, as they are compared."""
+
+    def encode_questions(self, texts: Sequence[str], runtime: Runtime) -> np.ndarray:
+        """Vectors of questions; float32 of shape (questions, dimension)."""
+        ...
+
+    def encode_passages(
+        self, titles: Sequence[str], texts: Sequence[str], runtime: Runtime
+    ) -> np.ndarray:
+        """Vectors of passages; float32 of shape (passages, dimension)."""
+        ...
 
 
 def points(entries: Sequence[Entry], settings: Any, alpha: float, runtime: Runtime) -> list[Point]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qa_bench.cli.tower_plot import read_pairs
+from qa_bench.cli.tower_plot import TextEncoder, read_pairs
 from qa_bench.errors import UserError
 from qa_bench.formats.dpr_training import Example, TrainingPassage, write_examples
 from qa_bench.types import Passage
@@ -41,3 +41,11 @@ def test_refusals(tmp_path: Path, files: Any, message: str) -> None:
     path = written(tmp_path / "empty", 2, positives=0)
     with pytest.raises(UserError, match=message):
         read_pairs(str(path) if files == "empty" else files, 3)
+
+
+def test_only_bi_encoders_make_vectors_of_texts() -> None:
+    from qa_bench.retriever.bm25.part import Bm25
+    from qa_bench.retriever.dense.part import Dense
+
+    assert isinstance(Dense("m"), TextEncoder)
+    assert not isinstance(Bm25(), TextEncoder)
