@@ -11,8 +11,8 @@ from qa_bench.models.source import Text
 
 _AT_ONCE = 256
 _CPU_TOKENS = 2048
-"""Tokens that go through the model in one piece on a CPU, padding included: what a layer makes of them
-fits into its caches. A step in one piece takes half as long again (two layers of 128)."""
+"""Tokens that go through the model in one piece on a CPU, padding included: what a layer makes of
+them fits into its caches. A step in one piece takes half as long again (two layers of 128)."""
 _GPU_TOKENS = 1 << 16
 
 
