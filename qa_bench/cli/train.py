@@ -48,7 +48,7 @@ def with_defaults(words: Sequence[str]) -> list[str]:
     defaults, in its YAML.
 
     Raises:
-        UserError: two are chosen, or none.
+        UserError: two are chosen; or none, and it is said how it shall be trained.
     """
     keys = [word.partition("=")[0].lstrip("+") for word in words if "=" in word]
     if "train" in keys:
@@ -62,9 +62,9 @@ def with_defaults(words: Sequence[str]) -> list[str]:
         )
     if groups:
         return [f"train={groups[0]}", *words]
-    if "experiment" in keys:
-        return list(words)
-    raise _unnamed()
+    if "experiment" not in keys and any(key.startswith("train.") for key in keys):
+        raise _unnamed()
+    return list(words)
 
 
 def _unnamed() -> UserError:

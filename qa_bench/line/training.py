@@ -103,6 +103,18 @@ def training(config: Any, context: Context, passages: Callable[[], Stage]) -> Tr
     return Training(place, learner, stage, settings)
 
 
+def not_on_a_line(place: str) -> UserError:
+    """That a line trains no other part than its retriever.
+
+    Args:
+        place: of the part that the configuration trains.
+    """
+    return UserError(
+        f"train={place}: a line trains its retriever alone: `qa-bench train` first, then "
+        f"{place}.model=<the folder that it names>"
+    )
+
+
 def _learning(group: str, node: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The one part in a tree of parts that learns: its place and settings.
 
