@@ -48,7 +48,7 @@ def record(line: Line) -> Record:
     rows = read_columns(scores.path / SCORES_FILE)
     cautions = doubts(line, rows)
     for caution in cautions:
-        log.info("%s", caution)
+        log.log(logging.WARNING if "trained on" in caution else logging.INFO, "%s", caution)
     repeated, unlike = repeats(line) if ours else ([], {})
     result = Record(
         system=line.system,
@@ -76,7 +76,7 @@ def record(line: Line) -> Record:
         changes=list(line.changes),
         file=str(config.run or config.predictions or ""),
         place=line.place,
-        key=_key(line),
+        key=key_of(line),
     )
     if ceiling:
         rows |= read_columns(ceiling.path / CEILING_FILE)
@@ -87,7 +87,7 @@ def record(line: Line) -> Record:
     return result
 
 
-def _key(line: Line) -> str:
+def key_of(line: Line) -> str:
     """What makes the figures: hits or answers, questions, rules; not what it is called."""
     made = line.answers or (line.ranked if line.config.predictions is None else line.scores)
     questions, passages = line.questions, line.config.predictions is None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
+from qa_bench.line.training import Training
 from qa_bench.parts import make
 from qa_bench.protocols import Composite
 from qa_bench.stages.expand import Wording
@@ -29,6 +30,7 @@ class Retrieval:
         context: Context,
         choice: Callable[[str], str],
         place: str = "retriever",
+        training: Training | None = None,
     ) -> None:
         """Make the retriever and its parts; nothing is read or built.
 
@@ -39,16 +41,21 @@ class Retrieval:
             context: where and how.
             choice: the name of the YAML chosen for a place of the configuration.
             place: where the retriever stands in it.
+            training: what is trained first: this retriever, or a part of it.
 
         Raises:
             UserError: a setting is out of range.
         """
         self._node, self._passages, self._wording = node, passages, wording
         self._context = context
-        self.part: Any = make("retriever", node)
+        self._model = training.stage if training and training.place == place else None
+        self.part: Any = (
+            make("retriever", node) if training is None else training.part(place, node, context)
+        )
         self._name = choice(place)
+        common = (passages, wording, context, choice)
         self.parts = {
-            label: Retrieval(inner, passages, wording, context, choice, f"{place}.parts.{label}")
+            label: Retrieval(inner, *common, f"{place}.parts.{label}", training)
             for label, inner in (node.get("parts") or {}).items()
         }
         self._runs: dict[int, Stage] = {}
@@ -59,6 +66,11 @@ class Retrieval:
         """Whether it can search with passages beside a question; of a hybrid, any of its parts."""
         inner = self.parts.values() if self._composite else ()
         return bool(self.part.averages) or any(one.averages for one in inner)
+
+    def seen(self, questions: Sequence[str]) -> int:
+        """How many of the questions a model of its parts was trained on, as far as is known."""
+        inner = [part.seen(questions) for part in self.parts.values()]
+        return max([int(self.part.seen(questions)), *inner])
 
     def _worded(self) -> Wording:
         """What it searches with."""
@@ -77,7 +89,8 @@ class Retrieval:
     @cached_property
     def index(self) -> Stage:
         """Passages → index; of a retriever that is no composite."""
-        return index(self._passages(), self.part, self._name, self._indexed_parts, self._context)
+        common = (self._passages(), self.part, self._name, self._indexed_parts, self._context)
+        return index(*common, self._model)
 
     def indexes(self) -> list[Stage]:
         """All indexes: those of the parts, and its own."""

@@ -17,7 +17,9 @@ from test_every_class import settings
 from qa_bench.errors import UserError
 from qa_bench.parts import make
 from qa_bench.paths import CONF
-from qa_bench.train.loop import Settings
+from qa_bench.reader.extractive.teach import ReaderSettings
+from qa_bench.retriever.dense.settings import BiEncoderSettings
+from qa_bench.train.loop import FILES, Settings
 from qa_bench.types import Runtime
 
 Make = Callable[..., Any]
@@ -185,5 +187,12 @@ def test_most_settings_repeat_a_default() -> None:
 
 def test_the_other_defaults(composed: Compose) -> None:
     assert dict(composed().runtime) == asdict(Runtime())
-    train = dict(composed().train)
-    assert {name: train[name] for name in asdict(Settings())} == asdict(Settings())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("reader", ReaderSettings), ("retriever", BiEncoderSettings)]
+)
+def test_the_defaults_of_training(name: str, kind: type[Settings], composed: Compose) -> None:
+    train = dict(composed(f"train={name}").train)
+    assert {name: train[name] for name in asdict(kind())} == asdict(kind())
+    assert set(train) - set(asdict(kind())) == {"part", *FILES}
