@@ -30,7 +30,7 @@ from qa_bench.line.choices import (
 )
 from qa_bench.line.labels import bracketed
 from qa_bench.line.retrieval import Retrieval
-from qa_bench.line.training import Training, training
+from qa_bench.line.training import Training, not_on_a_line, training
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import make
 from qa_bench.settings import one_of, whole_number
@@ -219,10 +219,7 @@ class Line:
 
     def _retrieval(self, expansion: Stage | None = None, label: str = "") -> Retrieval:
         if self.training is not None and not self.training.place.startswith("retriever"):
-            raise UserError(
-                f"train={self.training.place}: a line trains its retriever alone: `qa-bench train` "
-                f"first, then {self.training.place}.model=<the folder that it names>"
-            )
+            raise not_on_a_line(self.training.place)
         return Retrieval(
             self.config.retriever,
             lambda: self.passages,
