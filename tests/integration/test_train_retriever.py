@@ -22,8 +22,13 @@ def test_a_line_goes_on_with_what_it_trained(cli: Cli, tmp_path: Path) -> None:
         json.dumps({"question": known.lower(), "answers": ["river"]}) + "\n"
         + json.dumps({"question": "which river is it", "answers": ["river"]}) + "\n"
     )  # fmt: skip
+    (tmp_path / "articles.jsonl").write_text(
+        json.dumps({"id": "1", "title": "a", "text": "The river of things."}) + "\n"
+        + json.dumps({"id": "2", "title": "b", "text": "The king is one."}) + "\n"
+    )  # fmt: skip
     words = (
-        "corpus=sample", "dataset=file", "dataset.path=questions.jsonl", "retriever=dense",
+        "corpus=jsonl", "corpus.path=articles.jsonl", "dataset=file",
+        "dataset.path=questions.jsonl", "retriever=dense",
         "retriever.pooling=mean", "retriever.max_length=32", "runtime.device=cpu",
         "train=retriever", f"train.data={data}", f"train.base={base}", "train.epochs=1",
         "train.batch=3", "name=trained",

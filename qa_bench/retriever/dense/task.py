@@ -65,17 +65,17 @@ class BiEncoderTask(Task):
         """
         self._lessons, self._loss, self._settings = lessons, loss, settings
         self._layer_norm = layer_norm
-        asked_as, read_as = sides
+        of_questions, of_passages = sides
         self._side_of_passages = QUESTION if settings.of_themselves else PASSAGE
         texts = list(lessons.questions)
         titles, bodies = [title for title, _ in lessons.passages], [t for _, t in lessons.passages]
-        passages: Sequence[Any] = read_as.passages(titles, bodies)
+        passages: Sequence[Any] = of_passages.passages(titles, bodies)
         if settings.of_themselves:
-            passages = asked_as.questions(bodies)
-            read_as = asked_as
+            passages = of_questions.questions(bodies)
+            of_passages = of_questions
         self._tokens = {
-            QUESTION: _tokens(towers, QUESTION, asked_as, asked_as.questions(texts)),
-            PASSAGE: _tokens(towers, self._side_of_passages, read_as, passages),
+            QUESTION: _tokens(towers, QUESTION, of_questions, of_questions.questions(texts)),
+            PASSAGE: _tokens(towers, self._side_of_passages, of_passages, passages),
         }
         self._golds = lessons.golds
         self._tests = (
@@ -84,10 +84,10 @@ class BiEncoderTask(Task):
         self._negatives: list[np.ndarray] = drawn_negatives(
             lessons, settings.choice, np.random.default_rng(settings.seed)
         )
-        asked, read = self._tokens[QUESTION].lengths, self._tokens[PASSAGE].lengths
-        own = np.array([read[several].sum() for several in self._negatives], dtype=np.int64)
-        self.lengths = np.maximum(asked, read[self._golds])
-        self.tokens = asked + read[self._golds] + own
+        short, long = self._tokens[QUESTION].lengths, self._tokens[PASSAGE].lengths
+        own = np.array([long[several].sum() for several in self._negatives], dtype=np.int64)
+        self.lengths = np.maximum(short, long[self._golds])
+        self.tokens = short + long[self._golds] + own
         self.sequences = 2 * len(lessons) + sum(map(len, self._negatives))
         self.counts = {"masked_positives": 0, "masked_answers": 0}
 

@@ -85,7 +85,7 @@ class Tokens:
             **dict(zip([*self._names, "attention_mask"], tensors, strict=True)),
         }
 
-    def pieces(self, places: np.ndarray, texts: int | None, cpu: bool) -> list[np.ndarray]:
+    def pieces(self, places: np.ndarray, texts: int | None, cpu: bool = True) -> list[np.ndarray]:
         """Places in pieces of like length, the longest first.
 
         Args:
