@@ -126,10 +126,20 @@ class FusionInDecoder(Part):
         return self._form.ids(tokenizer, ranked.questions.questions[place].text, passages)
 
     def training(self, options: Mapping[str, Any]) -> Settings:
-        """See ``teach.FusionSettings``."""
+        """See ``teach.FusionSettings``; what is None there has its default.
+
+        Raises:
+            UserError: a setting is out of range, or there is no such setting.
+        """
         from qa_bench.reader.fid.teach import FusionSettings
 
-        return settings_of(FusionSettings, options)
+        some = {name: one for name, one in options.items() if one is not None}
+        if "negatives" in some:
+            raise UserError(
+                "train.negatives: fusion-in-decoder learns from the first reader.depth passages, "
+                "whatever they hold: leave it out"
+            )
+        return settings_of(FusionSettings, some)
 
     def train(
         self, files: TrainingFiles, settings: Any, folder: Path, runtime: Runtime

@@ -21,6 +21,7 @@ from qa_bench.models.positions import config_of
 from qa_bench.models.source import Source
 from qa_bench.reader.fid.lessons import Lesson, lessons
 from qa_bench.reader.fid.model import Form, check_t5, fused
+from qa_bench.settings import one_of
 from qa_bench.train.examples import read
 from qa_bench.train.loop import Settings, Task, TrainingFiles, learn
 from qa_bench.train.pieces import in_pieces
@@ -35,7 +36,22 @@ _IGNORED = -100
 
 @dataclass(frozen=True)
 class FusionSettings(Settings):
-    """How fusion-in-decoder is trained: as ``Settings`` says."""
+    """How fusion-in-decoder is trained; see ``Settings`` for the rest.
+
+    Attributes:
+        objective: answer: its words are written.
+    """
+
+    objective: str = "answer"
+
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            UserError: one is out of range.
+        """
+        super().__post_init__()
+        one_of("train.objective", self.objective, ("answer",))
 
 
 class FusionTask(Task):
@@ -91,7 +107,7 @@ class FusionTask(Task):
         return [some[draw % len(some)] for some, draw in zip(several, draws, strict=True)]
 
 
-def _split(values: Sequence[Any], ends: np.ndarray) -> list[Sequence[Any]]:
+def _split(values: list[Any], ends: np.ndarray) -> list[list[Any]]:
     """The values cut behind each of ``ends``."""
     starts = [0, *ends[:-1].tolist()]
     return [values[start:end] for start, end in zip(starts, ends.tolist(), strict=True)]
