@@ -14,7 +14,6 @@ from pair_lessons import EXAMPLES, WORDS, file_of
 from ranked_hits import ranked
 from reranker_models import (
     CHARACTERS,
-    RUNTIME,
     SMALL,
     VOCABULARY,
     save_cross_encoder,
@@ -30,7 +29,9 @@ from qa_bench.reranker.objectives import OBJECTIVES, ScoreTable
 from qa_bench.reranker.scorer import loaded_scorer
 from qa_bench.reranker.teach import RerankerSettings, teach_lessons
 from qa_bench.train.loop import TrainingFiles
+from qa_bench.types import Runtime
 
+RUNTIME = Runtime(threads=1, device="cpu", progress=False)
 LESSONS = list(lessons(EXAMPLES, ". ", 3, contrasts=True, distils=True, counts={}))
 
 
