@@ -85,7 +85,7 @@ def training(config: Any, context: Context, passages: Callable[[], Stage]) -> Tr
     if "_target_" not in chosen:
         raise UserError(f"train needs {group}=<one of `qa-bench list {group}`>")
     place, node = _learning(group, chosen)
-    learner = make(place, _based(node, base))
+    learner = make(place, OmegaConf.create(_based(node, base)))
     settings = learner.training(options)
     if settings.of_passages:
         files = TrainingFiles([], None, examples)
