@@ -1,4 +1,4 @@
-"""`qa-bench train` of cross-encoders and fusion-in-decoder: the verb, the manifest, what is wrong."""
+"""`qa-bench train` of cross-encoders and fusion-in-decoder: the verb, and what is wrong."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def test_the_likeliest_span_of_the_global_loss_is_the_readers(tmp_path: Path) ->
 
 def test_global_reads_all_windows(tmp_path: Path) -> None:
     """An answer that two windows show is right in both; a negative is read to its end."""
-    text = " ".join(["louis was the king of france"] * 8 + ["anna ruled"] + ["of the king"] * 3)
+    text = " ".join(["louis was the king of france"] * 9 + ["anna ruled"] + ["of the king"] * 6)
     long = lesson(text, "anna", "who ruled", ["the long river " * 30])
     layout = Layout(_tokenizer(tmp_path), SHAPE, 512, types=True)
     [item] = OBJECTIVES["global"].items(layout, [long], 1)
