@@ -14,6 +14,7 @@ from qa_bench.formats.dpr_training import GOLD_SCORE, Example, TrainingPassage
 from qa_bench.metric.matching import answer_test
 from qa_bench.metric.string_tests import Test
 from qa_bench.settings import flag, one_of, whole_number
+from qa_bench.train.losses.simcse import with_themselves
 
 CHOICES = ("hard", "random", "gold")
 """Where negatives come from: the file's hard or random ones, or positives of other questions."""
@@ -66,6 +67,7 @@ class Lessons:
         negatives: places of the passages that its own negatives are chosen from, best first.
         scores: a teacher's score of a question's passage, by both places; none that is not known.
         answers: of each question.
+        tasks: what kind of example each is, where the files say so.
     """
 
     questions: list[str] = field(default_factory=list)
@@ -74,6 +76,7 @@ class Lessons:
     negatives: list[np.ndarray] = field(default_factory=list)
     scores: dict[tuple[int, int], float] = field(default_factory=dict)
     answers: list[Answers] = field(default_factory=list)
+    tasks: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Number of questions."""
@@ -92,7 +95,9 @@ class Lessons:
         return answer_test(texts, match, "dpr", self.questions[question])  # type: ignore[arg-type]
 
 
-def lessons(examples: Iterable[Example], choice: Choice, counts: dict[str, int]) -> Lessons:
+def lessons(
+    examples: Iterable[Example], choice: Choice, counts: dict[str, int], themselves: bool = False
+) -> Lessons:
     """The lessons of examples that have a positive, in their order.
 
     Args:
@@ -100,6 +105,7 @@ def lessons(examples: Iterable[Example], choice: Choice, counts: dict[str, int])
         choice: which of their negatives are taken.
         counts: ``other_positives``, which are no question's to learn and never its negatives, and
             ``few_negatives``, questions with fewer than are wanted, are counted here.
+        themselves: a question without a positive learns its own text.
     """
     made, places = Lessons(), dict[tuple[str, str], int]()
     counts |= {"other_positives": 0, "few_negatives": 0}
@@ -111,13 +117,14 @@ def lessons(examples: Iterable[Example], choice: Choice, counts: dict[str, int])
             made.passages.append(key)
         return places[key]
 
-    for number, example in enumerate(examples):
+    for number, example in enumerate(with_themselves(examples) if themselves else examples):
         positives = [one for one in example.positives if one.passage.text.strip()]
         chosen = _pool(example, choice)
         of_positives = [place(one) for one in positives]
         own = [(place(one), one) for one in chosen if one.passage.text.strip()]
         pool = list(dict.fromkeys(at for at, _ in own if at not in of_positives))
         made.questions.append(example.question)
+        made.tasks.append(example.dataset)
         made.positives.append(np.array(list(dict.fromkeys(of_positives)), dtype=np.int64))
         made.negatives.append(np.array(pool, dtype=np.int64))
         made.answers.append(Answers(tuple(example.answers), example.match))

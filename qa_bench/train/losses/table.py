@@ -68,6 +68,10 @@ class LossSettings:
                 )
         self._check_matryoshka()
 
+    def looks_at(self, name: str) -> bool:
+        """Whether a setting, such as ``similarity``, means something to the loss."""
+        return name in LOSSES[self.objective].settings
+
     def _check_matryoshka(self) -> None:
         weights = self.matryoshka_weights
         if self.matryoshka is None:

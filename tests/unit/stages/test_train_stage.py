@@ -15,8 +15,8 @@ from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.parts import make
 from qa_bench.reader.extractive.part import Extractive
-from qa_bench.stages.train import train
 from qa_bench.reader.extractive.teach import ReaderSettings
+from qa_bench.stages.train import train
 from qa_bench.train.loop import TrainingFiles
 from qa_bench.types import Folder, Runtime
 
