@@ -1,4 +1,7 @@
-"""Models to be trained, whose heads begin at random: the one place where weights may be missing."""
+"""Models to be trained, whose heads begin at random: the one place where weights may be missing.
+
+Their weights are float32, whatever the checkpoint's are: AdamW's small steps would be rounded away.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +28,12 @@ def pointer_to_train(source: Source) -> Any:
     Raises:
         UserError: there is no such model, there is no such class for it, or it lacks other weights.
     """
+    import torch
     import transformers
 
     with checkpoint(source, None, new=_HEADS) as place:
         kind: Any = transformers.AutoModelForQuestionAnswering
-        return kind.from_pretrained(place.name, revision=place.commit)
+        return kind.from_pretrained(place.name, revision=place.commit, dtype=torch.float32)
 
 
 def pair_scorer_to_train(source: Source) -> Any:
@@ -91,11 +95,13 @@ def dpr_reader_to_train(source: Source) -> Any:
     Raises:
         UserError: there is no such model, it is no BERT, or it lacks other weights.
     """
+    import torch
     import transformers
 
     with checkpoint(source, None, new=_HEADS) as place:
-        named: dict[str, Any] = {"revision": place.commit}
-        config: Any = transformers.AutoConfig.from_pretrained(place.name, **named)
+        named: dict[str, Any] = {"revision": place.commit, "dtype": torch.float32}
+        auto: Any = transformers.AutoConfig
+        config = auto.from_pretrained(place.name, revision=place.commit)
         if "DPRReader" in (config.architectures or []):  # its heads have other names: none is new
             trained: Any = transformers.DPRReader
             return trained.from_pretrained(place.name, **named)

@@ -37,6 +37,18 @@ def test_dprs_reader_starts_from_what_points(tmp_path: Path) -> None:
     assert not made["span_predictor.qa_outputs.weight"].equal(head)
 
 
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_half_precision_is_trained_in_full(name: str, tmp_path: Path) -> None:
+    import torch
+    from transformers import BertForQuestionAnswering
+
+    folder = pointer(tmp_path / "half")
+    half = BertForQuestionAnswering.from_pretrained(folder, dtype=torch.bfloat16)
+    half.save_pretrained(folder)
+    model = OBJECTIVES[name].model(Source(str(folder)))
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+
+
 def test_dprs_loss_is_its_formula(tmp_path: Path) -> None:
     """``compute_loss`` of DPR's code, spelled out for two questions of three passages each."""
     import torch
