@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from qa_bench.runtime.progress import progress
 from qa_bench.settings import number, one_of, whole_number
 from qa_bench.store.ranked import Ranked
 from qa_bench.train.loop import MODEL_FOLDER, Settings, TrainingFiles, settings_of
+from qa_bench.train.seen import seen_by
 from qa_bench.types import Runtime, Step
 
 
@@ -134,6 +135,10 @@ class CrossEncoder(Part):
     def trained(self, folder: Path) -> dict[str, Any]:
         """The settings that rerank with what was trained in a folder."""
         return {"model": str(folder / MODEL_FOLDER)}
+
+    def seen(self, questions: Sequence[str]) -> int:
+        """How many of the questions its model was trained on, as far as its folder tells."""
+        return seen_by(self._source.model, questions)
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """From ``about.parameters``."""

@@ -47,7 +47,8 @@ def lessons(
         counts: the questions that are left out are counted here: ``without_positive``,
             ``without_negative``, and ``without_score`` of a positive.
     """
-    counts |= {"without_positive": 0, "without_negative": 0, "without_score": 0}
+    for name in ("without_positive", "without_negative", "without_score"):
+        counts.setdefault(name, 0)
     for example in examples:
         positives = [one for one in example.positives if one.passage.text.strip()]
         if not positives:

@@ -17,9 +17,10 @@ from qa_bench.reranker.lessons import Lesson, lessons
 from qa_bench.reranker.objectives import OBJECTIVES, Objective, ScoreTable
 from qa_bench.reranker.scorer import pair_model
 from qa_bench.settings import one_of, whole_number
-from qa_bench.train.examples import read
-from qa_bench.train.loop import Settings, Task, TrainingFiles, learn
+from qa_bench.train.examples import drawn, read
+from qa_bench.train.loop import MODEL_FOLDER, Settings, Task, TrainingFiles, learn
 from qa_bench.train.pieces import in_pieces
+from qa_bench.train.seen import write_seen
 from qa_bench.types import Runtime
 
 if TYPE_CHECKING:
@@ -158,21 +159,13 @@ def teach(
     """
     counts: dict[str, int] = {}
     objective = OBJECTIVES[settings.objective]
-    examples = list(
-        lessons(
-            read(files, counts),
-            title,
-            settings.negatives,
-            objective.contrasts,
-            objective.distils,
-            counts,
-        )
+    several = drawn(list(read(files, counts, settings.negatives)), files.examples, settings.seed)
+    made = lessons(
+        several, title, settings.negatives, objective.contrasts, objective.distils, counts
     )
-    if files.examples is not None and files.examples < len(examples):
-        random = np.random.default_rng(settings.seed)
-        places = random.choice(len(examples), files.examples, replace=False)
-        examples = [examples[place] for place in places.tolist()]
+    examples = list(made)
     learnt = teach_lessons(source, label, examples, settings, folder, runtime)
+    write_seen(folder / MODEL_FOLDER, (lesson.question for lesson in examples))
     return {**counts, "examples": len(examples), **learnt}
 
 

@@ -37,7 +37,8 @@ def lessons(examples: Iterable[Example], depth: int, counts: dict[str, int]) -> 
         counts: the questions that are left out are counted here: ``without_positive``, and
             ``without_answer`` that could be written.
     """
-    counts |= {"without_positive": 0, "without_answer": 0}
+    for name in ("without_positive", "without_answer"):
+        counts.setdefault(name, 0)
     for example in examples:
         positives = [one for one in example.positives if one.passage.text.strip()]
         if not positives:

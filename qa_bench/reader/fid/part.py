@@ -8,7 +8,7 @@ most 50 tokens, greedy.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from qa_bench.runtime.progress import progress
 from qa_bench.settings import whole_number
 from qa_bench.store.ranked import Ranked
 from qa_bench.train.loop import MODEL_FOLDER, Settings, TrainingFiles, settings_of
+from qa_bench.train.seen import seen_by
 from qa_bench.types import Answers, Runtime, Step
 
 if TYPE_CHECKING:
@@ -152,3 +153,7 @@ class FusionInDecoder(Part):
     def trained(self, folder: Path) -> dict[str, Any]:
         """The settings that read with what was trained in a folder."""
         return {"model": str(folder / MODEL_FOLDER)}
+
+    def seen(self, questions: Sequence[str]) -> int:
+        """How many of the questions its model was trained on, as far as its folder tells."""
+        return seen_by(self._source.model, questions)

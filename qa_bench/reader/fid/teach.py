@@ -22,9 +22,10 @@ from qa_bench.models.source import Source
 from qa_bench.reader.fid.lessons import Lesson, lessons
 from qa_bench.reader.fid.model import Form, check_t5, fused
 from qa_bench.settings import one_of
-from qa_bench.train.examples import read
-from qa_bench.train.loop import Settings, Task, TrainingFiles, learn
+from qa_bench.train.examples import drawn, read
+from qa_bench.train.loop import MODEL_FOLDER, Settings, Task, TrainingFiles, learn
 from qa_bench.train.pieces import in_pieces
+from qa_bench.train.seen import write_seen
 from qa_bench.types import Runtime
 
 if TYPE_CHECKING:
@@ -140,12 +141,10 @@ def teach(
         UserError: no example is left, or the model is no T5.
     """
     counts: dict[str, int] = {}
-    examples = list(lessons(read(files, counts), depth, counts))
-    if files.examples is not None and files.examples < len(examples):
-        random = np.random.default_rng(settings.seed)
-        places = random.choice(len(examples), files.examples, replace=False)
-        examples = [examples[place] for place in places.tolist()]
+    several = drawn(list(read(files, counts, depth - 1)), files.examples, settings.seed)
+    examples = list(lessons(several, depth, counts))
     learnt = teach_lessons(source, form, examples, settings, folder, runtime)
+    write_seen(folder / MODEL_FOLDER, (lesson.question for lesson in examples))
     return {**counts, "examples": len(examples), **learnt}
 
 

@@ -174,6 +174,8 @@ def test_the_part_reads_files_and_counts(base: Path, tmp_path: Path) -> None:
     assert (counts["questions"], counts["without_positive"], counts["examples"]) == (7, 1, 4)
     assert counts["sequences"] == 8, "reader.depth passages a question"
     assert part.trained(tmp_path) == {"model": str(tmp_path / "model")}
+    later = FusionInDecoder(model=str(tmp_path / "model"))
+    assert later.seen([one.question for one in EXAMPLES]) == 4
 
 
 def test_answers_end_however_long_they_are(base: Path) -> None:
