@@ -168,7 +168,7 @@ class BiEncoderTask(Task):
         import torch
 
         step = self.step(places)
-        chunks = self._chunks(step)
+        chunks = self._chunks(model, step)
         vectors = torch.cat([self._vectors(model, chunk) for chunk in chunks])
         return self._of_vectors(vectors, step, chunks)
 
@@ -177,7 +177,7 @@ class BiEncoderTask(Task):
         import torch
 
         step = self.step(places)
-        chunks = self._chunks(step)
+        chunks = self._chunks(model, step)
 
         def encode(chunk: tuple[str, np.ndarray]) -> Any:
             with autocast():
@@ -192,12 +192,13 @@ class BiEncoderTask(Task):
         loss.backward()
         return value
 
-    def _chunks(self, step: Step) -> list[tuple[str, np.ndarray]]:
+    def _chunks(self, model: Any, step: Step) -> list[tuple[str, np.ndarray]]:
         """What goes through the model at once: the side, and places of its texts, each once."""
+        cpu = next(model.parameters()).device.type == "cpu"
         return [
             (side, piece)
             for side, places in ((QUESTION, step.questions), (PASSAGE, step.passages))
-            for piece in self._tokens[side].pieces(np.unique(places), self._settings.cache)
+            for piece in self._tokens[side].pieces(np.unique(places), self._settings.cache, cpu)
         ]
 
     def _vectors(self, model: Any, chunk: tuple[str, np.ndarray]) -> Any:
