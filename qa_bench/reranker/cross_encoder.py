@@ -132,7 +132,7 @@ class CrossEncoder(Part):
             )
         return teach(self._source, self._title, self._label, files, settings, folder, runtime)
 
-    def trained(self, folder: Path) -> dict[str, Any]:
+    def trained(self, folder: Path, settings: Any) -> dict[str, Any]:
         """The settings that rerank with what was trained in a folder."""
         return {"model": str(folder / MODEL_FOLDER)}
 

@@ -172,7 +172,7 @@ def test_the_part_reads_files_and_counts(encoder: Path, tmp_path: Path) -> None:
         assert counts["examples"] == (examples or 6)
         digests.append(digest_of(tmp_path / name / "model"))
     assert digests[0] == digests[1] != digests[2]
-    assert part.trained(tmp_path) == {"model": str(tmp_path / "model")}
+    assert part.trained(tmp_path, settings) == {"model": str(tmp_path / "model")}
     later = CrossEncoder(model=str(tmp_path / "c" / "model"))
     assert later.seen([EXAMPLES[0].question.upper(), "who was it?"]) == 1
     assert part.seen([EXAMPLES[0].question]) == 0

@@ -165,15 +165,11 @@ def test_the_part_reads_files_and_counts(base: Path, tmp_path: Path) -> None:
     none = EXAMPLES[0].__class__("set", "why?", ["x"], [], [], EXAMPLES[0].hard_negatives)
     data = file_of(tmp_path / "train.json", [*EXAMPLES, none])
     part = FusionInDecoder(model=str(base), depth=2, max_length=20)
-    counts = part.train(
-        TrainingFiles([data], examples=4),
-        part.training({"epochs": 1, "batch": 4, "negatives": None, "objective": None}),
-        tmp_path,
-        CPU,
-    )
+    settings = part.training({"epochs": 1, "batch": 4, "negatives": None, "objective": None})
+    counts = part.train(TrainingFiles([data], examples=4), settings, tmp_path, CPU)
     assert (counts["questions"], counts["without_positive"], counts["examples"]) == (7, 1, 4)
     assert counts["sequences"] == 8, "reader.depth passages a question"
-    assert part.trained(tmp_path) == {"model": str(tmp_path / "model")}
+    assert part.trained(tmp_path, settings) == {"model": str(tmp_path / "model")}
     later = FusionInDecoder(model=str(tmp_path / "model"))
     assert later.seen([one.question for one in EXAMPLES]) == 4
 
