@@ -39,6 +39,7 @@ class RerankerSettings(Settings):
         negatives: passages beside each positive, at most.
     """
 
+    learning_rate: float = 2e-5
     objective: str = "list"
     negatives: int = 7
 
