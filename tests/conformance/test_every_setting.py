@@ -18,6 +18,8 @@ from qa_bench.errors import UserError
 from qa_bench.parts import make
 from qa_bench.paths import CONF
 from qa_bench.reader.extractive.teach import ReaderSettings
+from qa_bench.reader.fid.teach import FusionSettings
+from qa_bench.reranker.teach import RerankerSettings
 from qa_bench.retriever.dense.settings import BiEncoderSettings
 from qa_bench.train.loop import FILES, Settings
 from qa_bench.types import Runtime
@@ -190,9 +192,16 @@ def test_the_other_defaults(composed: Compose) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("reader", ReaderSettings), ("retriever", BiEncoderSettings)]
-)
-def test_the_defaults_of_training(name: str, kind: type[Settings], composed: Compose) -> None:
+    ("name", "kind", "others"),
+    [("reader", ReaderSettings, set()), ("reader", FusionSettings, {"negatives"}),
+     ("retriever", BiEncoderSettings, set()), ("reranker", RerankerSettings, set())],
+)  # fmt: skip
+def test_the_defaults_of_training(
+    name: str, kind: type[Settings], others: set[str], composed: Compose
+) -> None:
+    """Null is the default of the part, where readers have different ones."""
     train = dict(composed(f"train={name}").train)
-    assert {name: train[name] for name in asdict(kind())} == asdict(kind())
-    assert set(train) - set(asdict(kind())) == {"part", *FILES}
+    for setting, value in asdict(kind()).items():
+        assert train[setting] in (value, None), setting
+    assert all(train[setting] is None for setting in others)
+    assert set(train) - set(asdict(kind())) == {"part", *FILES, *others}
