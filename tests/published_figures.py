@@ -52,6 +52,12 @@ CORPORA = {
 }
 """Ours by the sources' names; all others keep theirs."""
 
+METRICS = {"doc_p5": "article_recall@5"}
+"""Ours by the list's names: DrQA's P@5 is `qa_bench/metric/article_recall.py`."""
+
+TEST_SETS = {("Chen et al. 2017, DrQA (repo README)", "squad", "dev"): "test"}
+"""Splits that are another's name for one of ours: SQuAD's published dev set, 10,570 questions."""
+
 TOPICS = {
     "Karpukhin et al. 2020 (EMNLP), DPR": "dpr-nq-test",
     "facebookresearch/DPR README": "dpr-nq-test",
@@ -127,6 +133,12 @@ def dataset_of(figure: Figure) -> str:
     """Our name of the set: NQ's test questions are two files, of which DPR's is ``nq``."""
     official = topics_of(figure) == "nq-test" and figure["split"] == "test"
     return "nq_open" if official else str(figure["dataset"])
+
+
+def split_of(figure: Figure) -> str:
+    """Our name of the split."""
+    key = figure["paper"], figure["dataset"], figure["split"]
+    return str(TEST_SETS.get(key, figure["split"]))
 
 
 COPIES = ("AR2, Zhang", "AR2 Table 6", "EAR thesis", "SimANS", "MVR", "DPR-PAQ", "Weng 2020",
@@ -226,11 +238,12 @@ def tables(figures: list[Figure]) -> dict[str, list[tuple[Any, ...]]]:
         corpus = CORPORA.get(figure["corpus"], figure["corpus"])
         system = (name, kind_of(figure), corpus, topics_of(figure), source, note_of(figure))
         number = systems.setdefault(system, len(systems) + 1)
-        dataset, split = dataset_of(figure), figure["split"]
+        dataset, split = dataset_of(figure), split_of(figure)
         digits_ = max(printed[figure["source"]], decimals(figure["value"]))
         n = "" if figure["paper"] in OTHER_QUESTIONS else SIZES.get((dataset, split), "")
         value = f"{figure['value']:.{digits_}f}"
-        rows.append((number, dataset, split, figure["metric"], value, n))
+        metric = METRICS.get(figure["metric"], figure["metric"])
+        rows.append((number, dataset, split, metric, value, n))
     return {
         "published.csv": [FIGURES, *rows],
         "published_systems.csv": [SYSTEMS, *((i, *row) for row, i in systems.items())],

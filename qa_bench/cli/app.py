@@ -250,6 +250,7 @@ def main(
 
     from qa_bench.cli.analyse import systems
     from qa_bench.cli.multirun import Expected, Jobs
+    from qa_bench.cli.train import with_defaults
     from qa_bench.line.composition import nothing_twice
     from qa_bench.line.explain import explain
     from qa_bench.line.overrides import is_swept, plain_words
@@ -311,10 +312,7 @@ def main(
     try:
         options, words = split_options(overrides)
         check_options(options)
-        if verb == "train":
-            from qa_bench.cli.train import with_defaults
-
-            words = with_defaults(words)
+        words = with_defaults(words) if verb == "train" else words
         for note in repeated(words):
             print(f"qa-bench: {note}", file=sys.stderr)
         words = plain_words(words, is_swept(options, words))

@@ -33,7 +33,10 @@ def train(line: Line) -> str:
     folder = line.context.run(training.stage)
     counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
     settings = training.used(folder.path)
-    words = " ".join(f"{training.place}.{name}={value}" for name, value in settings.items())
+    words = " ".join(
+        f"{training.place}.{name}={'null' if value is None else value}"
+        for name, value in settings.items()
+    )
     use = _USE[training.place.partition(".")[0]]
     return f"model: {folder.path / MODEL_FOLDER} ({counts})\n{use} with it: {words}"
 
@@ -45,7 +48,7 @@ def with_defaults(words: Sequence[str]) -> list[str]:
     defaults, in its YAML.
 
     Raises:
-        UserError: two are chosen, or none.
+        UserError: two are chosen; or none, and it is said how it shall be trained.
     """
     keys = [word.partition("=")[0].lstrip("+") for word in words if "=" in word]
     if "train" in keys:
@@ -59,9 +62,9 @@ def with_defaults(words: Sequence[str]) -> list[str]:
         )
     if groups:
         return [f"train={groups[0]}", *words]
-    if "experiment" in keys:
-        return list(words)
-    raise _unnamed()
+    if "experiment" not in keys and any(key.startswith("train.") for key in keys):
+        raise _unnamed()
+    return list(words)
 
 
 def _unnamed() -> UserError:

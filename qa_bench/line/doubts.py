@@ -59,7 +59,9 @@ def doubts(line: Line, rows: Mapping[str, Any]) -> list[str]:
 
 def _trained_on(line: Line) -> list[str]:
     """That a model was trained on questions of the set: it may know them by heart."""
-    count = line.retrieval.seen([question.text for question in line.questions])
+    questions = [question.text for question in line.questions]
+    others = [part.seen(questions) for part in (line.reranker, line.reader) if part is not None]
+    count = max([line.retrieval.seen(questions), *others])
     if not count:
         return []
     return [

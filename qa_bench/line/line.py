@@ -32,7 +32,7 @@ from qa_bench.line.labels import passages_label
 from qa_bench.line.mining import mined
 from qa_bench.line.retrieval import Retrieval
 from qa_bench.line.source import source_choices, source_config
-from qa_bench.line.training import Training, training
+from qa_bench.line.training import Training, not_on_a_line, training
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import make
 from qa_bench.settings import one_of, whole_number
@@ -209,6 +209,8 @@ class Line:
         return self._retrieval()
 
     def _retrieval(self, expansion: Stage | None = None, label: str = "") -> Retrieval:
+        if self.training is not None and not self.training.place.startswith("retriever"):
+            raise not_on_a_line(self.training.place)
         return Retrieval(
             self.config.retriever,
             lambda: self.passages,

@@ -76,7 +76,9 @@ def settings(config: Any) -> dict[str, Any]:
 
     raw = OmegaConf.to_container(config, resolve=False)
     whole: dict[str, Any] = {}
-    left_out = _ELSEWHERE if config.train.get("part") is None else _ELSEWHERE - {"train"}
+    left_out = (
+        _ELSEWHERE if (config.get("train") or {}).get("part") is None else _ELSEWHERE - {"train"}
+    )
     for name, value in raw.items():  # type: ignore[union-attr]
         if name not in left_out:
             whole[str(name)] = _resolved(value, config, str(name))

@@ -1,4 +1,7 @@
-"""Models to be trained, whose heads begin at random: the one place where weights may be missing."""
+"""Models to be trained, whose heads begin at random: the one place where weights may be missing.
+
+Their weights are float32, whatever the checkpoint's are: AdamW's small steps would be rounded away.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,17 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import checkpoint
+from qa_bench.models.positions import limit_length
 from qa_bench.models.source import Source
+from qa_bench.models.tokenizers import check_tokenizer, pad_with_any
 
 _HEADS = ("qa_outputs", "qa_classifier", "splinter_qass")
 """The names that heads for answers have in transformers' classes."""
+_PAIR_HEADS = (
+    *("classifier", "pre_classifier", "classification_head", "score", "head", "pooler"),
+    *("bert.pooler", "deberta.pooler"),
+)
+"""The names that heads for pairs have there, with what only they look at."""
 
 
 def pointer_to_train(source: Source) -> Any:
@@ -18,11 +28,62 @@ def pointer_to_train(source: Source) -> Any:
     Raises:
         UserError: there is no such model, there is no such class for it, or it lacks other weights.
     """
+    import torch
     import transformers
 
     with checkpoint(source, None, new=_HEADS) as place:
         kind: Any = transformers.AutoModelForQuestionAnswering
-        return kind.from_pretrained(place.name, revision=place.commit)
+        return kind.from_pretrained(place.name, revision=place.commit, dtype=torch.float32)
+
+
+def pair_scorer_to_train(source: Source) -> Any:
+    """A ``CrossEncoder`` of sentence-transformers: a trained one, or a new head on an encoder.
+
+    It gives raw scores also where sentence-transformers loads it: no sigmoid is put on them.
+
+    Raises:
+        UserError: there is no such model, it is no encoder, or it lacks other weights.
+    """
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    with checkpoint(source, None, new=_PAIR_HEADS) as place:
+        config = _encoder_config(source, place.name, place.commit)
+        has_head = str((config.architectures or [""])[0]).endswith("ForSequenceClassification")
+        model = CrossEncoder(
+            place.name,
+            device="cpu",
+            revision=place.commit,
+            max_length=source.max_length,
+            num_labels=None if has_head else 1,
+            activation_fn=torch.nn.Identity(),
+            model_kwargs={"dtype": torch.float32},
+        )
+    limit_length(model, source)
+    check_tokenizer(source, model.tokenizer, model)
+    pad_with_any(model.tokenizer)
+    return model
+
+
+def _encoder_config(source: Source, name: str, commit: str | None) -> Any:
+    """The config of an encoder that transformers has a head for pairs for.
+
+    Raises:
+        UserError: it is something else.
+    """
+    import transformers
+
+    auto: Any = transformers.AutoConfig
+    config = auto.from_pretrained(name, revision=commit)
+    classes = transformers.AutoModelForSequenceClassification._model_mapping
+    architecture = str((config.architectures or [""])[0])
+    decodes = config.is_encoder_decoder or architecture.endswith(("ForCausalLM", "LMHeadModel"))
+    if decodes or type(config) not in classes:
+        raise UserError(
+            f"train.base: {source.model} is a {architecture or config.model_type}: a cross-encoder "
+            "is made of an encoder (such as a BERT), or of another cross-encoder"
+        )
+    return config
 
 
 def dpr_reader_to_train(source: Source) -> Any:
@@ -34,11 +95,13 @@ def dpr_reader_to_train(source: Source) -> Any:
     Raises:
         UserError: there is no such model, it is no BERT, or it lacks other weights.
     """
+    import torch
     import transformers
 
     with checkpoint(source, None, new=_HEADS) as place:
-        named: dict[str, Any] = {"revision": place.commit}
-        config: Any = transformers.AutoConfig.from_pretrained(place.name, **named)
+        named: dict[str, Any] = {"revision": place.commit, "dtype": torch.float32}
+        auto: Any = transformers.AutoConfig
+        config = auto.from_pretrained(place.name, revision=place.commit)
         if "DPRReader" in (config.architectures or []):  # its heads have other names: none is new
             trained: Any = transformers.DPRReader
             return trained.from_pretrained(place.name, **named)

@@ -9,7 +9,10 @@ from qa_bench.report.record import Record
 MODES = ("dpr", "pyserini")
 """The matching rules by which the published figures were made."""
 
-COUNTED = ("answer_recall", "em")
+_OTHER_MODES = {"article_recall": ("drqa",)}
+"""Those of metrics of which this is not so."""
+
+COUNTED = ("answer_recall", "article_recall", "em")
 """Metrics, without their k, that are a share of questions."""
 
 _NQ = ("nq", "nq_open")
@@ -44,7 +47,7 @@ def comparable(record: Record, figure: Published) -> str | None:
         _corpus(record, figure)
         or _questions(record, figure)
         or _settings(record, figure)
-        or _matcher(record)
+        or _matcher(record, figure)
         or _count(record, figure)
     )
 
@@ -93,12 +96,13 @@ def _settings(record: Record, figure: Published) -> str | None:
     return None if figure.system in record.published_as else "it is another system"
 
 
-def _matcher(record: Record) -> str | None:
+def _matcher(record: Record, figure: Published) -> str | None:
     regex = record.dataset == "curatedtrec"
     if record.match != ("regex" if regex else "string"):
         return f"answers are matched as {record.match}, theirs as {'regex' if regex else 'string'}"
-    if record.mode not in MODES:
-        return f"answers are matched by the rules of {record.mode}, theirs by those of dpr"
+    modes = _OTHER_MODES.get(figure.metric.partition("@")[0], MODES)
+    if record.mode not in modes:
+        return f"answers are matched by the rules of {record.mode}, theirs by those of {modes[0]}"
     return None
 
 

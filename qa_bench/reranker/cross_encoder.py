@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_st
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import number, one_of, whole_number
 from qa_bench.store.ranked import Ranked
+from qa_bench.train.loop import MODEL_FOLDER, Settings, TrainingFiles, settings_of
+from qa_bench.train.seen import seen_by
 from qa_bench.types import Runtime, Step
 
 
@@ -35,6 +38,13 @@ class CrossEncoder(Part):
 
     version = 2
     labels = frozenset({"sha256"})
+    # Training sees pairs and the model, which is among its inputs by content.
+    reading_only = frozenset(
+        {
+            *("model", "revision", "precision", "trust_remote_code", "activation", "threshold"),
+            *("overlap", "interpolate", "depth", "keep"),
+        }
+    )
 
     def __init__(
         self,
@@ -103,6 +113,37 @@ class CrossEncoder(Part):
         source = self._source
         check_announced(source, source.length_setting, source.max_length)
         return {"reranker_model": self._source.identity()}
+
+    def training(self, options: Mapping[str, Any]) -> Settings:
+        """See ``teach.RerankerSettings``."""
+        from qa_bench.reranker.teach import RerankerSettings
+
+        return settings_of(RerankerSettings, options)
+
+    def train(
+        self, files: TrainingFiles, settings: Any, folder: Path, runtime: Runtime
+    ) -> dict[str, Any]:
+        """Train the model further, with pairs as this reranker makes them; see ``teach``.
+
+        Raises:
+            UserError: it is a language model that is asked, or the model does not suit.
+        """
+        from qa_bench.reranker.teach import teach
+
+        if self._template is not None:
+            raise UserError(
+                "reranker.template: language models that are asked are not trained here: take "
+                "reranker=cross_encoder"
+            )
+        return teach(self._source, self._title, self._label, files, settings, folder, runtime)
+
+    def trained(self, folder: Path, settings: Any) -> dict[str, Any]:
+        """The settings that rerank with what was trained in a folder."""
+        return {"model": str(folder / MODEL_FOLDER)}
+
+    def seen(self, questions: Sequence[str]) -> int:
+        """How many of the questions its model was trained on, as far as its folder tells."""
+        return seen_by(self._source.model, questions)
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """From ``about.parameters``."""

@@ -31,8 +31,13 @@ def distinct_passages(ranked: Ranked, title: str) -> tuple[list[str], np.ndarray
                 f"passage '{name[:60]}' (row {ranked.rows[first]} of the corpus, counted from 0) "
                 "has no text: there is nothing to rerank it by"
             )
-        texts.append(text if title == "none" or not name else name + title + text)
+        texts.append(pair_text(name, text, title))
     return texts, which.reshape(-1)
+
+
+def pair_text(name: str, text: str, title: str) -> str:
+    """What is read of a passage; ``title`` as for ``distinct_passages``."""
+    return text if title == "none" or not name else name + title + text
 
 
 def finished(

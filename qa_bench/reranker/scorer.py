@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,52 @@ class Template:
     arguments: tuple[tuple[str, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class RowMaker:
+    """Makes rows of tokens of pairs, as one model reads them.
+
+    Attributes:
+        tokenizer: the model's.
+        limit: tokens that a row may have; None for any number.
+        frame: what stands around question and passage; None where ``preprocess`` makes rows.
+        preprocess: the model's own way from pairs of texts to features.
+        question: what is said of the question; ``{}`` stands for its text.
+        passage: likewise of the passage.
+    """
+
+    tokenizer: Any
+    limit: int | None
+    frame: Frame | None
+    preprocess: Callable[..., Any] | None = None
+    question: str = "{}"
+    passage: str = "{}"
+
+    def rows(
+        self,
+        questions: Sequence[str],
+        passages: Sequence[str],
+        question_rows: np.ndarray,
+        which: np.ndarray,
+        overlap: int | None = None,
+    ) -> Framed | Whole:
+        """The pairs of ``question_rows`` questions and ``which`` passages, as what is scored.
+
+        Raises:
+            UserError: a question is too long, or passages must be split and cannot be.
+        """
+        if self.frame is None:
+            if overlap is not None:
+                raise UserError(
+                    "reranker.overlap: this model's pairs cannot be split; leave it out (null)"
+                )
+            pairs = zip(question_rows.tolist(), which.tolist(), strict=True)
+            texts = [(questions[one], passages[other]) for one, other in pairs]
+            return Whole(self.preprocess, texts)
+        heads = tokenised(self.tokenizer, [self.question.replace("{}", q) for q in questions])
+        tails = tokenised(self.tokenizer, [self.passage.replace("{}", p) for p in passages])
+        return Framed(self.frame, self.limit, heads, tails, question_rows, which, overlap)
+
+
 class Scorer:
     """A model on all devices. It scores for one caller at a time."""
 
@@ -61,49 +108,45 @@ class Scorer:
         Raises:
             UserError: there is no such model, or it lacks what is needed.
         """
-        self._question, self._passage = "{}", "{}"
-        self._preprocess: Callable[..., Any] | None = None
         if template is None:
-            model = cross_encoder(source)
-            self._tokenizer, self._limit = model.tokenizer, _limit(model, source)
-            self._frame, self._preprocess = _checked_frame(model, self._limit), _with_prompt(model)
-            module = _cross_encoder_scores(model, _checked_label(source, model.num_labels, label))
+            module, maker = pair_model(cross_encoder(source), source, label)
         else:
-            self._tokenizer, model = language_model(source, "reranker", fast=True)
-            self._frame = _template_frame(self._tokenizer, template, model)
-            self._question, self._passage = template.question, template.passage
-            self._limit = source.max_length or positions(model)
-            module = _answer_scores(model, self._tokenizer, template)
+            tokenizer, model = language_model(source, "reranker", fast=True)
+            maker = RowMaker(
+                tokenizer,
+                source.max_length or positions(model),
+                _template_frame(tokenizer, template, model),
+                None,
+                template.question,
+                template.passage,
+            )
+            module = _answer_scores(model, tokenizer, template)
+        self.rows = maker.rows
         self._replicas = Replicas(module, source.model, runtime)
-
-    def rows(
-        self,
-        questions: Sequence[str],
-        passages: Sequence[str],
-        question_rows: np.ndarray,
-        which: np.ndarray,
-        overlap: int | None = None,
-    ) -> Framed | Whole:
-        """The pairs of ``question_rows`` questions and ``which`` passages, as what is scored.
-
-        Raises:
-            UserError: a question is too long, or passages must be split and cannot be.
-        """
-        if self._frame is None:
-            if overlap is not None:
-                raise UserError(
-                    "reranker.overlap: this model's pairs cannot be split; leave it out (null)"
-                )
-            pairs = zip(question_rows.tolist(), which.tolist(), strict=True)
-            texts = [(questions[one], passages[other]) for one, other in pairs]
-            return Whole(self._preprocess, texts)
-        heads = tokenised(self._tokenizer, [self._question.replace("{}", q) for q in questions])
-        tails = tokenised(self._tokenizer, [self._passage.replace("{}", p) for p in passages])
-        return Framed(self._frame, self._limit, heads, tails, question_rows, which, overlap)
 
     def scores(self, rows: Framed | Whole, update: Callable[[int], Any] = int) -> np.ndarray:
         """The score of every row; float32 (rows,)."""
         return scored(self._replicas, rows, update)
+
+
+def pair_model(model: Any, source: Source, label: int | None) -> tuple[Any, RowMaker]:
+    """A cross-encoder of sentence-transformers as a module of raw scores, and its rows.
+
+    Args:
+        model: it.
+        source: what it was loaded from.
+        label: of several classes, the one that means relevant.
+
+    Returns:
+        A module that takes features of rows and gives their scores, float32 (rows,); what makes
+        rows of pairs.
+
+    Raises:
+        UserError: there is no such class.
+    """
+    limit = _limit(model, source)
+    maker = RowMaker(model.tokenizer, limit, _checked_frame(model, limit), _with_prompt(model))
+    return _cross_encoder_scores(model, _checked_label(source, model.num_labels, label)), maker
 
 
 @lru_cache(maxsize=1)
@@ -187,6 +230,10 @@ def _cross_encoder_scores(model: Any, label: int | None) -> Any:
                 return scores.reshape(-1)
             others = [place for place in range(scores.shape[1]) if place != label]
             return scores[:, label] - scores[:, others].logsumexp(1)
+
+        def save(self, folder: Path) -> None:
+            """As sentence-transformers saves it, tokenizer and all, without a page about it."""
+            self.inner.save(str(folder), create_model_card=False)
 
     return Scores()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,25 @@ from qa_bench.store.passages import Passages, describe_passages, open_passages, 
 from qa_bench.store.runs import rows_of
 from qa_bench.types import QuestionSet, Run, Runtime, Step
 
-_ARTICLES, _STARTS, _BASE = "articles", "starts.npy", "base"
-_BYTES_PER_PASSAGE = 600
+_ARTICLES, _STARTS, _ROWS, _BASE = "articles", "starts.npy", "rows.npy", "base"
+_BYTES_PER_PASSAGE = 610
 """Of its copy in its article."""
+_AT_ONCE = 4096
+"""Articles whose passages are looked up together."""
 
 
 class Articles(Part):
     """The passages of the best articles, in the order of the articles, then of the corpus.
 
-    The corpus' passages are put together to the articles that they were cut from: those of one
-    article stand one behind the other, with its id (``source``), or where none is known, with its
-    title. ``base`` indexes and searches these, and each of an article's passages gets its score.
+    The corpus' passages are put together to the articles that they were cut from: those that have
+    its id (``source``), or where none is known, its title, wherever they stand. ``base`` indexes
+    and searches these, and each of an article's passages gets its score.
 
     So DrQA works: the five best articles by TF-IDF, cut into paragraphs. Source: Chen et al. 2017,
     Reading Wikipedia (ACL), section 3; drqa/pipeline/drqa.py.
     """
 
+    version = 2
     search_only = frozenset({"articles"})
 
     def __init__(self, base: Retriever, articles: int = 5) -> None:
@@ -71,11 +75,14 @@ class Articles(Part):
         for left_by_a_kill in (store, inner):
             shutil.rmtree(left_by_a_kill, ignore_errors=True)
             left_by_a_kill.mkdir()
-        starts: list[int] = []
+        numbers = passages.article_numbers()
+        rows = np.argsort(numbers, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(numbers))]).astype(np.int64)
         path = store / "passages-00000.arrow"
-        count = write_passages(path, _joined(passages, starts))
+        count = write_passages(path, _joined(passages, rows, starts))
         describe_passages(store, [path])
-        np.save(folder / _STARTS, np.array([*starts, len(passages)], dtype=np.int64))
+        np.save(folder / _STARTS, starts)
+        np.save(folder / _ROWS, rows.astype(np.int64))
         if (indexed := self._base.index(Passages(store), inner, runtime)) != count:
             raise UserError(f"retriever.base: {indexed} of {count} articles were indexed")
         return len(passages)
@@ -84,19 +91,18 @@ class Articles(Part):
         self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
     ) -> Run:
         """The passages of each question's best articles, as many as the run may hold."""
-        store, starts = _opened(folder, len(passages))
+        store, starts, of_articles = _opened(folder, len(passages))
         run = self._base.search(folder / _BASE, store, questions, self._articles, runtime)
         articles = rows_of(run, store, "retriever.base")
-        of_articles = run.table.column("score").to_numpy()
+        values = run.table.column("score").to_numpy()
         slices = run.slices()
         rows: list[np.ndarray] = []
         scores: list[np.ndarray] = []
         for question in questions:
             hits = slices.get(question.qid, slice(0, 0))
-            spans = [range(starts[one], starts[one + 1]) for one in articles[hits]]
-            several = [np.zeros(0, np.int64), *(np.array(span, np.int64) for span in spans)]
-            rows.append(np.concatenate(several)[:depth])
-            of_each = np.repeat(of_articles[hits], [len(span) for span in spans])
+            several = [of_articles[starts[one] : starts[one + 1]] for one in articles[hits]]
+            rows.append(np.concatenate([np.zeros(0, np.int64), *several])[:depth])
+            of_each = np.repeat(values[hits], [len(some) for some in several])
             scores.append(of_each[:depth].astype(np.float32))
         return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
 
@@ -119,9 +125,10 @@ class Articles(Part):
                 f"retriever.base: {type(self._base).__name__} cannot tell the score of an article "
                 "that it did not find: choose a fusion that does without, such as rrf"
             )
-        store, starts = _opened(folder, len(passages))
-        articles = np.searchsorted(starts, rows, side="right") - 1
-        pairs = (question_rows, articles)
+        store, starts, of_articles = _opened(folder, len(passages))
+        article = np.empty(len(passages), dtype=np.int64)
+        article[of_articles] = np.repeat(np.arange(len(store)), np.diff(starts))
+        pairs = (question_rows, article[rows])
         return self._base.score(folder / _BASE, store, questions, *pairs, runtime)
 
     def plan(
@@ -134,40 +141,53 @@ class Articles(Part):
         return index._replace(disk=index.disk + passages * _BYTES_PER_PASSAGE), search
 
 
-def _joined(passages: Passages, starts: list[int]) -> Iterator[tuple[str, str, str]]:
-    """(id, title, its passages' texts a line each) of every article; notes its first row."""
-    name: str | None = None
-    article, title = "", ""
-    texts: list[str] = []
-    for first, pids, titles, of_batch in passages.batches():
-        rows = np.arange(first, first + len(pids))
-        columns = (pids.to_pylist(), titles.to_pylist(), of_batch.to_pylist())
-        sources = passages.sources(rows) if passages.has_sources else columns[1]
-        for row, source, pid, its_title, text in zip(rows.tolist(), sources, *columns, strict=True):
-            if source != name or not source:
-                if texts:
-                    yield article, title, "\n".join(texts)
-                starts.append(row)
-                name, title, texts = source, its_title, []
-                article = source if passages.has_sources and source else pid
-            texts.append(text)
-    if texts:
-        yield article, title, "\n".join(texts)
+def _joined(
+    passages: Passages, rows: np.ndarray, starts: np.ndarray
+) -> Iterator[tuple[str, str, str]]:
+    """(id, title, its passages' texts a line each) of every article.
+
+    Args:
+        passages: the corpus.
+        rows: of the passages, article after article; (passages,).
+        starts: where those of each article start in ``rows``, and the end; (articles + 1,).
+    """
+    for first in range(0, len(starts) - 1, _AT_ONCE):
+        bounds = starts[first : first + _AT_ONCE + 1]
+        heads = rows[bounds[:-1]]
+        pids, titles = passages.pids(heads).to_pylist(), passages.titles(heads)
+        names = passages.sources(heads) if passages.has_sources else pids
+        texts = passages.texts(rows[bounds[0] : bounds[-1]])
+        for place, (start, end) in enumerate(pairwise((bounds - bounds[0]).tolist())):
+            text = "\n".join(texts[at] for at in range(start, end))
+            yield names[place] or pids[place], titles[place], text
 
 
-def _opened(folder: Path, passages: int) -> tuple[Passages, np.ndarray]:
-    """The articles, and the first row of each, and the end: int64 (articles + 1,).
+def _opened(folder: Path, passages: int) -> tuple[Passages, np.ndarray, np.ndarray]:
+    """The articles, and of what passages each is.
+
+    Returns:
+        The articles; where the passages of each start in what follows, and the end, int64
+        (articles + 1,); the rows of the passages, article after article, int64 (passages,).
 
     Raises:
         DataError: the index is damaged, or of another corpus.
     """
-    store, path = open_passages(folder / _ARTICLES), folder / _STARTS
-    try:
-        starts: np.ndarray = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"missing or cut short; delete {folder} to build it again", path) from error
-    if starts.shape != (len(store) + 1,) or starts[-1] != passages or (np.diff(starts) < 1).any():
+    store = open_passages(folder / _ARTICLES)
+    starts, rows = (_array(folder / name) for name in (_STARTS, _ROWS))
+    whole = starts.shape == (len(store) + 1,) and rows.shape == (passages,)
+    if not whole or starts[-1] != passages or (np.diff(starts) < 1).any():
         raise DataError(
-            f"an index of other passages than the corpus'; delete {folder} to build it again", path
+            f"an index of other passages than the corpus'; delete {folder} to build it again",
+            folder / _STARTS,
         )
-    return store, starts
+    return store, starts, rows
+
+
+def _array(path: Path) -> np.ndarray:
+    try:
+        array: np.ndarray = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"missing or cut short; delete {path.parent} to build it again", path
+        ) from error
+    return array

@@ -170,6 +170,34 @@ class Passages:
         """The passages under some titles, each once: as ``of_sources``."""
         return self._where(1, titles)
 
+    def article_numbers(self) -> np.ndarray:
+        """Of which article each passage is, from 0 in the order of their first passages.
+
+        Articles are known by their ids, where passages have any, else by their titles, wherever in
+        the corpus their passages stand. A passage without is an article of its own.
+
+        Returns:
+            int64 (passages,).
+        """
+        if not len(self):
+            return np.zeros(0, dtype=np.int64)
+        column = 3 if self.has_sources else 1
+        names = pa.chunked_array([columns[column] for columns in self._columns])
+        encoded = names.dictionary_encode().unify_dictionaries()
+        numbers = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
+        numbers = numbers.astype(np.int64)
+        different = encoded.chunk(0).dictionary
+        blank = pc.index(different, pa.scalar("", different.type)).as_py()
+        alone = np.flatnonzero(numbers == blank)
+        if not len(alone):
+            return numbers  # Arrow numbers strings as they first come
+        numbers[alone] = len(different) + np.arange(len(alone))
+        _, firsts, places = np.unique(numbers, return_index=True, return_inverse=True)
+        ranks = np.empty(len(firsts), dtype=np.int64)
+        ranks[np.argsort(firsts)] = np.arange(len(firsts))
+        of_each: np.ndarray = ranks[places]
+        return of_each
+
     def _where(self, column: int, values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         """Rows with one of the values in a column, ascending, and which of them it is."""
         rows, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
+from qa_bench.models.source import model_path
 from qa_bench.text import straight_apostrophes
 
 SEEN_FILE = "training_questions.npy"
@@ -27,6 +28,12 @@ def seen(folder: Path, questions: Iterable[str]) -> int:
         return 0
     hashes = np.load(path, allow_pickle=False)
     return int(np.isin(np.array([_hash(text) for text in questions], np.uint64), hashes).sum())
+
+
+def seen_by(model: str, questions: Iterable[str]) -> int:
+    """The same of a model that is named as ``Source.model`` is; 0 for one of the hub."""
+    path = model_path(model)
+    return 0 if path is None else seen(path, questions)
 
 
 def _hash(text: str) -> int:

@@ -18,7 +18,10 @@ from qa_bench.errors import UserError
 from qa_bench.parts import make
 from qa_bench.paths import CONF
 from qa_bench.reader.extractive.teach import ReaderSettings
-from qa_bench.train.loop import Settings
+from qa_bench.reader.fid.teach import FusionSettings
+from qa_bench.reranker.teach import RerankerSettings
+from qa_bench.retriever.dense.settings import BiEncoderSettings
+from qa_bench.train.loop import FILES, Settings
 from qa_bench.types import Runtime
 
 Make = Callable[..., Any]
@@ -188,7 +191,17 @@ def test_the_other_defaults(composed: Compose) -> None:
     assert dict(composed().runtime) == asdict(Runtime())
 
 
-@pytest.mark.parametrize("kind", [ReaderSettings])
-def test_the_defaults_of_training(kind: type[Settings], composed: Compose) -> None:
-    train = dict(composed("train=reader").train)
-    assert {name: train[name] for name in asdict(kind())} == asdict(kind())
+@pytest.mark.parametrize(
+    ("name", "kind", "others"),
+    [("reader", ReaderSettings, set()), ("reader", FusionSettings, {"negatives"}),
+     ("retriever", BiEncoderSettings, set()), ("reranker", RerankerSettings, set())],
+)  # fmt: skip
+def test_the_defaults_of_training(
+    name: str, kind: type[Settings], others: set[str], composed: Compose
+) -> None:
+    """Null is the default of the part, where readers have different ones."""
+    train = dict(composed(f"train={name}").train)
+    for setting, value in asdict(kind()).items():
+        assert train[setting] in (value, None), setting
+    assert all(train[setting] is None for setting in others)
+    assert set(train) - set(asdict(kind())) == {"part", *FILES, *others}

@@ -19,7 +19,8 @@ KINDS = {
     "splade_pp": "splade",
     "splade_v3_doc": "inference_free",
     "opensearch_doc_v3_distill": "inference_free",
-    "opensearch_doc_v3_gte": "inference_free",
+    "opensearch_doc_v3_gte": "mgte_free",
+    "mgte_sparse": "mgte_tokens",
 }
 QUESTIONS = ["Who wrote Faust?", "What is the capital of France?"]
 PASSAGES = [("Faust", "A play by Goethe (1808)."), ("", "The Seine is long. " * 60)]
@@ -32,23 +33,21 @@ def results(
     jobs = {}
     for name, kind in KINDS.items():
         node: Any = OmegaConf.to_container(composed(f"retriever={name}").retriever, resolve=True)
-        remote = bool(node["about"].get("remote_code"))
-        jobs[name] = {"node": node, "kind": kind, "remote_code": remote}
+        assert "remote_code" not in node["about"], "none needs code of its own: native/ has it"
+        assert node["trust_remote_code"] is False
+        jobs[name] = {"node": node, "kind": kind}
         jobs[name] |= {"questions": QUESTIONS, "passages": PASSAGES}
     return results_of(hub, tiny_sparse.__file__, jobs, tmp_path_factory.mktemp("sparse"))
 
 
 def test_these_are_all() -> None:
     based = {name for name in names("retriever") if based_on(name, "sparse")}
-    assert based == {*KINDS, "sparse", "splade_tiny", "mgte_sparse"}
+    assert based == {*KINDS, "sparse", "splade_tiny"}
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_scores(results: dict[str, Any], name: str) -> None:
     said = results[name]
     assert "error" not in said, said["error"]
-    if "refusal" in said:
-        assert "trust_remote_code=true" in said["refusal"]
-        return
     assert np.ptp(said["expected"]) > 0.1
     np.testing.assert_allclose(said["scores"], said["expected"], rtol=2e-5)

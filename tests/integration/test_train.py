@@ -53,7 +53,7 @@ def test_the_verb_trains_once_and_the_reader_takes_it(cli: Cli, tmp_path: Path) 
         (("train", "reader=oracle", "train.data=none.json"), "reader/Oracle is not trained"),
         (
             ("train", "reader=extractive", "train.data=t.json", "train.objective=mlm"),
-            "train.objective: spans or dpr, got 'mlm'",
+            "train.objective: spans, dpr or global, got 'mlm'",
         ),
     ],
 )

@@ -203,7 +203,10 @@ def new(
         shapes |= dense(f"{name}.mlp.up_gate_proj", 96, 32, bias=False)
         shapes |= dense(f"{name}.mlp.down_proj", 32, 48)
         shapes |= norm(f"{name}.attn_ln", 32) | norm(f"{name}.mlp_ln", 32)
-    if task:
+    if task == "ForMaskedLM":  # whose decoder is that of the words' embeddings
+        shapes |= dense("lm_head.dense", 32, 32) | norm("lm_head.norm", 32)
+        shapes["lm_head.decoder.bias"] = (words,)
+    elif task:
         config |= {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
         shapes |= dense("new.pooler.dense", 32, 32) | dense("classifier", 1, 32)
     return AuthorCheckpoint(config, shapes)

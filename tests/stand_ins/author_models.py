@@ -171,6 +171,14 @@ def new_score(weights: Weights, config: dict[str, Any], ids: list[int]) -> torch
     return linear(weights, "classifier", torch.tanh(linear(weights, "new.pooler.dense", first)))
 
 
+def new_words(weights: Weights, config: dict[str, Any], ids: list[int]) -> torch.Tensor:
+    """The logits of its masked language model; (tokens, words)."""
+    hidden = functional.gelu(linear(weights, "lm_head.dense", new(weights, config, ids)))
+    hidden = layer_norm(weights, "lm_head.norm", hidden, config["layer_norm_eps"])
+    words = weights["new.embeddings.word_embeddings.weight"]
+    return hidden @ words.T + weights["lm_head.decoder.bias"]
+
+
 def nomic(weights: Weights, config: dict[str, Any], ids: list[int]) -> torch.Tensor:
     """Nomic's BERT with experts; a vector a token."""
     eps, inner = config["layer_norm_epsilon"], config["n_inner"]
@@ -283,6 +291,12 @@ class AuthorModel:
         how.pop("attention_mask", None)
         how.pop("token_type_ids", None)
         [ids] = input_ids.tolist()
+        task = self.values.get("architectures", [""])[0]
+        if task == "NewForMaskedLM":
+            return SimpleNamespace(logits=new_words(self.weights, self.values, ids)[None])
+        if task == "NewForTokenClassification":
+            output = linear(self.weights, "classifier", new(self.weights, self.values, ids))
+            return SimpleNamespace(logits=output[None])
         if "classifier.weight" in self.weights:
             return SimpleNamespace(logits=new_score(self.weights, self.values, ids)[None])
         output = FORWARD[self.values["model_type"]](self.weights, self.values, ids, **how)

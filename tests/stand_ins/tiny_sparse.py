@@ -96,29 +96,88 @@ def token_weights(folder: Path) -> Any:
     return weights
 
 
+def mgte_free(folder: Path) -> Any:
+    """``inference_free`` with a checkpoint of mGTE's kind; scores by its authors' forward pass."""
+    import author_checkpoints as checkpoints
+    import torch
+    from transformers import AutoTokenizer
+
+    whole = inference_free(folder)
+    [inner] = folder.glob("document_0_*")
+    routes = folder / "router_config.json"
+    routes.write_text(routes.read_text().replace(inner.name, ""))  # as on the hub
+    for file in inner.iterdir():
+        file.rename(folder / file.name)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    own = checkpoints.new(len(tokenizer), task="ForMaskedLM")
+    own.save_pretrained(folder)
+
+    def scores(questions: list[str], texts: list[str]) -> list[list[float]]:
+        logits = author_logits(folder, tokenizer, texts)
+        passages = torch.stack([one.amax(0).relu().log1p().log1p() for one in logits])
+        table = whole.encode_query(questions, convert_to_sparse_tensor=False)
+        return (table @ passages.T).tolist()
+
+    return scores
+
+
+def mgte_tokens(folder: Path) -> Any:
+    """A checkpoint of mGTE's kind with a weight a token; scores by its authors' forward pass."""
+    import author_checkpoints as checkpoints
+    import torch
+    from tiny_tokenizers import xlmr_tokenizer
+
+    tokenizer = xlmr_tokenizer()
+    checkpoints.new(len(tokenizer), task="ForTokenClassification").save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+    def weights(texts: list[str]) -> torch.Tensor:
+        rows = torch.zeros((len(texts), len(tokenizer)))
+        every = author_logits(folder, tokenizer, texts)
+        for row, text, logits in zip(rows, texts, every, strict=True):
+            for term, weight in zip(tokenizer(text)["input_ids"], logits[:, 0], strict=True):
+                if term > 3:  # marks and unknown words
+                    row[term] = torch.maximum(row[term], weight)
+        return rows
+
+    return lambda questions, texts: (weights(questions) @ weights(texts).T).tolist()
+
+
+def author_logits(folder: Path, tokenizer: Any, texts: list[str]) -> list[Any]:
+    """Of each text (tokens, labels)."""
+    from author_models import AuthorModel
+
+    model = AuthorModel(folder)
+    settings = {"return_tensors": "pt", "truncation": True}
+    return [model(tokenizer(text, **settings)["input_ids"]).logits[0] for text in texts]
+
+
+def library(make: Any, folder: Path) -> Any:
+    """Scores of a model that sentence-transformers loads too."""
+    whole = make(folder)
+    return lambda questions, texts: whole.similarity(
+        whole.encode_query(questions), whole.encode_document(texts)
+    ).tolist()
+
+
 def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, Any]:
-    """Questions and passages by the harness and by the library, as dense rows."""
+    """Scores of all pairs of questions and passages: the harness', and those expected."""
+    from functools import partial
+
     import numpy as np
+    import torch
     from omegaconf import OmegaConf
 
-    from qa_bench.errors import UserError
     from qa_bench.parts import make
     from qa_bench.store.passages import Passages, describe_passages, write_passages
     from qa_bench.types import Passage, Question, QuestionSet, Runtime
 
+    torch.manual_seed(0)
     node, runtime = job["node"], Runtime(threads=1, progress=False)
     folder = repositories / node["model"]
-    whole = {"splade": splade, "inference_free": inference_free}[job["kind"]](folder)
-    if job["remote_code"]:
-        config = next(folder.glob("document_0_*/config.json"))
-        text = config.read_text().replace('"model_type": "bert"', '"model_type": "new"')
-        own = '{"auto_map": {"AutoConfig": "own.Config", "AutoModelForMaskedLM": "own.Model"},'
-        config.write_text(own + text.lstrip()[1:])
-        try:
-            make("retriever", OmegaConf.create(node)).encode_questions(["?"], runtime)
-        except UserError as error:
-            return {"refusal": str(error)}
-        return {"refusal": None}
+    kinds = {"splade": partial(library, splade), "inference_free": partial(library, inference_free),
+             "mgte_free": mgte_free, "mgte_tokens": mgte_tokens}  # fmt: skip
+    expected = kinds[job["kind"]](folder)
     part = make("retriever", OmegaConf.create(node))
     place = Path(name)
     (place / "index").mkdir(parents=True)
@@ -132,10 +191,8 @@ def measured(name: str, job: dict[str, Any], repositories: Path) -> dict[str, An
     pairs = np.repeat(range(len(asked)), len(texts)), np.tile(range(len(texts)), len(asked))
     scores = part.score(place / "index", passages, questions, *pairs, runtime)
     inputs = [f"{one.title} {one.text}" if one.title else one.text for one in texts]
-    theirs = whole.similarity(
-        whole.encode_query(job["questions"]), whole.encode_document(inputs)
-    )  # fmt: skip
-    return {"scores": scores.tolist(), "expected": theirs.ravel().tolist()}
+    theirs = expected(job["questions"], inputs)
+    return {"scores": scores.tolist(), "expected": np.ravel(theirs).tolist()}
 
 
 if __name__ == "__main__":

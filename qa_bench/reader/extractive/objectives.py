@@ -1,8 +1,8 @@
-"""What the extractive reader is taught: SQuAD's spans, or DPR's spans and passage selection."""
+"""What the extractive reader is taught: SQuAD's spans, DPR's, or Multi-passage BERT's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -18,12 +18,15 @@ class Item(NamedTuple):
 
     Attributes:
         windows: the sequence with the answers first; then those without.
-        spans: first and last token of each answer in the first sequence, int64 (spans, 2); none
-            where it holds no answer.
+        spans: first and last token of each answer in its sequence, int64 (spans, 2); none where
+            there is no answer.
+        homes: the sequence that each lies in, a place in ``windows``; (spans,). None where all lie
+            in the first.
     """
 
     windows: list[Window]
     spans: np.ndarray
+    homes: np.ndarray | None = None
 
 
 class Batch(NamedTuple):
@@ -34,12 +37,16 @@ class Batch(NamedTuple):
         firsts: each item's first sequence; (items,).
         owners: each sequence's item; (sequences,).
         spans: of each item.
+        homes: of each item.
+        own: which tokens are the passage's; bool (sequences, tokens).
     """
 
     arguments: dict[str, Any]
     firsts: Any
     owners: Any
     spans: list[np.ndarray]
+    homes: list[np.ndarray | None]
+    own: Any
 
 
 class Objective(Protocol):
@@ -65,13 +72,19 @@ def batch_of(items: Sequence[Item], padding: Padding, device: Any) -> Batch:
     """Items as tensors, shorter sequences padded."""
     import torch
 
-    arrays = padding.arrays([window for item in items for window in item.windows])
+    windows = [window for item in items for window in item.windows]
+    arrays = padding.arrays(windows)
+    own = np.zeros(arrays["input_ids"].shape, dtype=bool)
+    for row, window in enumerate(windows):
+        own[row, window.at : window.at + window.size] = True
     sizes = np.array([len(item.windows) for item in items])
     return Batch(
         {name: torch.from_numpy(array).to(device) for name, array in arrays.items()},
         torch.from_numpy(np.cumsum(sizes) - sizes).to(device),
         torch.from_numpy(np.repeat(np.arange(len(items)), sizes)).to(device),
         [item.spans for item in items],
+        [item.homes for item in items],
+        torch.from_numpy(own).to(device),
     )
 
 
@@ -131,14 +144,7 @@ class DprObjective:
 
     def items(self, layout: Layout, lessons: Sequence[Lesson], negatives: int) -> list[Item]:
         """The first window of the positive with an answer, the first of each negative."""
-        flat = [text for lesson in lessons for text in lesson.negatives[:negatives]]
-        others = iter(
-            zip(
-                layout.encodings([title for title, _ in flat]),
-                layout.encodings([text for _, text in flat]),
-                strict=True,
-            )
-        )
+        others = _others(layout, lessons, negatives)
         items = []
         for question, title, text, lesson in _tokens(layout, lessons):
             without = [next(others) for _ in lesson.negatives[:negatives]]
@@ -147,14 +153,7 @@ class DprObjective:
             for window in layout.windows(question, title, ids):
                 inside = _inside(window, targets)
                 if len(inside):
-                    rest = [
-                        layout.windows(
-                            question,
-                            np.array(other_title.ids, dtype=np.int32),
-                            np.array(other.ids, dtype=np.int32),
-                        )[:1]
-                        for other_title, other in without
-                    ]
+                    rest = [layout.windows(question, *other)[:1] for other in without]
                     items.append(Item([window, *(one for some in rest for one in some)], inside))
                     break
         return items
@@ -175,6 +174,57 @@ class DprObjective:
         return torch.stack(losses).mean()
 
 
+class GlobalObjective:
+    """Multi-passage BERT: where in all of a question's passages the answer lies.
+
+    The loss of a question is ``-log Σ P_start(s) P_end(e)`` over the places of its answers, P_start
+    and P_end softmaxes over the tokens of all its passages together, and of these alone: what the
+    reader compares when it chooses (``aggregation.multi_passage_bert``).
+    Source: Wang et al. 2019, Multi-passage BERT (global normalisation); Clark and Gardner 2018,
+    Simple and effective multi-paragraph reading comprehension (shared norm, and the sum over
+    places).
+    """
+
+    contrasts = True
+
+    def model(self, source: Source) -> Any:
+        """Any encoder of transformers with a head for question answering."""
+        return pointer_to_train(source)
+
+    def items(self, layout: Layout, lessons: Sequence[Lesson], negatives: int) -> list[Item]:
+        """All windows of the positive, and of the negatives, as the reader reads all."""
+        others = _others(layout, lessons, negatives)
+        items = []
+        for question, title, text, lesson in _tokens(layout, lessons):
+            without = [next(others) for _ in lesson.negatives[:negatives]]
+            targets = [target for span in lesson.spans if (target := tokens_of(text, *span))]
+            windows = layout.windows(question, title, np.array(text.ids, dtype=np.int32))
+            inside = [_inside(window, targets) for window in windows]
+            homes = np.repeat(np.arange(len(windows)), [len(spans) for spans in inside])
+            for other in without:
+                windows += layout.windows(question, *other)
+            if len(homes):
+                items.append(Item(windows, np.concatenate(inside), homes))
+        return items
+
+    def loss(self, output: Any, batch: Batch) -> Any:
+        """The answers' places among all, a mean over the questions."""
+        import torch
+
+        outside = ~batch.own
+        starts = output.start_logits.float().masked_fill(outside, float("-inf"))
+        ends = output.end_logits.float().masked_fill(outside, float("-inf"))
+        losses = []
+        for place, (spans, homes) in enumerate(zip(batch.spans, batch.homes, strict=True)):
+            rows = batch.owners == place
+            width = starts.shape[1]
+            first = np.zeros(len(spans), np.int64) if homes is None else homes * width
+            where = torch.from_numpy(spans + first[:, None]).to(starts.device)
+            start, end = (one[rows].reshape(-1).log_softmax(0) for one in (starts, ends))
+            losses.append(-(start[where[:, 0]] + end[where[:, 1]]).logsumexp(0))
+        return torch.stack(losses).mean()
+
+
 def _masked(logits: Any, batch: Batch) -> Any:
     """Logits in float32; padding cannot be chosen."""
     return logits.float().masked_fill(batch.arguments["attention_mask"] == 0, float("-inf"))
@@ -189,6 +239,17 @@ def _tokens(layout: Layout, lessons: Sequence[Lesson]) -> list[tuple[Any, Any, A
     return list(zip(questions, ids, texts, lessons, strict=True))
 
 
+def _others(
+    layout: Layout, lessons: Sequence[Lesson], negatives: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The tokens of title and text of each lesson's negatives, lesson by lesson."""
+    flat = [text for lesson in lessons for text in lesson.negatives[:negatives]]
+    titles = layout.encodings([title for title, _ in flat])
+    texts = layout.encodings([text for _, text in flat])
+    for title, text in zip(titles, texts, strict=True):
+        yield np.array(title.ids, dtype=np.int32), np.array(text.ids, dtype=np.int32)
+
+
 def _inside(window: Window, spans: Sequence[tuple[int, int]]) -> np.ndarray:
     """The spans, told in tokens of the passage, that lie in the window, in tokens of it."""
     pairs = [
@@ -199,5 +260,9 @@ def _inside(window: Window, spans: Sequence[tuple[int, int]]) -> np.ndarray:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-OBJECTIVES: dict[str, Objective] = {"spans": SpanObjective(), "dpr": DprObjective()}
+OBJECTIVES: dict[str, Objective] = {
+    "spans": SpanObjective(),
+    "dpr": DprObjective(),
+    "global": GlobalObjective(),
+}
 """Objectives by the name that ``train.objective`` has."""

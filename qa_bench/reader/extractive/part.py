@@ -149,10 +149,12 @@ class Extractive(Part):
         return {"reader_model": self._source.identity()}
 
     def training(self, options: Mapping[str, Any]) -> Settings:
-        """See ``teach.ReaderSettings``."""
+        """See ``teach.ReaderSettings``; what is None there has its default."""
         from qa_bench.reader.extractive.teach import ReaderSettings
 
-        return settings_of(ReaderSettings, options)
+        return settings_of(
+            ReaderSettings, {name: one for name, one in options.items() if one is not None}
+        )
 
     def train(
         self, files: TrainingFiles, settings: Any, folder: Path, runtime: Runtime

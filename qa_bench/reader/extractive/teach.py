@@ -30,7 +30,7 @@ class ReaderSettings(Settings):
 
     Attributes:
         objective: what is learnt, see ``OBJECTIVES``.
-        negatives: passages without an answer beside each positive (objective dpr).
+        negatives: passages without an answer beside each positive (objectives dpr and global).
     """
 
     objective: str = "spans"

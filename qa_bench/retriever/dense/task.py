@@ -65,17 +65,17 @@ class BiEncoderTask(Task):
         """
         self._lessons, self._loss, self._settings = lessons, loss, settings
         self._layer_norm = layer_norm
-        asked_as, read_as = sides
+        of_questions, of_passages = sides
         self._side_of_passages = QUESTION if settings.of_themselves else PASSAGE
         texts = list(lessons.questions)
         titles, bodies = [title for title, _ in lessons.passages], [t for _, t in lessons.passages]
-        passages: Sequence[Any] = read_as.passages(titles, bodies)
+        passages: Sequence[Any] = of_passages.passages(titles, bodies)
         if settings.of_themselves:
-            passages = asked_as.questions(bodies)
-            read_as = asked_as
+            passages = of_questions.questions(bodies)
+            of_passages = of_questions
         self._tokens = {
-            QUESTION: _tokens(towers, QUESTION, asked_as, asked_as.questions(texts)),
-            PASSAGE: _tokens(towers, self._side_of_passages, read_as, passages),
+            QUESTION: _tokens(towers, QUESTION, of_questions, of_questions.questions(texts)),
+            PASSAGE: _tokens(towers, self._side_of_passages, of_passages, passages),
         }
         self._golds = lessons.golds
         self._tests = (
@@ -84,10 +84,10 @@ class BiEncoderTask(Task):
         self._negatives: list[np.ndarray] = drawn_negatives(
             lessons, settings.choice, np.random.default_rng(settings.seed)
         )
-        asked, read = self._tokens[QUESTION].lengths, self._tokens[PASSAGE].lengths
-        own = np.array([read[several].sum() for several in self._negatives], dtype=np.int64)
-        self.lengths = np.maximum(asked, read[self._golds])
-        self.tokens = asked + read[self._golds] + own
+        short, long = self._tokens[QUESTION].lengths, self._tokens[PASSAGE].lengths
+        own = np.array([long[several].sum() for several in self._negatives], dtype=np.int64)
+        self.lengths = np.maximum(short, long[self._golds])
+        self.tokens = short + long[self._golds] + own
         self.sequences = 2 * len(lessons) + sum(map(len, self._negatives))
         self.counts = {"masked_positives": 0, "masked_answers": 0}
 
@@ -168,7 +168,7 @@ class BiEncoderTask(Task):
         import torch
 
         step = self.step(places)
-        chunks = self._chunks(step)
+        chunks = self._chunks(model, step)
         vectors = torch.cat([self._vectors(model, chunk) for chunk in chunks])
         return self._of_vectors(vectors, step, chunks)
 
@@ -177,7 +177,7 @@ class BiEncoderTask(Task):
         import torch
 
         step = self.step(places)
-        chunks = self._chunks(step)
+        chunks = self._chunks(model, step)
 
         def encode(chunk: tuple[str, np.ndarray]) -> Any:
             with autocast():
@@ -192,12 +192,13 @@ class BiEncoderTask(Task):
         loss.backward()
         return value
 
-    def _chunks(self, step: Step) -> list[tuple[str, np.ndarray]]:
+    def _chunks(self, model: Any, step: Step) -> list[tuple[str, np.ndarray]]:
         """What goes through the model at once: the side, and places of its texts, each once."""
+        cpu = next(model.parameters()).device.type == "cpu"
         return [
             (side, piece)
             for side, places in ((QUESTION, step.questions), (PASSAGE, step.passages))
-            for piece in self._tokens[side].pieces(np.unique(places), self._settings.cache)
+            for piece in self._tokens[side].pieces(np.unique(places), self._settings.cache, cpu)
         ]
 
     def _vectors(self, model: Any, chunk: tuple[str, np.ndarray]) -> Any:

@@ -89,7 +89,8 @@ def teach_lessons(
 
     def build() -> tuple[Any, None, Task]:
         model = towers(
-            *(_plain(side.source) for side in sides),
+            _plain(sides[0].source),
+            _plain(sides[1].source),
             settings.sharing,
             settings.projection,
             settings.similarity or "dot",
@@ -151,13 +152,14 @@ def describe(
 ) -> None:
     """Let a model's folder say what it was made of, wherever it is taken."""
     names = files.data if files.articles is None else [*files.data, files.articles]
+    how = {name: value for name, value in asdict(settings).items() if name != "checkpoint"}
     said = {
         "data": {path.name: file_digest(path) for path in names},
         "base": {
             name: {"model": side.source.model, "content": side.identity()}
             for name, side in zip(("question", "passage"), sides, strict=True)
         },
-        "settings": {**asdict(settings), "examples": files.examples},
+        "settings": {**how, "examples": files.examples},
         "counts": dict(counts),
     }
     text = json.dumps(said, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

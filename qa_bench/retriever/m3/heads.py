@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.models.m3_model import Three
+from qa_bench.models.outputs import Ragged
 from qa_bench.parts import Part
 from qa_bench.protocols import Indexed
 from qa_bench.retriever.m3.base import M3, TERMS, TERMS_SUFFIX
 from qa_bench.retriever.multivector.late import Late
 from qa_bench.retriever.multivector.store import Tokens, TokenVectors
-from qa_bench.retriever.postings.search import Questions, Weights, pair_scores, top_k
-from qa_bench.retriever.postings.store import Postings
+from qa_bench.retriever.postings.hits import Index, hits, scores_of_pairs
+from qa_bench.retriever.postings.search import Questions
 from qa_bench.retriever.sparse import index as stored
 from qa_bench.retriever.sparse.weights import DTYPES
 from qa_bench.runtime.estimates import PASSAGE_TOKENS
-from qa_bench.runtime.progress import progress
 from qa_bench.settings import one_of
 from qa_bench.store.passages import Passages
 from qa_bench.types import QuestionSet, Run, Runtime, Step
@@ -54,11 +56,11 @@ class M3Sparse(Part):
         """Make postings of the base's weights.
 
         Raises:
-            UserError: a weight does not fit ``weights``.
+            DataError: a file of them is damaged.
+            UserError: they are of other passages, or a weight does not fit ``weights``.
         """
         files = sorted(base.folder.glob(f"{TERMS}-*{TERMS_SUFFIX}"))
-        stored.write_postings(folder, files, len(passages), self._weights, runtime.workers)
-        return Postings(folder, runtime.workers).passages
+        return stored.write_postings(folder, files, len(passages), self._weights, runtime.workers)
 
     def loss(self, folder: Path) -> dict[str, float]:
         """How far the stored weights are from the model's, for the index's manifest.
@@ -78,10 +80,8 @@ class M3Sparse(Part):
         base: Indexed,
     ) -> Run:
         """The passages with the best scores, of those that share a term with the question."""
-        postings, weights, encoded = self._opened(folder, questions, runtime, base)
-        with progress(len(questions), "search", "questions", runtime) as bar:
-            rows, scores = top_k(postings, weights, encoded, depth, runtime.workers, bar.update)
-        return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
+        with self._opened(folder, passages, questions, runtime, base) as (index, encoded):
+            return hits(index, encoded, passages, questions, depth, runtime)
 
     def score(
         self,
@@ -94,9 +94,8 @@ class M3Sparse(Part):
         base: Indexed,
     ) -> np.ndarray:
         """The score of every (question, passage) pair; 0 where they share no term."""
-        postings, weights, encoded = self._opened(folder, questions, runtime, base)
-        scores = pair_scores(postings, weights, encoded, question_rows, rows, runtime.workers)
-        return scores.astype(np.float32)
+        with self._opened(folder, passages, questions, runtime, base) as (index, encoded):
+            return scores_of_pairs(index, encoded, question_rows, rows, runtime)
 
     def plan(
         self, passages: float, questions: int, depth: int, runtime: Runtime
@@ -110,13 +109,25 @@ class M3Sparse(Part):
             Step("search", 0, searched / _SEARCHED / runtime.workers, memory),
         )
 
+    @contextmanager
     def _opened(
-        self, folder: Path, questions: QuestionSet, runtime: Runtime, base: Indexed
-    ) -> tuple[Postings, Weights, Questions]:
-        postings, weights = stored.opened(folder, runtime.workers)
-        texts = [question.text for question in questions]
-        pointers, (terms, values) = base.retriever.encode_three(texts, runtime).terms
-        return postings, weights, Questions(pointers, postings.find(terms), values)
+        self,
+        folder: Path,
+        passages: Passages,
+        questions: QuestionSet,
+        runtime: Runtime,
+        base: Indexed,
+    ) -> Iterator[tuple[Index, Questions]]:
+        """The index, and the questions' terms and weights.
+
+        Raises:
+            DataError: the index is damaged or of another version.
+            UserError: it is of other passages.
+        """
+        with stored.warm_index(self, folder, len(passages), runtime.workers) as index:
+            texts = [question.text for question in questions]
+            pointers, (terms, values) = base.retriever.encode_three(texts, runtime).terms
+            yield index, Questions(pointers, index.postings.find(terms), values)
 
 
 class M3Multi(Part):
@@ -198,12 +209,11 @@ class M3Multi(Part):
     def _opened(
         self, passages: Passages, questions: QuestionSet, runtime: Runtime, base: Indexed
     ) -> tuple[TokenVectors, Tokens]:
-        texts = [question.text for question in questions]
-        pointers, columns = base.retriever.encode_three(texts, runtime).tokens
-        encoded = Tokens.of_questions(columns[0], pointers, texts)
-        vectors = TokenVectors(base.folder)
-        vectors.check(base.folder, len(passages), encoded, "parts.base")
-        return vectors, encoded
+        def encode(texts: Sequence[str]) -> Ragged:
+            three: Three = base.retriever.encode_three(texts, runtime)
+            return three.tokens
+
+        return self._late.opened(base.folder, passages, questions, encode, "parts.base")
 
 
 def _base(name: str, parts: Mapping[str, Any]) -> M3:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qa_bench.errors import UserError
+from qa_bench.models.outputs import Ragged
 from qa_bench.protocols import Indexed, Planned, Retriever
 from qa_bench.retriever.multivector.maxsim import exact_maxsim
 from qa_bench.retriever.multivector.scoring import pair_scores
@@ -15,6 +18,7 @@ from qa_bench.retriever.multivector.store import Tokens, TokenVectors
 from qa_bench.retriever.vectors.similarity import single
 from qa_bench.runtime.estimates import QUESTION_TOKENS
 from qa_bench.runtime.progress import progress
+from qa_bench.runtime.warm import opened
 from qa_bench.settings import one_of, whole_number
 from qa_bench.store.passages import Passages
 from qa_bench.store.runs import rows_of
@@ -61,6 +65,37 @@ class Late:
         if self._count is None:
             return {}
         return {f"base.{name}": value for name, value in self.base.search_sources().items()}
+
+    def opened(
+        self,
+        folder: Path,
+        passages: Passages,
+        questions: QuestionSet,
+        encode: Callable[[Sequence[str]], Ragged],
+        model: str,
+    ) -> tuple[TokenVectors, Tokens]:
+        """The vectors in a folder, which stay open in a warm process, and the questions'.
+
+        Args:
+            folder: of the vectors.
+            passages: the corpus.
+            questions: the set.
+            encode: encodes their texts.
+            model: what they are encoded with, for messages.
+
+        Raises:
+            DataError: a file is damaged.
+            UserError: the vectors are of other passages or of another model, or a question has
+                none.
+        """
+        texts = [question.text for question in questions]
+        # Closing is unmapping, when the last array over the map goes.
+        with opened((id(self), folder), lambda: nullcontext(TokenVectors(folder))) as vectors:
+            vectors.check(folder, len(passages))
+        ragged = encode(texts)
+        encoded = Tokens.of_questions(ragged.columns[0], ragged.pointers, texts)
+        vectors.check_pair(encoded, model)
+        return vectors, encoded
 
     def search(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -199,16 +200,14 @@ class MultiVector(Part):
     def _opened(
         self, folder: Path, passages: Passages, questions: QuestionSet, runtime: Runtime
     ) -> tuple[TokenVectors, Tokens]:
-        vectors = TokenVectors(folder)
-        encoded = self._encoded([question.text for question in questions], runtime)
-        vectors.check(folder, len(passages), encoded, self._question.source.model)
-        return vectors, encoded
+        encode = partial(self._encoded, runtime=runtime)
+        return self._late.opened(folder, passages, questions, encode, self._question.source.model)
 
-    def _encoded(self, texts: Sequence[str], runtime: Runtime) -> Tokens:
+    def _encoded(self, texts: Sequence[str], runtime: Runtime) -> Ragged:
         """The questions' vectors.
 
         Raises:
-            UserError: a question has no tokens, or vectors are not finite.
+            UserError: vectors are not finite.
         """
         encoder = loaded_encoder(self._question.source, runtime, self._asks)
         with progress(len(texts), "encode", "questions", runtime) as bar:
@@ -216,4 +215,4 @@ class MultiVector(Part):
             ragged: Ragged = next(
                 encoder.encode(windows, update=bar.update, **self._question.options())
             )
-        return Tokens.of_questions(ragged.columns[0], ragged.pointers, texts)
+        return ragged

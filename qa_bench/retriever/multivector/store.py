@@ -107,8 +107,8 @@ class TokenVectors:
         """Number of passages."""
         return len(self.pointers) - 1
 
-    def check(self, folder: Path, passages: int, questions: Tokens, model: str) -> None:
-        """Refuse vectors of other passages, and questions of another dimension.
+    def check(self, folder: Path, passages: int) -> None:
+        """Refuse vectors of other passages.
 
         Raises:
             UserError: they are such.
@@ -118,6 +118,13 @@ class TokenVectors:
                 f"{folder}: vectors of {len(self)} passages, but there are {passages}; delete the "
                 "folder to encode again"
             )
+
+    def check_pair(self, questions: Tokens, model: str) -> None:
+        """Refuse questions of another dimension.
+
+        Raises:
+            UserError: they are such.
+        """
         if questions.texts and questions.values.shape[1] != self.dimension:
             raise UserError(
                 f"the tokens of questions have {questions.values.shape[1]} dimensions ({model}), "

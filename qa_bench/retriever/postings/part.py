@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.parts import Part
 from qa_bench.retriever.postings.formulas import VARIANTS, weights
-from qa_bench.retriever.postings.search import Questions, Weights, pair_scores, top_k
+from qa_bench.retriever.postings.hits import Index, hits, postings_of, scores_of_pairs
+from qa_bench.retriever.postings.search import Questions, Weights
 from qa_bench.retriever.postings.store import Builder, Postings
 from qa_bench.retriever.postings.terms import (
     ENGINES,
@@ -37,13 +37,8 @@ _INDEXED_PER_S = 40_000
 _SEARCHED_PER_S = 1.6e9
 """Passages times questions a second."""
 _HITS_PER_S = 2e6
-
-
-class _Opened(NamedTuple):
-    """An index, ready to be searched."""
-
-    postings: Postings
-    weights: Weights
+_MOST = 1_000_000
+"""Beyond it some formula's weights leave the range of single precision."""
 
 
 class Bm25Native(Part):
@@ -76,7 +71,7 @@ class Bm25Native(Part):
 
         Args:
             variant: which formula: one of ``formulas.VARIANTS``.
-            k1: how fast a term's weight saturates, >= 0.
+            k1: how fast a term's weight saturates, from 0 to a million.
             b: how much length matters, from 0 to 1.
             delta: what bm25l, bm25_plus and tfldp add; None: their authors' value.
             stemmer: porter, krovetz or none; for passages and questions alike.
@@ -87,17 +82,17 @@ class Bm25Native(Part):
             UserError: a setting is out of range, or one that the variant does not have.
         """
         self._variant = one_of("retriever.variant", variant, tuple(VARIANTS))
-        self._k1 = float(number("retriever.k1", k1, 0))
+        self._k1 = float(number("retriever.k1", k1, 0, _MOST))
         self._b = float(number("retriever.b", b, 0, 1))
         formula = VARIANTS[self._variant]
-        delta = number("retriever.delta", delta, 0, optional=True)
+        delta = number("retriever.delta", delta, 0, _MOST, optional=True)
         if delta is not None and formula.delta is None:
             having = ", ".join(name for name, one in VARIANTS.items() if one.delta is not None)
             raise UserError(
                 f"retriever.delta={delta}: variant {variant} has none, only {having}; leave it null"
             )
         chosen = formula.delta or 0.0 if delta is None else delta
-        self._delta = float(number("retriever.delta", chosen, formula.least_delta))
+        self._delta = float(number("retriever.delta", chosen, formula.least_delta, _MOST))
         self._stemmer = one_of("retriever.stemmer", stemmer, STEMMERS)
         self._keep_stopwords = flag("retriever.keep_stopwords", keep_stopwords)
         self._engine = one_of("retriever.engine", engine, ENGINES)
@@ -117,10 +112,9 @@ class Bm25Native(Part):
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
         """Count every passage's terms and write their postings."""
         lexicon = Lexicon(self._analysis(runtime))
-        builder = Builder(folder, len(passages), "uint32", runtime.workers)
         lengths = [np.zeros(0, dtype=np.int32)]
         bar = progress(len(passages), "index", "passages", runtime)
-        with bar:
+        with bar, Builder(folder, len(passages), "uint32", runtime.workers) as builder:
             for block in passage_counts(passages, lexicon, runtime.workers):
                 builder.add(block.first_row, block.pointers, block.terms, block.counts)
                 lengths.append(block.lengths)
@@ -132,12 +126,10 @@ class Bm25Native(Part):
         self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
     ) -> Run:
         """Search all questions, ``runtime.workers`` at a time."""
-        bar = progress(len(questions), "search", "questions", runtime)
         opening = partial(self._opened, folder, passages, runtime)
-        with bar, opened((id(self), folder), opening) as index:
+        with opened((id(self), folder), opening) as index:
             terms = self._terms(index.postings, questions, runtime)
-            rows, scores = top_k(*index, terms, depth, runtime.workers, bar.update)
-        return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
+            return hits(index, terms, passages, questions, depth, runtime)
 
     def score(
         self,
@@ -151,8 +143,7 @@ class Bm25Native(Part):
         """The scores of (question, passage) pairs, 0 where they share no term."""
         with self._opened(folder, passages, runtime) as index:
             terms = self._terms(index.postings, questions, runtime)
-            scores = pair_scores(*index, terms, question_rows, rows, runtime.workers)
-        return scores.astype(np.float32)
+            return scores_of_pairs(index, terms, question_rows, rows, runtime)
 
     def plan(
         self, passages: float, questions: int, depth: int, runtime: Runtime
@@ -166,27 +157,23 @@ class Bm25Native(Part):
         )
 
     @contextmanager
-    def _opened(self, folder: Path, passages: Passages, runtime: Runtime) -> Iterator[_Opened]:
+    def _opened(self, folder: Path, passages: Passages, runtime: Runtime) -> Iterator[Index]:
         """The postings with the variant's weights.
 
         Raises:
             DataError: a file is missing, cut short or changed.
             UserError: it is the index of other passages or of another analysis.
         """
-        postings = Postings(folder, runtime.workers)
-        again = f"; delete {folder} to index again"
-        count = postings.passages
-        if count != len(passages):
-            raise UserError(f"{folder}: it has {count} passages, not {len(passages)}{again}")
+        postings = postings_of(folder, len(passages), runtime.workers)
         for name, mine in self._origin().items():
             if postings.origin.get(name) != mine:
                 raise UserError(
                     f"{folder}: its terms were made with {name} {postings.origin.get(name)}, those "
-                    f"of the questions would be with {mine}{again}"
+                    f"of the questions would be with {mine}; delete the folder to index again"
                 )
         formula = self._variant, self._k1, self._b, self._delta
         exact = weights(postings, *formula, runtime.workers)
-        yield _Opened(postings, Weights(postings, exact, runtime.workers))
+        yield Index(postings, Weights(postings, exact, runtime.workers))
 
     def _terms(self, postings: Postings, questions: QuestionSet, runtime: Runtime) -> Questions:
         """The questions' terms by the numbers of the index, weighing as often as they come."""

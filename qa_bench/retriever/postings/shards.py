@@ -184,6 +184,6 @@ class Shards:
         return rows, values.view(self._dtype)
 
     def remove(self) -> None:
-        """Delete the file."""
-        self._map = memoryview(b"")
-        self._path.unlink()
+        """Delete the file, and forget what was not written; again is nothing."""
+        self._map, self._blocks, self._held = memoryview(b""), [], 0
+        self._path.unlink(missing_ok=True)

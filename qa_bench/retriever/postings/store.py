@@ -38,7 +38,10 @@ _CHUNK = 1 << 20
 
 
 class Builder:
-    """Writes postings from blocks of passages; its memory does not grow with the passages."""
+    """Writes postings from blocks of passages; its memory does not grow with the passages.
+
+    In a ``with`` block, which leaves nothing open and no file of its own behind when it fails.
+    """
 
     def __init__(self, folder: Path, passages: int, dtype: str, workers: int = 2) -> None:
         """Start in a folder; what an earlier one left there goes.
@@ -60,6 +63,14 @@ class Builder:
         for name in _FILES:
             (folder / name).unlink(missing_ok=True)
         self._shards = Shards(folder / _SHARDS, self._dtype)
+
+    def __enter__(self) -> Builder:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove what only building needs."""
+        self._shards.remove()
 
     def add(
         self, first_row: int, pointers: np.ndarray, terms: np.ndarray, values: np.ndarray

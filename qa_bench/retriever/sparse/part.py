@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from qa_bench.models.passage_files import PassageFiles
 from qa_bench.models.sides import Side
 from qa_bench.models.sparse_model import TermWeights
 from qa_bench.parts import Part
-from qa_bench.retriever.postings.search import Questions, Weights, pair_scores, top_k
-from qa_bench.retriever.postings.store import Postings
+from qa_bench.retriever.postings.hits import Index, hits, scores_of_pairs
+from qa_bench.retriever.postings.search import Questions
 from qa_bench.retriever.sparse import index as stored
 from qa_bench.retriever.sparse.weights import DTYPES, strongest
 from qa_bench.runtime.estimates import (
@@ -148,11 +149,8 @@ class Sparse(Part):
         self, folder: Path, passages: Passages, questions: QuestionSet, depth: int, runtime: Runtime
     ) -> Run:
         """The passages with the best scores, of those that share a term with the question."""
-        postings, weights, encoded = self._opened(folder, passages, questions, runtime)
-        bar = progress(len(questions), "search", "questions", runtime)
-        with bar:
-            rows, scores = top_k(postings, weights, encoded, depth, runtime.workers, bar.update)
-        return Run.of_rows([q.qid for q in questions], rows, scores, passages.pids)
+        with self._opened(folder, passages, questions, runtime) as (index, encoded):
+            return hits(index, encoded, passages, questions, depth, runtime)
 
     def score(
         self,
@@ -164,9 +162,8 @@ class Sparse(Part):
         runtime: Runtime,
     ) -> np.ndarray:
         """The score of every (question, passage) pair; 0 where they share no term."""
-        postings, weights, encoded = self._opened(folder, passages, questions, runtime)
-        scores = pair_scores(postings, weights, encoded, question_rows, rows, runtime.workers)
-        return scores.astype(np.float32)
+        with self._opened(folder, passages, questions, runtime) as (index, encoded):
+            return scores_of_pairs(index, encoded, question_rows, rows, runtime)
 
     def encode_questions(self, texts: Sequence[str], runtime: Runtime) -> Ragged:
         """The terms (int32) and weights (float32) of questions, terms ascending.
@@ -207,9 +204,10 @@ class Sparse(Part):
             Step("search", 0, seconds, memory),
         )
 
+    @contextmanager
     def _opened(
         self, folder: Path, passages: Passages, questions: QuestionSet, runtime: Runtime
-    ) -> tuple[Postings, Weights, Questions]:
+    ) -> Iterator[tuple[Index, Questions]]:
         """The index, and the questions' terms and weights.
 
         Raises:
@@ -217,15 +215,10 @@ class Sparse(Part):
             UserError: it is of other passages, or the two models are no pair.
         """
         self._check_pair()
-        postings, weights = stored.opened(folder, runtime.workers)
-        if postings.passages != len(passages):
-            raise UserError(
-                f"{folder}: postings of {postings.passages} passages, but there are "
-                f"{len(passages)}; delete the folder to encode again"
-            )
-        pointers, columns = self.encode_questions([q.text for q in questions], runtime)
-        terms, values = columns
-        return postings, weights, Questions(pointers, postings.find(terms), values)
+        with stored.warm_index(self, folder, len(passages), runtime.workers) as index:
+            pointers, columns = self.encode_questions([q.text for q in questions], runtime)
+            terms, values = columns
+            yield index, Questions(pointers, index.postings.find(terms), values)
 
     def _check_pair(self) -> None:
         """Refuse two models whose terms are not the same."""

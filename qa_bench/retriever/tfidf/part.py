@@ -12,6 +12,7 @@ import numpy as np
 
 from qa_bench.errors import DataError, UserError
 from qa_bench.parts import Part
+from qa_bench.retriever.postings.hits import postings_of
 from qa_bench.retriever.postings.search import Questions, Weights, pair_scores, top_k
 from qa_bench.retriever.postings.store import Builder, Postings
 from qa_bench.retriever.tfidf.grams import Counts, Grams
@@ -69,12 +70,12 @@ class Tfidf(Part):
         Raises:
             UserError: a passage holds an n-gram more often than can be stored.
         """
-        builder = Builder(folder, len(passages), "uint16", runtime.workers)
         numbers = np.zeros(self._grams.buckets, dtype=np.int32)  # from 1; pages come as met
         met: list[np.ndarray] = []
         terms = row = 0
         bar = progress(len(passages), "index", "passages", runtime)
-        with bar:
+        builder = Builder(folder, len(passages), "uint16", runtime.workers)
+        with bar, builder:
             for counts in in_order(self._grams, _batches(passages), runtime.workers):
                 check_counts(counts, row, passages)
                 new = np.unique(counts.buckets[numbers[counts.buckets] == 0])
@@ -84,8 +85,8 @@ class Tfidf(Part):
                 builder.add(row, counts.pointers, numbers[counts.buckets] - 1, counts.counts)
                 row += len(counts.pointers) - 1
                 bar.update(len(counts.pointers) - 1)
-        vocabulary = np.concatenate([np.zeros(0, np.int64), *met])
-        builder.finish(vocabulary.astype(np.int32))
+            vocabulary = np.concatenate([np.zeros(0, np.int64), *met])
+            builder.finish(vocabulary.astype(np.int32))
         return row
 
     def search(
@@ -180,15 +181,12 @@ def _opened(folder: Path, passages: int, runtime: Runtime) -> Iterator[_Index]:
     """The index with its weights.
 
     Raises:
-        DataError: it is damaged, or of another corpus.
+        DataError: it is damaged.
+        UserError: it is of another corpus.
     """
-    postings = Postings(folder, runtime.workers)
-    if postings.passages != passages or postings.vocabulary is None:
-        raise DataError(
-            f"an index of {postings.passages} passages, the corpus has {passages}; delete {folder} "
-            "to build it again",
-            folder,
-        )
+    postings = postings_of(folder, passages, runtime.workers)
+    if postings.vocabulary is None:
+        raise DataError(f"postings without buckets; delete {folder} to build it again", folder)
     met = np.diff(postings.pointers)
     idf = np.log((passages - met + 0.5) / (met + 0.5))
     idf = np.append(np.maximum(idf, 0.0), 0.0)

@@ -17,7 +17,7 @@ from reranker_models import RUNTIME, save_cross_encoder, save_encoder_decoder
 from qa_bench.errors import UserError
 from qa_bench.lm.local import Local
 from qa_bench.reader.extractive.part import Extractive
-from qa_bench.reader.fid import FusionInDecoder
+from qa_bench.reader.fid.part import FusionInDecoder
 from qa_bench.reranker.cross_encoder import CrossEncoder
 from qa_bench.retriever.dense.part import Dense
 

@@ -10,7 +10,7 @@ import ranked_hits
 from word_models import save_tokenizer, t5_config
 
 from qa_bench.errors import UserError
-from qa_bench.reader.fid import FusionInDecoder
+from qa_bench.reader.fid.part import FusionInDecoder
 from qa_bench.store.ranked import Ranked
 from qa_bench.types import Runtime
 

@@ -5,7 +5,7 @@ import pytest
 from qa_bench.report.counts import counts, distance, phrase
 from qa_bench.report.published import published
 
-COUNTED = ("answer_recall", "em", "doc_p5")
+COUNTED = ("answer_recall", "article_recall", "em")
 
 
 @pytest.mark.parametrize(

@@ -127,12 +127,25 @@ def test_without_ids_an_article_is_what_has_one_title(tmp_path: Path):
     corpus = [*CORPUS, ("", "", "alone"), ("", "", "alone too")]
     Articles(Count()).index(stored(tmp_path, sourced=False, corpus=corpus), tmp_path, RUNTIME)
     assert list(Passages(tmp_path / "articles")) == [
-        Passage("p0", "Heron", "grey heron\nheron heron"),
+        Passage("p0", "Heron", "grey heron\nheron heron\nheron heron heron"),
         Passage("p2", "Lamp", "lamp\nheron lamp lamp\na lamp"),
-        Passage("p5", "Heron", "heron heron heron"),
         Passage("p6", "", "alone"),
         Passage("p7", "", "alone too"),
     ]
+
+
+def test_an_article_whose_passages_lie_all_over_is_one(tmp_path: Path):
+    corpus = [("a", "A", "lamp"), ("", "", "heron"), ("b", "B", "heron"), ("a", "A", "heron lamp")]
+    passages = stored(tmp_path, corpus=[*corpus, ("", "", "lamp"), ("b", "B", "lamp")])
+    made = Articles(Scoring(), articles=2)
+    assert made.index(passages, tmp_path, RUNTIME) == 6
+    assert [one.text for one in Passages(tmp_path / "articles")] == [
+        "lamp\nheron lamp", "heron", "heron\nlamp", "lamp",
+    ]  # fmt: skip
+    run = made.search(tmp_path, passages, ask("lamp"), 100, RUNTIME)
+    assert hits(run) == [("q0", 0, 2.0), ("q0", 3, 2.0), ("q0", 2, 1.0), ("q0", 5, 1.0)]
+    scores = made.score(tmp_path, passages, ask("lamp"), np.zeros(6, int), np.arange(6), RUNTIME)
+    assert scores.tolist() == [2, 0, 1, 2, 1, 1]
 
 
 def test_hits_are_all_passages_of_the_best_articles(tmp_path: Path):
@@ -173,7 +186,8 @@ def test_a_damaged_index_or_another_corpus_is_refused(tmp_path: Path):
     other = stored(tmp_path / "other", corpus=CORPUS[:-1])
     with pytest.raises(DataError, match="an index of other passages than the corpus'"):
         made.search(tmp_path, other, ask("heron"), 5, RUNTIME)
-    starts = tmp_path / "starts.npy"
-    starts.write_bytes(starts.read_bytes()[:20])
-    with pytest.raises(DataError, match="missing or cut short; delete"):
-        made.search(tmp_path, passages, ask("heron"), 5, RUNTIME)
+    for name in ("rows.npy", "starts.npy"):
+        path = tmp_path / name
+        path.write_bytes(path.read_bytes()[:20])
+        with pytest.raises(DataError, match=rf"{name}: missing or cut short; delete"):
+            made.search(tmp_path, passages, ask("heron"), 5, RUNTIME)

@@ -10,7 +10,7 @@ from qa_bench.lm.local import Local
 from qa_bench.lm.openai_server import OpenAIServer
 from qa_bench.parts import About
 from qa_bench.reader.extractive.part import Extractive
-from qa_bench.reader.fid import FusionInDecoder
+from qa_bench.reader.fid.part import FusionInDecoder
 from qa_bench.reader.generative import Generative
 from qa_bench.reader.oracle import Oracle
 from qa_bench.reader.redundancy import Redundancy

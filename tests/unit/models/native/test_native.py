@@ -68,6 +68,18 @@ def test_mgte_reranker(tmp_path: Path) -> None:
     torch.testing.assert_close(scores, expected, atol=2e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("task", ["ForTokenClassification", "ForMaskedLM"])
+def test_mgte_as_a_sparse_model(task: str, tmp_path: Path) -> None:
+    checkpoints.new(WORDS, task=task, scaling=NTK).save_pretrained(tmp_path)
+    model = loaded(tmp_path, f"AutoModel{task}")
+    ids = torch.tensor(IDS)
+    with torch.inference_mode():
+        logits = model(input_ids=ids).logits
+        expected = torch.cat([authors.AuthorModel(tmp_path)(row[None]).logits for row in ids])
+    assert logits.std(1).mean() > 1e-2, "all tokens alike would show nothing"
+    torch.testing.assert_close(logits, expected, atol=2e-5, rtol=1e-4)
+
+
 def test_layers_of_minicpm(tmp_path: Path) -> None:
     checkpoints.minicpm(WORDS, layers=10).save_pretrained(tmp_path)
     model, by_authors = loaded(tmp_path, "AutoModelForCausalLM"), authors.AuthorModel(tmp_path)

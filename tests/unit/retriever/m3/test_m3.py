@@ -21,7 +21,11 @@ from qa_bench.models.source import Source  # noqa: E402
 from qa_bench.protocols import Indexed  # noqa: E402
 from qa_bench.retriever.m3.base import M3  # noqa: E402
 from qa_bench.retriever.m3.heads import M3Multi, M3Sparse  # noqa: E402
-from qa_bench.store.passages import Passages  # noqa: E402
+from qa_bench.store.passages import (  # noqa: E402
+    Passages,
+    describe_passages,
+    write_passages,
+)
 from qa_bench.types import Question, QuestionSet, Run, Runtime  # noqa: E402
 
 RUNTIME = Runtime(threads=1, device="cpu", batch_size=3, progress=False)
@@ -144,6 +148,37 @@ def test_a_damaged_file_of_one_kind_is_encoded_again(built: Built) -> None:
         (folder / name).write_bytes(b"spoilt")
         assert built.base.index(built.passages, folder, RUNTIME) == 6
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_an_index_of_other_passages_is_refused(built: Built, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    write_passages(tmp_path / "one/p.arrow", [("p0", "", TEXTS[0])])
+    describe_passages(tmp_path / "one", [tmp_path / "one/p.arrow"])
+    built.passages = Passages(tmp_path / "one")
+    for part, what in ((built.sparse, "postings"), (built.multi, "vectors")):
+        with pytest.raises(UserError, match=f"{what} of 6 passages, but there are 1; delete"):
+            built.run(part)
+        with pytest.raises(UserError, match=f"{what} of 6 passages, but there are 1; delete"):
+            built.pairs(part)
+    (tmp_path / "sparse").mkdir()
+    with pytest.raises(UserError, match="base: weights of 6 passages, but there are 1; delete"):
+        built.sparse.index(built.passages, tmp_path / "sparse", RUNTIME, **built.parts)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "zeroed"])
+def test_damaged_weights_of_the_base_are_told(built: Built, damage: str, tmp_path: Path) -> None:
+    """A file less would have given all passages behind it to those before them."""
+    path = built.place / "base" / "weights-00000.npz"
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "missing":
+        half = len(content) // 2
+        rest = b"" if damage == "cut" else bytes(len(content) - half)
+        path.write_bytes(content[:half] + rest)
+    (tmp_path / "sparse").mkdir()
+    with pytest.raises(UserError, match=r"weights.*delete .*(base|folder) to encode again"):
+        built.sparse.index(built.passages, tmp_path / "sparse", RUNTIME, **built.parts)
+    assert not list((tmp_path / "sparse").iterdir())
 
 
 def test_weights_of_terms() -> None:

@@ -81,8 +81,8 @@ def test_no_files_at_all(tmp_path: Path) -> None:
 def test_vectors_of_others_are_refused(tmp_path: Path) -> None:
     vectors = corpus(tmp_path / "t")
     with pytest.raises(UserError, match="vectors of 90 passages, but there are 91"):
-        vectors.check(tmp_path, 91, tokens(np.random.default_rng(0), [1]), "m")
+        vectors.check(tmp_path, 91)
     with pytest.raises(UserError, match=r"8 dimensions \(m\), those of passages 16"):
-        vectors.check(tmp_path, 90, tokens(np.random.default_rng(0), [1], 8), "m")
+        vectors.check_pair(tokens(np.random.default_rng(0), [1], 8), "m")
     with pytest.raises(UserError, match="question 'why' has no vectors"):
         Tokens.of_questions(np.ones((1, 8)), np.array([0, 1, 1]), ["who", "why"])

@@ -42,11 +42,18 @@ NOTHING = [5, 6, 7]
             {"variant": "okapi"},
             "retriever.variant: robertson, lucene, lucene_accurate, atire, bm25l, bm25_plus",
         ),
-        ({"k1": -1}, "retriever.k1: a number >= 0, got '-1'"),
+        ({"k1": -1}, "retriever.k1: a number from 0 to 1e+06, got '-1'"),
+        ({"k1": 1e307}, "retriever.k1: a number from 0 to 1e+06, got '1e+307'"),
         ({"b": 1.5}, "retriever.b: a number from 0 to 1, got '1.5'"),
         ({"delta": 0.5}, "retriever.delta=0.5: variant lucene has none, only bm25l, bm25_plus"),
-        ({"variant": "bm25l", "delta": -0.1}, "retriever.delta: a number >= 0, got '-0.1'"),
-        ({"variant": "tfldp", "delta": 0.9}, "retriever.delta: a number >= 1, got '0.9'"),
+        (
+            {"variant": "bm25l", "delta": -0.1},
+            "retriever.delta: a number from 0 to 1e+06, got",
+        ),
+        (
+            {"variant": "tfldp", "delta": 0.9},
+            "retriever.delta: a number from 1 to 1e+06, got",
+        ),
         ({"stemmer": "Porter"}, "retriever.stemmer"),
         ({"keep_stopwords": "yes"}, "retriever.keep_stopwords"),
         ({"engine": "java"}, "retriever.engine"),
@@ -160,6 +167,15 @@ def test_variants_and_constants_change_scores(built: Built):
 # Bad input
 
 
+def test_the_largest_constants_give_finite_scores(built: Built):
+    for variant, formula in VARIANTS.items():
+        largest = {"delta": 1_000_000} if formula.delta is not None else {}
+        for k1 in (0, 1_000_000):
+            scores = built.search(50, variant=variant, k1=k1, **largest).table["score"].to_numpy()
+            assert np.isfinite(scores).all()
+            assert np.any(scores != 0)
+
+
 def test_the_index_of_another_analysis_is_refused(built: Built):
     with pytest.raises(UserError, match=r"made with stemmer porter.*would be with none; delete"):
         built.search(3, stemmer="none")
@@ -170,7 +186,7 @@ def test_the_index_of_another_analysis_is_refused(built: Built):
 def test_the_index_of_other_passages_is_refused(built: Built, tmp_path: Path):
     write_passages(tmp_path / "passages.arrow", [Passage("p", "", "herons")])
     describe_passages(tmp_path, [tmp_path / "passages.arrow"])
-    with pytest.raises(UserError, match="it has 400 passages, not 1; delete"):
+    with pytest.raises(UserError, match="postings of 400 passages, but there are 1; delete"):
         Bm25Native().search(built.folder, Passages(tmp_path), ask(QUESTIONS), 3, RUNTIME)
 
 

@@ -159,6 +159,21 @@ def test_misuse_is_refused(tmp_path):
         builder.finish(["a", "b", "c"], np.zeros(4, np.int64))
 
 
+def test_a_build_that_fails_leaves_nothing(tmp_path):
+    open_files = len(list(Path("/proc/self/fd").iterdir()))
+    twice = np.array([1, 1], np.int32), np.array([1, 1], np.uint8)
+    with Builder(tmp_path, 1, "uint8") as builder:
+        builder.add(0, np.array([0, 2]), *twice)
+        with pytest.raises(ValueError, match="twice in a passage"):
+            builder.finish()
+        assert (tmp_path / "postings.shards").exists()
+    assert not (tmp_path / "postings.shards").exists()
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_files
+    with Builder(tmp_path, 0, "uint8") as builder:
+        builder.finish()
+    assert Postings(tmp_path).passages == 0
+
+
 def test_a_term_twice_in_a_passage_is_refused(tmp_path):
     builder = Builder(tmp_path, 1, "uint8")
     builder.add(0, np.array([0, 2]), np.array([1, 1], np.int32), np.array([1, 1], np.uint8))

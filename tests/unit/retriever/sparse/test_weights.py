@@ -75,7 +75,8 @@ def written(folder: Path, dtype: str) -> Path:
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "uint8"])
 def test_scores_are_those_of_the_stored_weights(dtype: str, tmp_path: Path) -> None:
-    postings, weights = module.opened(written(tmp_path, dtype), 2)
+    with module.warm_index(None, written(tmp_path, dtype), 4, 2) as index:
+        pass
     scale = Scale(dtype, 3.0)
     dense = np.zeros((4, 7))
     rows = np.repeat(np.arange(4), np.diff(POINTERS))
@@ -84,11 +85,11 @@ def test_scores_are_those_of_the_stored_weights(dtype: str, tmp_path: Path) -> N
         np.array([0, 3, 3]), np.array([1, 6, -1], np.int32), np.array([2.0, 1, 5])
     )
     expected = dense @ np.array([0, 2, 0, 0, 0, 0, 1.0])
-    found_rows, scores = top_k(postings, weights, asked, 9)
+    found_rows, scores = top_k(*index, asked, 9)
     assert found_rows[0].tolist() == [3, 0]
     assert scores[0].tolist() == expected[[3, 0]].tolist()
     assert len(found_rows[1]) == 0
-    pairs = pair_scores(postings, weights, asked, np.zeros(4, int), np.arange(4))
+    pairs = pair_scores(*index, asked, np.zeros(4, int), np.arange(4))
     assert pairs.tolist() == expected.tolist()
 
 
@@ -98,4 +99,4 @@ def test_a_damaged_note_is_told(content: str, tmp_path: Path) -> None:
     assert module.noted(folder)["counts"]["weights"] == 9
     (folder / "weights.json").write_text(content)
     with pytest.raises(DataError, match=r"delete .* to encode again"):
-        module.opened(folder, 1)
+        module.warm_index(None, folder, 4, 1).__enter__()

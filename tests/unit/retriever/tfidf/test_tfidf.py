@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from qa_bench.errors import DataError, UserError
+from qa_bench.errors import UserError
 from qa_bench.protocols import PairScorer, Planned, Retriever
 from qa_bench.retriever.tfidf.grams import Grams, left_out
 from qa_bench.retriever.tfidf.part import Tfidf, check_counts
@@ -223,7 +223,7 @@ def test_an_index_of_another_corpus_is_refused(tmp_path: Path):
     made = Tfidf()
     made.index(stored(tmp_path, ["heron", "lamp"]), tmp_path, RUNTIME)
     other = stored(tmp_path / "other", ["heron"])
-    with pytest.raises(DataError, match="an index of 2 passages, the corpus has 1"):
+    with pytest.raises(UserError, match="postings of 2 passages, but there are 1; delete"):
         made.search(tmp_path, other, ask(["heron"]), 5, RUNTIME)
 
 

@@ -8,20 +8,21 @@ most 50 tokens, greedy.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from qa_bench.errors import UserError
-from qa_bench.models.decoding import generated, loaded_writer, of_like_length, padded
+from qa_bench.models.decoding import loaded_writer
 from qa_bench.models.source import language_source
 from qa_bench.parts import Part
+from qa_bench.reader.fid.model import Form, check_t5, decoded, encoded
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step, text_tokens
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import whole_number
 from qa_bench.store.ranked import Ranked
-from qa_bench.text import filled
+from qa_bench.train.loop import MODEL_FOLDER, Settings, TrainingFiles, settings_of
+from qa_bench.train.seen import seen_by
 from qa_bench.types import Answers, Runtime, Step
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class FusionInDecoder(Part):
     """
 
     labels = frozenset({"sha256"})
+    reading_only = frozenset({"model", "revision", "precision"})
     depends = ("transformers",)
 
     def __init__(
@@ -68,9 +70,11 @@ class FusionInDecoder(Part):
         if "{question}" not in passage or "{text}" not in passage:
             raise UserError("reader.passage needs {question} and {text} in it")
         self.depth = whole_number("reader.depth", depth)
-        self._passage = passage
-        self._max_length = whole_number("reader.max_length", max_length)
-        self._max_tokens = whole_number("reader.max_tokens", max_tokens)
+        self._form = Form(
+            passage,
+            whole_number("reader.max_length", max_length),
+            whole_number("reader.max_tokens", max_tokens),
+        )
 
     def sources(self) -> dict[str, str]:
         """Identity of the model's content."""
@@ -78,14 +82,15 @@ class FusionInDecoder(Part):
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """From ``about.parameters``: half of them encode, an answer goes through all."""
-        each = min(self._max_length, PASSAGE_TOKENS + QUESTION_TOKENS + text_tokens(self._passage))
+        form = self._form
+        each = min(form.max_length, PASSAGE_TOKENS + QUESTION_TOKENS + text_tokens(form.passage))
         return model_step(
             "read",
             self.about,
             self._source.precision,
             questions * hits * each / 2,
             runtime,
-            output=questions * self._max_tokens,
+            output=questions * form.max_tokens,
         )
 
     def read(self, ranked: Ranked, runtime: Runtime) -> Answers:
@@ -95,9 +100,7 @@ class FusionInDecoder(Part):
             UserError: the model cannot be loaded, or is no T5.
         """
         model = loaded_writer(self._source, self._source.identity(), runtime)
-        if getattr(model.config, "model_type", None) not in ("t5", "mt5", "umt5"):
-            # Others know a token's place in the whole input, which the decoder would see mixed up.
-            raise UserError(f"reader.model: {self._source.model} is no T5")
+        check_t5("reader.model", self._source, getattr(model.config, "model_type", None))
         groups = [(place, hits) for place, hits in ranked.groups() if hits.stop > hits.start]
         alone = threading.Lock()  # a tokenizer is of one thread at a time
 
@@ -105,7 +108,7 @@ class FusionInDecoder(Part):
             with alone:
                 ids = self._ids(model.tokenizer, ranked, *groups[number])
             states = encoded(copy, ids, model.batch_size, device)
-            return len(states), decoded(copy, [states], self._max_tokens)[0]
+            return len(states), decoded(copy, [states], self._form.max_tokens)[0]
 
         answers, costs = [""] * len(ranked.questions), {"prompt_tokens": 0, "completion_tokens": 0}
         with progress(len(groups), "read", "questions", runtime) as bar:
@@ -119,52 +122,38 @@ class FusionInDecoder(Part):
         return Answers(answers, costs=costs)
 
     def _ids(self, tokenizer: Any, ranked: Ranked, place: int, hits: slice) -> list[list[int]]:
-        question = ranked.questions.questions[place].text
-        texts = [
-            filled(
-                self._passage,
-                question=question,
-                title=ranked.titles[hit],
-                text=ranked.texts[hit],
+        some = range(hits.start, hits.stop)[: self.depth]
+        passages = [(ranked.titles[hit], ranked.texts[hit]) for hit in some]
+        return self._form.ids(tokenizer, ranked.questions.questions[place].text, passages)
+
+    def training(self, options: Mapping[str, Any]) -> Settings:
+        """See ``teach.FusionSettings``; what is None there has its default.
+
+        Raises:
+            UserError: a setting is out of range, or there is no such setting.
+        """
+        from qa_bench.reader.fid.teach import FusionSettings
+
+        some = {name: one for name, one in options.items() if one is not None}
+        if "negatives" in some:
+            raise UserError(
+                "train.negatives: fusion-in-decoder learns from the first reader.depth passages, "
+                "whatever they hold: leave it out"
             )
-            for hit in range(hits.start, hits.stop)[: self.depth]
-        ]
-        ids: list[list[int]] = tokenizer(texts, truncation=True, max_length=self._max_length)[
-            "input_ids"
-        ]
-        return ids
+        return settings_of(FusionSettings, some)
 
+    def train(
+        self, files: TrainingFiles, settings: Any, folder: Path, runtime: Runtime
+    ) -> dict[str, Any]:
+        """Train the model further, on as many passages as this reader reads; see ``teach``."""
+        from qa_bench.reader.fid.teach import teach
 
-def encoded(
-    model: Any, ids: list[list[int]], batch_size: int, device: torch.device
-) -> torch.Tensor:
-    """The states of all tokens of all passages, in order; of shape (tokens, width)."""
-    import torch
+        return teach(self._source, self._form, self.depth, files, settings, folder, runtime)
 
-    states: list[Any] = [None] * len(ids)
-    for places in of_like_length(np.array([len(one) for one in ids]), batch_size):
-        some = [ids[place] for place in places]
-        tokens, mask = padded(some, model.config.pad_token_id or 0, pad_left=False)
-        output = model.encoder(input_ids=tokens.to(device), attention_mask=mask.to(device))
-        for place, row, one in zip(places, output.last_hidden_state, some, strict=True):
-            states[place] = row[: len(one)]
-    return torch.cat(states)
+    def trained(self, folder: Path, settings: Any) -> dict[str, Any]:
+        """The settings that read with what was trained in a folder."""
+        return {"model": str(folder / MODEL_FOLDER)}
 
-
-def decoded(model: Any, states: list[torch.Tensor], max_tokens: int) -> list[list[int]]:
-    """The tokens of each question's answer, from its states (tokens, width)."""
-    import torch
-    from transformers.modeling_outputs import BaseModelOutput
-
-    together = torch.nn.utils.rnn.pad_sequence(states, batch_first=True)
-    mask = torch.zeros(together.shape[:2], dtype=torch.int64, device=together.device)
-    for number, row in enumerate(states):
-        mask[number, : len(row)] = 1
-    outputs: Any = BaseModelOutput
-    return generated(
-        model,
-        max_tokens,
-        skip=1,
-        encoder_outputs=outputs(last_hidden_state=together),
-        attention_mask=mask,
-    )
+    def seen(self, questions: Sequence[str]) -> int:
+        """How many of the questions its model was trained on, as far as its folder tells."""
+        return seen_by(self._source.model, questions)

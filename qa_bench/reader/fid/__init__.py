@@ -1,0 +1,1 @@
+"""Fusion-in-decoder: how it reads, its model, and what it learns from."""
