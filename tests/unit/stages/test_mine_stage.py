@@ -141,4 +141,5 @@ def test_all_scored_by_nobody(mined: Any) -> None:
 def test_whose_scores_are_those_of_any_pair(make_questions: Any) -> None:
     questions: QuestionSet = make_questions(ANSWERS)
     assert of_reranker(ByLength(pointwise=False), questions) is None
-    assert of_reranker(Part(), questions) is None  # type: ignore[misc]
+    assert of_reranker(object(), questions) is None
+    assert by_reranker(questions) is not None
