@@ -250,7 +250,7 @@ class Reranker(Part, Protocol):
 
 
 @runtime_checkable
-class Pointwise(Protocol):
+class Pointwise(Reranker, Protocol):
     """A reranker that may look at one pair of question and passage at a time.
 
     Its scores are then those of any pair, whichever others are beside it.

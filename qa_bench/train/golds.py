@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from qa_bench.errors import UserError
@@ -38,7 +39,8 @@ class GoldPassages:
     ) -> None:
         """Look up the titles; ``gold_unknown`` and ``gold_not_found`` are counted in ``counts``."""
         self._golds, self._passages, self._counts = golds, passages, counts
-        self._words = lru_cache(maxsize=10_000)(self._words_of)  # neighbours ask of one article
+        # Neighbours ask of one article.
+        self._words = lru_cache(maxsize=10_000)(lambda row: _words(passages[row].text))
         self._titled = _rows_of_titles(passages, {gold.title for gold in golds.values()})
 
     def row(self, question: Question, test: Test) -> int | None:
@@ -52,21 +54,23 @@ class GoldPassages:
         if gold is None or gold.text is None:
             self._counts["gold_unknown"] += 1
             return None
-        paragraph = Counter(dpr_tokens(nfd(gold.text)))
         best, most = None, -1
         if test(gold.text):  # else it is not the paragraph that was asked of
-            for row in self._titled.get(gold.title, []):
-                text, words = self._words(row)
-                shared = sum((words & paragraph).values())
-                if shared > most and test(text):
+            rows = np.array(self._titled.get(gold.title, []), dtype=np.int64)
+            texts = self._passages.texts(rows)
+            holding = [row for row, text in zip(rows.tolist(), texts, strict=True) if test(text)]
+            paragraph = _words(gold.text) if holding else Counter()
+            for row in holding:
+                shared = sum((self._words(row) & paragraph).values())
+                if shared > most:
                     best, most = row, shared
         if best is None:
             self._counts["gold_not_found"] += 1
         return best
 
-    def _words_of(self, row: int) -> tuple[str, Counter[str]]:
-        text = self._passages[row].text
-        return text, Counter(dpr_tokens(nfd(text)))
+
+def _words(text: str) -> Counter[str]:
+    return Counter(dpr_tokens(nfd(text)))
 
 
 def _rows_of_titles(passages: Passages, titles: set[str]) -> dict[str, list[int]]:

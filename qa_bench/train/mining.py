@@ -131,7 +131,7 @@ class Miner:
         fates = self._fates(judged, positives)
         with progress(len(judged), "write", "questions", self._runtime) as bar:
             for block in blocks(len(judged)):
-                lists = []
+                lists: list[_Passages] = []
                 for number in block:
                     lists += self._chosen(judged[number], positives[number], fates[number])
                     lists += [drawn[source][number] for source in DRAWN]

@@ -102,9 +102,9 @@ def test_counts_stand_on_the_command_line(line: Callable[..., Line]) -> None:
          "mine.rules: dpr_discard looks at the first 100 hits, and depth=50"),
     ],
 )  # fmt: skip
-def test_what_is_refused(line: Callable[..., Line], words: tuple[str, ...], message: str) -> None:
+def test_what_is_refused(plain: Line, words: tuple[str, ...], message: str) -> None:
     with pytest.raises(UserError) as error:
-        of(line(*words))
+        of(changed(plain.config, words))
     assert str(error.value) == message
 
 
