@@ -250,6 +250,19 @@ class Reranker(Part, Protocol):
 
 
 @runtime_checkable
+class Pointwise(Reranker, Protocol):
+    """A reranker that may look at one pair of question and passage at a time.
+
+    Its scores are then those of any pair, whichever others are beside it.
+    """
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether it does, as it is set."""
+        ...
+
+
+@runtime_checkable
 class Reader(Part, Protocol):
     """Answers questions from the best hits of a run."""
 

@@ -127,7 +127,7 @@ def _check(line: Any, config: Any) -> None:
 def _mine(line: Any, config: Any) -> None:
     from qa_bench.cli.mine import mine
 
-    print(mine(line, config))
+    print(mine(line))
 
 
 def _train(line: Any, config: Any) -> None:

@@ -187,8 +187,10 @@ qa-bench mine [OVERRIDE ...]: DPR's training files, with positive and hard negat
 
   qa-bench mine corpus=psgs_w100 dataset=nq dataset.split=train
   qa-bench mine corpus=psgs_w100 dataset=squad dataset.split=train mine.gold=train-v1.1.json
+  qa-bench mine corpus=psgs_w100 dataset=webq dataset.split=train retriever=ance mine.skip=10
 
-A test split is refused. docs/training_data.md has the rules.
+Any retriever or reranker is the teacher. A test split is refused. docs/training_data.md has the
+rules.
 """,
     "train": """\
 qa-bench train reader=NAME|retriever=NAME|reranker=NAME train.data=FILE [OVERRIDE ...]: a model

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 from qa_bench.dataset.groups import Groups
 from qa_bench.dataset.limit import limited, rest
@@ -19,6 +19,7 @@ from qa_bench.fetch.sources import Requirement, get_or_explain, requirement, sou
 from qa_bench.formats.answers import look_like_patterns
 from qa_bench.formats.columns import Columns
 from qa_bench.formats.faults import Faults
+from qa_bench.formats.folds import Fold
 from qa_bench.formats.qa import READERS, Row, read_questions
 from qa_bench.parts import Part
 from qa_bench.settings import flag, one_of, whole_number
@@ -70,6 +71,7 @@ class QuestionFile(Part):
     """Reads one split of a question set and compares it with what was published."""
 
     labels = frozenset({"groups"})  # they change what is said of figures, no figure
+    later: ClassVar[Mapping[str, Any]] = {"fold": None}
 
     def __init__(
         self,
@@ -83,6 +85,7 @@ class QuestionFile(Part):
         limit: int | None = None,
         columns: Mapping[str, str | None] | None = None,
         groups: Mapping[str, str | None] | None = None,
+        fold: Sequence[float] | None = None,
     ) -> None:
         """Keep the settings; nothing is read yet.
 
@@ -101,9 +104,10 @@ class QuestionFile(Part):
                 answer) are, where it is not in columns of these names; ``answers.text`` is a
                 field inside of a column.
             groups: what the questions were drawn with, see ``Groups``.
+            fold: only questions whose group is part of this ``Fold``.
 
         Raises:
-            UserError: an unknown match, column or field of ``groups``, or a limit below 1.
+            UserError: an unknown match, column or field of ``groups``, a limit below 1, or no fold.
         """
         self.name, self._split = name, split
         self._match = one_of("dataset.match", match, ("string", "regex"))
@@ -112,6 +116,7 @@ class QuestionFile(Part):
         self._dpr_apostrophes = flag("dataset.dpr_apostrophes", dpr_apostrophes)
         self._limit = whole_number("dataset.limit", limit, optional=True)
         self._columns, self._groups = Columns.of(columns), Groups(groups)
+        self._fold = Fold.of("dataset.fold", fold)
 
     def _published(self) -> Mapping[str, Any]:
         if self._path is None and self._splits and self._split not in self._splits:
@@ -208,9 +213,10 @@ class QuestionFile(Part):
         official, remark = self._compare(published, whole)
         if doubt := self._doubt(whole):
             remark = f"{remark}; {doubt}" if remark else doubt
+        whole, part = self._of_fold(whole, published.get("groups"))
         whole, cut = limited(whole, self._limit)
-        if cut:
-            remark, official = f"{remark}; {cut}" if remark else cut, False
+        for less in filter(None, (part, cut)):
+            remark, official = f"{remark}; {less}" if remark else less, False
         if remark:
             remark = f"{self.name} {self._split}: {remark}"
             log.warning("WARNING: %s (%s)", remark, self._where())
@@ -222,6 +228,28 @@ class QuestionFile(Part):
         common = (self.name, self._split, self._match, whole, digest, official, remark)
         groups = self._groups.of(whole, self._where(), self._split, published.get("groups"))
         return QuestionSet(*common, titles=golds, rest=others, groups=groups)
+
+    def _of_fold(
+        self, questions: tuple[Question, ...], official: str | None
+    ) -> tuple[tuple[Question, ...], str]:
+        """Those of the fold's articles, and what to say of it.
+
+        Raises:
+            UserError: nothing tells articles, or the fold has no question.
+        """
+        if self._fold is None:
+            return questions, ""
+        groups = self._groups.of(questions, self._where(), self._split, official)
+        if not groups:
+            raise UserError(
+                "dataset.fold: nothing tells which article a question is of: set "
+                "dataset.groups.column or dataset.groups.file"
+            )
+        pairs = zip(questions, groups, strict=True)
+        some = tuple(question for question, group in pairs if self._fold.holds(group))
+        if not some:
+            raise UserError(f"dataset.fold={self._fold}: no question is of such an article")
+        return some, f"only {len(some)} of {len(questions)}, of the articles in fold {self._fold}"
 
     def _doubt(self, questions: tuple[Question, ...]) -> str:
         """What is doubtful of ``match``, if anything.

@@ -18,11 +18,20 @@ GOLD_SCORE = 1000
 
 @dataclass(frozen=True)
 class TrainingPassage:
-    """A passage beside a question: DPR's "ctx"."""
+    """A passage beside a question: DPR's "ctx".
+
+    Attributes:
+        passage: the passage.
+        score: what the retriever gave it, ``GOLD_SCORE`` for a gold passage, 0 for one taken at
+            random; in an example with a ``teacher``, that one's score.
+        title_score: 1 for a gold passage.
+        source: "gold" for a negative that is another question's positive. DPR's files have none.
+    """
 
     passage: Passage
     score: float = 0
     title_score: float = 0
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ class Example:
         negatives: passages taken at random.
         hard_negatives: passages that were found for the question and hold no answer, best first.
         match: how the answers are compared. Ours say so where they are patterns, DPR's never do.
+        teacher: who gave the scores of all passages, positives too; empty where only hits have
+            scores, as in DPR's files, which are then no scores to learn from.
     """
 
     dataset: str
@@ -46,6 +57,7 @@ class Example:
     negatives: list[TrainingPassage]
     hard_negatives: list[TrainingPassage]
     match: Match = "string"
+    teacher: str = ""
 
 
 _LISTS = {
@@ -67,6 +79,8 @@ def write_examples(file: IO[str], examples: Iterable[Example]) -> int:
         }
         if example.match != "string":
             row["match"] = example.match
+        if example.teacher:
+            row["teacher"] = example.teacher
         for ours, theirs in _LISTS.items():
             row[theirs] = [_written(context) for context in getattr(example, ours)]
         file.write(("," if count > 1 else "") + "\n" + json.dumps(row, ensure_ascii=False))
@@ -76,13 +90,14 @@ def write_examples(file: IO[str], examples: Iterable[Example]) -> int:
 
 def _written(context: TrainingPassage) -> dict[str, Any]:
     pid, title, text = context.passage
-    return {
+    row = {
         "title": title,
         "text": text,
         "score": context.score,
         "title_score": context.title_score,
         "passage_id": pid,
     }
+    return {**row, "source": context.source} if context.source else row
 
 
 def read_examples(path: Path) -> Iterator[Example]:
@@ -100,13 +115,14 @@ def read_examples(path: Path) -> Iterator[Example]:
         try:
             lists = {ours: [_read(c) for c in row[theirs]] for ours, theirs in _LISTS.items()}
             label, text, answers = row.get("dataset", ""), row["question"], row["answers"]
+            teacher = row.get("teacher", "")
             if not isinstance(answers, list):
                 raise TypeError("answers must be a list")
-            "".join((label, text, *answers)).encode()
+            "".join((label, text, teacher, *answers)).encode()
             match = row.get("match", "string")
             if match not in ("string", "regex"):
                 raise ValueError("match must be string or regex")
-            yield Example(label, text, list(answers), **lists, match=match)
+            yield Example(label, text, list(answers), **lists, match=match, teacher=teacher)
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"example {number} is not one of DPR's ({type(error).__name__}: {error})",
@@ -122,4 +138,5 @@ def _read(context: dict[str, Any]) -> TrainingPassage:
         raise TypeError("title and text of a passage must be text")
     f"{pid}{title}{text}".encode()  # raises where there is half a surrogate pair
     score, title_score = context.get("score", 0), context.get("title_score", 0)
-    return TrainingPassage(Passage(str(pid), title, text), float(score), float(title_score))
+    source = "gold" if context.get("source") == "gold" else ""
+    return TrainingPassage(Passage(str(pid), title, text), float(score), float(title_score), source)

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from qa_bench.errors import DataError
 from qa_bench.formats.lines import parse_json, read_json_lines, read_whole, text_field
+from qa_bench.formats.natural_questions import is_natural_question, natural_question
 from qa_bench.formats.qa import suffix_of
 
 
@@ -29,7 +30,8 @@ def read_gold(path: Path, qid_of: Callable[[int], str]) -> Iterator[Row]:
 
     Args:
         path: ``.jsonl`` with ``title`` and ``context``, or ``article`` and ``paragraph`` (its
-            number), beside ``id``; ``.json`` of SQuAD or DPR's ``nq-train_gold_info.json``.
+            number), beside ``id``, or Natural Questions' own; ``.json`` of SQuAD or DPR's
+            ``nq-train_gold_info.json``.
         qid_of: the id of the question at a place of the file, for rows without one.
 
     Raises:
@@ -44,6 +46,11 @@ def read_gold(path: Path, qid_of: Callable[[int], str]) -> Iterator[Row]:
 
 def _rows(path: Path, qid_of: Callable[[int], str]) -> Iterator[Row]:
     for place, (number, row) in enumerate(read_json_lines(path)):
+        if is_natural_question(row):
+            example = natural_question(row, path, number)
+            if example.paragraph is not None:
+                yield example.qid, Gold(example.title, example.paragraph)
+            continue
         qid = text_field(row, "id", path, number) if "id" in row else qid_of(place)
         if "context" in row:
             title = text_field(row, "title", path, number)

@@ -12,6 +12,7 @@ from qa_bench.formats.answers import DECODER, answer_list, cell_answers, text_an
 from qa_bench.formats.columns import ANSWERS, QUESTION, Columns
 from qa_bench.formats.faults import Faults
 from qa_bench.formats.lines import json_object, parse_json, read_lines, read_whole
+from qa_bench.formats.natural_questions import is_natural_question, natural_question
 
 
 class Row(NamedTuple):
@@ -165,6 +166,8 @@ def read_jsonl(
 ) -> Iterator[Row]:
     """JSON Lines with ``question`` and ``answers`` (or ``answer``, as NQ-open), ``id`` if any.
 
+    Or Natural Questions as it is published: of those, the questions that have a short answer.
+
     Raises:
         DataError: a field is missing or of the wrong type.
     """
@@ -175,6 +178,11 @@ def read_jsonl(
                 continue
             with noted.row:
                 row = json_object(line, path, number, DECODER)
+                if is_natural_question(row):
+                    example = natural_question(row, path, number)
+                    if example.answers:
+                        yield Row(example.qid, example.question, example.answers, number)
+                    continue
                 yield Row(
                     columns.qid(row, path, number),
                     columns.text(row, path, number),

@@ -137,6 +137,35 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
     return Labels(choices, system, changes, passages, frozenset(swept), place, own)
 
 
+def passages_label(
+    corpus: Any, chunker: str, changes: Collection[tuple[str, str]], swept: Collection[str]
+) -> str:
+    """The corpus, and the chunker of a corpus of articles, with what was changed of them.
+
+    What the corpus calls a label, such as its path, is left out unless the command sweeps it.
+
+    Args:
+        corpus: its part.
+        chunker: the name of the chunker.
+        changes: see ``Labels.passages``.
+        swept: see ``Labels``.
+    """
+
+    def changes_of(group: str, left_out: Collection[str]) -> str:
+        return bracketed(
+            change
+            for of, change in changes
+            if of == group
+            and (
+                (name := change.partition("=")[0]).partition(".")[0] not in left_out
+                or f"{group}.{name}" in swept
+            )
+        )
+
+    label = f"{corpus.name}{changes_of('corpus', corpus.labels)}"
+    return label if corpus.unit == "passage" else f"{label}/{chunker}{changes_of('chunker', ())}"
+
+
 def swept_settings(overrides: Iterable[Any]) -> frozenset[str]:
     """The names of the settings that have several values, of Hydra's parsed overrides."""
     return frozenset(str(o.key_or_group) for o in overrides if o.is_sweep_override())

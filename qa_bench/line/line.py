@@ -28,8 +28,10 @@ from qa_bench.line.choices import (
     check_settings,
     no_corpus,
 )
-from qa_bench.line.labels import bracketed
+from qa_bench.line.labels import passages_label
+from qa_bench.line.mining import mined
 from qa_bench.line.retrieval import Retrieval
+from qa_bench.line.source import source_choices, source_config
 from qa_bench.line.training import Training, not_on_a_line, training
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import make
@@ -79,8 +81,8 @@ class Line:
         check_names(config)
         check_predictions(config)
         check_run(config, overrides)
-        self.config, self._choices, self.system = config, choices, system
-        self.changes, self.place, self.overrides = tuple(changes), place, tuple(overrides)
+        self.config, self._choices, self.system, self.place = config, choices, system, place
+        self.changes, self.overrides = tuple(changes), tuple(overrides)
         self._changed_passages, self._swept = tuple(passages), frozenset(swept)
         self.depth: int = config.depth
         whole_number("depth", self.depth)
@@ -99,11 +101,8 @@ class Line:
 
     def choice(self, place: str) -> str:
         """The name of the YAML chosen for a place of the configuration."""
-        group = place.partition(".")[0]
-        return (
-            self._choices.get(f"{group}@{place}" if place != group else group)
-            or (place.rpartition(".")[2])
-        )
+        group, _, inner = place.partition(".")
+        return self._choices.get(f"{group}@{place}" if inner else group) or place.rpartition(".")[2]
 
     @cached_property
     def dataset(self) -> Any:
@@ -171,7 +170,14 @@ class Line:
     @cached_property
     def training(self) -> Training | None:
         """What is trained before anything else; None where nothing is."""
-        return training(self.config, self.context, lambda: self.passages)
+        common = (self.config, self.context)
+        return training(*common, lambda: self.passages, lambda: mined(self._source))
+
+    @property
+    def _source(self) -> Line:
+        """The line that ``train.source`` describes."""
+        choices = source_choices(self._choices)
+        return Line(source_config(self.config), choices, choices["retriever"])
 
     def _chosen(self, group: str) -> Any:
         """The part of a group that has a choice without any: ``none``."""
@@ -192,24 +198,9 @@ class Line:
 
     @property
     def passages_label(self) -> str:
-        """The corpus, and the chunker of a corpus of articles, with what was changed of them.
-
-        What the corpus calls a label, such as its path, is left out unless the command sweeps it.
-        """
-        corpus = f"{self.corpus.name}{self._changes_of('corpus', self.corpus.labels)}"
-        if self.corpus.unit == "passage":
-            return corpus
-        return f"{corpus}/{self.choice('chunker')}{self._changes_of('chunker', ())}"
-
-    def _changes_of(self, group: str, left_out: Collection[str]) -> str:
-        return bracketed(
-            change
-            for of, change in self._changed_passages
-            if of == group
-            and (
-                (name := change.partition("=")[0]).partition(".")[0] not in left_out
-                or f"{group}.{name}" in self._swept
-            )
+        """The corpus, and the chunker of a corpus of articles, with what was changed of them."""
+        return passages_label(
+            self.corpus, self.choice("chunker"), self._changed_passages, self._swept
         )
 
     @cached_property
@@ -295,10 +286,10 @@ class Line:
         return ForeignFile(Path(run), self.questions)
 
     def _check_run(self) -> None:
-        run = self.config.run
-        if run is not None and Path(run).is_dir():
+        run = self.config.run and Path(self.config.run)
+        if run and run.is_dir():
             raise UserError(f"run: {run} is a folder: name the run file")
-        if run is not None and not Path(run).exists():
+        if run and not run.exists():
             raise UserError(f"run: no such file: {run}")
 
     @cached_property
@@ -320,10 +311,10 @@ class Line:
             if not inside and self._lacks_corpus:
                 raise no_corpus(f"; {self.config.run} has ids of passages, but not their texts")
             return self._imported if inside else self.passages
-        source = str(self.config.run)
+        run = str(self.config.run)
         if inside:
-            raise UserError(f"run_ids=articles: {source} holds passages, which are scored as such")
-        return articles(self._imported, self.passages, self.slug, source, self.context)
+            raise UserError(f"run_ids=articles: {run} holds passages, which are scored as such")
+        return articles(self._imported, self.passages, self.slug, run, self.context)
 
     @cached_property
     def ranked(self) -> Stage:

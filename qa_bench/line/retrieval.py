@@ -163,6 +163,13 @@ class Retrieval:
             self._fusable[depth] = inputs
         return self._fusable[depth]
 
+    def part_run(self, depth: int) -> PartRun | None:
+        """Its run, with what scores more pairs; None of a composite, whose parts do."""
+        if self._composite:
+            return None
+        run = self.run(depth)
+        return PartRun(run, self.index, self.part, self._indexed_parts, self._worded())
+
     def _completed(self, runs: Fusable, depth: int) -> Stage:
         part_runs = {
             label: PartRun(

@@ -13,7 +13,7 @@ from qa_bench.errors import UserError
 from qa_bench.parts import class_of, make
 from qa_bench.protocols import Learner
 from qa_bench.settings import whole_number
-from qa_bench.stages.train import train
+from qa_bench.stages.train import Mined, train
 from qa_bench.train.loop import FILES, Settings, TrainingFiles
 
 GROUPS = ("reader", "retriever", "reranker")
@@ -70,13 +70,19 @@ class Training(NamedTuple):
         return part
 
 
-def training(config: Any, context: Context, passages: Callable[[], Stage]) -> Training | None:
+def training(
+    config: Any,
+    context: Context,
+    passages: Callable[[], Stage],
+    source: Callable[[], Mined],
+) -> Training | None:
     """What the configuration's ``train`` says; None where it trains nothing.
 
     Args:
         config: the composed configuration.
         context: where and how.
         passages: gives the stage of the line's passages, where those are learnt from.
+        source: gives the examples that ``train.source`` describes.
 
     Raises:
         UserError: no part, or no file to learn from is named, a setting is out of range, or the
@@ -88,6 +94,7 @@ def training(config: Any, context: Context, passages: Callable[[], Stage]) -> Tr
     group = options.pop("part", None)
     if group is None:
         return None
+    mines = options.pop("source", None) is not None
     data, articles, examples, base = (options.pop(name, None) for name in FILES)
     chosen: Any = OmegaConf.to_container(config[group], resolve=True)
     if "_target_" not in chosen:
@@ -98,6 +105,12 @@ def training(config: Any, context: Context, passages: Callable[[], Stage]) -> Tr
     if settings.of_passages:
         files = TrainingFiles([], None, examples)
         stage = train(learner, files, settings, context, passages())
+    elif mines:
+        if data is not None:
+            raise UserError("train.data and train.source both say what is learnt from: set one")
+        whole_number("train.examples", examples, optional=True)
+        files = TrainingFiles([], None, examples)
+        stage = train(learner, files, settings, context, mined=source())
     else:
         stage = train(learner, _files(data, articles, examples), settings, context)
     return Training(place, learner, stage, settings)

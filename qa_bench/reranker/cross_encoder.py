@@ -99,6 +99,11 @@ class CrossEncoder(Part):
         self._threshold = number("reranker.threshold", threshold, optional=True)
         self._interpolate = number("reranker.interpolate", interpolate)
 
+    @property
+    def pointwise(self) -> bool:
+        """Whether a score depends on nothing but question and passage."""
+        return not self._interpolate
+
     def sources(self) -> dict[str, str]:
         """Identity of the model's content.
 

@@ -94,6 +94,11 @@ class UPR(Part):
         self._question = question
         self._end_token = flag("reranker.end_token", end_token)
 
+    @property
+    def pointwise(self) -> bool:
+        """Whether a score depends on nothing but question and passage."""
+        return not self._interpolate
+
     def sources(self) -> dict[str, str]:
         """Identity of the model's content.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
@@ -17,12 +17,25 @@ from qa_bench.types import Folder, Step
 VERSION = 3
 
 
+class Mined(NamedTuple):
+    """Examples that another stage makes.
+
+    Attributes:
+        stage: the stage.
+        file: their file's name in its folder.
+    """
+
+    stage: Stage
+    file: str
+
+
 def train(
     learner: Learner,
     files: TrainingFiles,
     settings: Settings,
     context: Context,
     passages: Stage | None = None,
+    mined: Mined | None = None,
 ) -> Stage:
     """A model in the folder ``model``, trained by the part that will use it.
 
@@ -35,11 +48,14 @@ def train(
         settings: how.
         context: where and how.
         passages: what is learnt from, where that is no file of examples.
+        mined: what is learnt from, where a stage makes it.
     """
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
         collection = open_passages(inputs["passages"].path) if "passages" in inputs else None
         lessons = files._replace(passages=collection)
+        if mined is not None:
+            lessons = lessons._replace(data=[inputs["data"].path / mined.file])
         return learner.train(lessons, settings, folder, context.runtime)
 
     def digests() -> dict[str, str]:
@@ -51,16 +67,18 @@ def train(
         return {**dict(zip(named, contents, strict=True)), **models}
 
     how = {name: value for name, value in asdict(settings).items() if name != "checkpoint"}
-    data = files.data[0].name.partition(".")[0] if passages is None else passages.slug
+    stages = {"passages": passages, "data": mined and mined.stage}
+    inputs = {name: stage for name, stage in stages.items() if stage is not None}
+    named = [stage.slug for stage in inputs.values()] or [files.data[0].name.partition(".")[0]]
     return Stage(
         "train",
         VERSION,
-        f"{data}-{settings.objective}",
+        f"{named[0]}-{settings.objective}",
         {
             "learner": without(learner.identity, learner.reading_only),
             "train": {**how, "examples": files.examples},
         },
-        {} if passages is None else {"passages": passages},
+        inputs,
         digests,
         build,
         lambda load: Step("train", 0, None, "not known"),

@@ -103,6 +103,7 @@ def test_these_are_all() -> None:
     assert len(EVERY_CLASS) >= 39
     assert {kind.__name__ for kind in CAPABILITIES} == {
         "BiEncoder", "Learner", "Lossy", "PairScorer", "Planned", "PlannedHits", "PlannedPrompts",
+        "Pointwise",
     }  # fmt: skip
     assert set(OWN) <= set(map(label, EVERY_CLASS))
 

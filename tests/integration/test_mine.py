@@ -60,7 +60,8 @@ def mined(place: Path, *more: str) -> tuple[dict[str, Example], dict[str, int]]:
     done = good(*words(*more), cwd=place)
     folder = Path(done.stdout.removeprefix("training data: ").split("/bridge-train.json")[0])
     counts: dict[str, int] = json.loads((place / folder / "manifest.json").read_text())["counts"]
-    assert ", ".join(f"{n} {name}" for name, n in counts.items()) in done.stdout
+    shown = (f"{n} {name}" for name, n in counts.items() if not name.startswith("hits_"))
+    assert f"({', '.join(shown)})\n" in done.stdout
     ids = {row["question"]: str(row["id"]) for row in QUESTIONS}
     examples = list(read_examples(place / folder / "bridge-train.json"))
     return {ids[example.question]: example for example in examples}, counts
@@ -124,6 +125,26 @@ def test_paragraphs_by_number(place: Path) -> None:
     assert told == "mine.gold: gold.jsonl names no gold paragraph of these questions"
 
 
+def test_natural_questions_own_file(place: Path) -> None:
+    page = "<P> The swing bridge was designed by Clara Holm and opened in spring . </P>"
+    span = {"start_token": 7, "end_token": 9}
+    whole = {"start_token": 0, "end_token": len(page.split(" "))}
+    url = "https://en.wikipedia.org//w/index.php?title=Swing_bridge&amp;oldid=1"
+
+    def row(number: int, *short: dict[str, int]) -> dict[str, Any]:
+        return {"example_id": number, "question_text": f"who designed it, number {number}",
+                "document_url": url, "document_text": page, "long_answer_candidates": [],
+                "annotations": [{"long_answer": whole, "short_answers": list(short),
+                                 "yes_no_answer": "NONE"}]}  # fmt: skip
+
+    rows = [row(1, span), row(2), row(3, {"start_token": 1, "end_token": 9}), row(4, span)]
+    write_jsonl(place / "train.jsonl", rows)
+    done = good(*words("retriever=bm25_native", "mine.rules=[nq_short_answers]"), cwd=place)
+    assert "(3 questions, 2 examples, 1 nq_short_answers, 0 gold_unknown" in done.stdout
+    first, _ = read_examples(only(place.glob("data/cache/mine/[!.]*/bridge-train.json")))
+    assert (first.answers, pids(first.positives)[0]) == (["Clara Holm"], "p1")
+
+
 def test_the_same_bytes_every_time(place: Path) -> None:
     mined(place)
     first = bytes_of(only(stage_folders(place, "mine")))
@@ -136,6 +157,9 @@ def test_the_same_bytes_every_time(place: Path) -> None:
 def test_what_cannot_be_mined(place: Path) -> None:
     told = error_line(qa(*words(split="test"), cwd=place))
     assert told == "training data is not made of a test split: set dataset.split=train"
+    write_jsonl(place / "train.jsonl", QUESTIONS[2:3])
+    told = error_line(qa(*words("retriever=bm25_native"), cwd=place))
+    assert told.startswith("mine: none of 1 questions has a passage to learn from (1 without_pos")
     (place / "qrels").mkdir()
     (place / "qrels/dev.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tp1\t1\n")
     write_jsonl(place / "queries.jsonl", [{"_id": "q1", "text": "who?"}])
