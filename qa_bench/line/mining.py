@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from qa_bench.engine.context import Context
-from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
 from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.stages.mine import file_name, mine
@@ -17,34 +15,17 @@ from qa_bench.train.golds import gold_paragraphs
 from qa_bench.train.mining import Mining
 from qa_bench.train.negatives import Choice
 from qa_bench.train.rules import checked_rules
-from qa_bench.types import QuestionSet
 
 _SOURCES = ("hits", "random", "gold")
 _DRAWN = 50
 """Negatives of a question that are taken at random, as many as in DPR's own files."""
 
 
-class Searched(Protocol):
-    """What is looked at of a line; see ``line.Line``."""
-
-    config: Any
-    context: Context
-    depth: int
-    dataset: Any
-    reranker: Any
-    retrievals: dict[str, Any]
-    questions: QuestionSet
-    ranked: Stage
-    run_passages: Stage
-    slug: str
-
-    def choice(self, place: str) -> str:
-        """The name of the YAML chosen for a place of the configuration."""
-        ...
-
-
-def mined(line: Searched) -> Mined:
+def mined(line: Any) -> Mined:
     """The stage that makes a line's training file, ``stages.mine.file_name``; nothing runs.
+
+    Args:
+        line: a ``line.Line``.
 
     Raises:
         UserError: a test split, a set without answers, gold paragraphs without texts, or a setting
@@ -69,7 +50,7 @@ def mined(line: Searched) -> Mined:
     return Mined(stage, file_name(questions))
 
 
-def _teacher(line: Searched) -> str:
+def _teacher(line: Any) -> str:
     """The system's label; with a reranker that it does not name, that too."""
     name = line.choice("reranker")
     return line.slug if line.reranker is None or name in line.slug else f"{line.slug}+{name}"
@@ -125,7 +106,7 @@ def _counts(sources: Any) -> dict[str, int | None]:
     return counts
 
 
-def pair_scores(line: Searched) -> PairScores | None:
+def pair_scores(line: Any) -> PairScores | None:
     """The reranker, or the retriever where there is none; None where neither can.
 
     A run that came from elsewhere, one fused of several searches, and a hybrid's have scores of
