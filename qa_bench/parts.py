@@ -104,7 +104,8 @@ class Part(Protocol):
         depends: packages whose versions decide results.
         search_only: settings of a retriever that change how its index is searched, not what is in
             it; of an expander, those that change what becomes of its searches, not the searches.
-        reading_only: settings of a part that learns which its training does not look at.
+        reading_only: settings of a part that learns which its training does not look at;
+            ``question.model`` is one inside of another.
         approximate: a retriever with one part, whose hits it seeks: tables say how many it found.
         averages: a retriever can search with passages beside a question; an expander puts some
             there.
@@ -222,6 +223,15 @@ def _made(group: str, settings: Mapping[str, Any]) -> Any:
     part.identity = _identity(kind, settings)
     part.about = About.of(group, settings.get("about"))
     return part
+
+
+def class_of(group: str, settings: Mapping[str, Any]) -> Any:
+    """The class of a part that is described.
+
+    Raises:
+        UserError: there is none, it is no part, or its module is not trusted.
+    """
+    return _kind(group, str(settings["_target_"]))
 
 
 def _settings_of(kind: Any) -> list[str]:

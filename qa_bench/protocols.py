@@ -268,13 +268,25 @@ class Reader(Part, Protocol):
 class Learner(Part, Protocol):
     """A part whose model can be trained further."""
 
-    objectives: tuple[str, ...]
-    """What it can learn: the values of ``train.objective``."""
+    def training(self, options: Mapping[str, Any]) -> Settings:
+        """The settings of its training, what is null set where it follows from the part's own.
+
+        Args:
+            options: those under ``train``, without the files and the base.
+
+        Raises:
+            UserError: one is out of range, or there is no such setting.
+        """
+        ...
 
     def train(
-        self, files: TrainingFiles, settings: Settings, folder: Path, runtime: Runtime
+        self, files: TrainingFiles, settings: Any, folder: Path, runtime: Runtime
     ) -> dict[str, Any]:
         """Train and write the model to ``folder/model``; return counts for the manifest."""
+        ...
+
+    def trained(self, folder: Path) -> dict[str, Any]:
+        """The settings of the part that use what was trained in a folder: ``model``, …"""
         ...
 
 

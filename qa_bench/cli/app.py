@@ -133,7 +133,7 @@ def _mine(line: Any, config: Any) -> None:
 def _train(line: Any, config: Any) -> None:
     from qa_bench.cli.train import train
 
-    print(train(line, config))
+    print(train(line))
 
 
 def _table(line: Any, config: Any) -> None:
@@ -311,6 +311,10 @@ def main(
     try:
         options, words = split_options(overrides)
         check_options(options)
+        if verb == "train":
+            from qa_bench.cli.train import with_defaults
+
+            words = with_defaults(words)
         for note in repeated(words):
             print(f"qa-bench: {note}", file=sys.stderr)
         words = plain_words(words, is_swept(options, words))

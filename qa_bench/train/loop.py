@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from qa_bench.runtime.devices import devices, torch_threads
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import number, one_of, whole_number
 from qa_bench.types import Runtime
+
+if TYPE_CHECKING:
+    from qa_bench.store.passages import Passages
 
 log = logging.getLogger(__name__)
 
@@ -37,29 +41,27 @@ _UNDECAYED = ("bias", "LayerNorm.weight", "layer_norm.weight")
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train.
+    """How to train: what means the same whatever is trained; each kind has more of its own.
 
     Attributes:
-        objective: what is learnt; the part that learns says which there are.
+        objective: what is learnt; each kind says which there are.
         epochs: times every example is seen.
         batch: questions a step.
         learning_rate: its peak; it rises linearly from 0, then falls linearly to 0.
         warmup: the part of the steps in which it rises.
         weight_decay: of AdamW, without biases and layer norms.
-        negatives: passages without an answer beside each positive (objective dpr).
         dropout: of all layers that have one; None for the model's own.
         precision: fp32, or bf16 for the forward pass.
-        seed: of the head's weights, the order and dropout.
+        seed: of new weights, the order and dropout.
         checkpoint: steps from one checkpoint to the next.
     """
 
-    objective: str = "spans"
+    objective: str = ""
     epochs: int = 2
     batch: int = 16
     learning_rate: float = 5e-5
     warmup: float = 0.1
     weight_decay: float = 0.01
-    negatives: int = 7
     dropout: float | None = None
     precision: str = "fp32"
     seed: int = 0
@@ -74,7 +76,6 @@ class Settings:
         one_of("train.precision", self.precision, ("fp32", "bf16"))
         whole_number("train.epochs", self.epochs)
         whole_number("train.batch", self.batch)
-        whole_number("train.negatives", self.negatives)
         whole_number("train.seed", self.seed, 0)
         whole_number("train.checkpoint", self.checkpoint)
         number("train.learning_rate", self.learning_rate, 0, 1)
@@ -82,50 +83,114 @@ class Settings:
         number("train.weight_decay", self.weight_decay, 0, 1)
         number("train.dropout", self.dropout, 0, 1, optional=True)
 
+    @property
+    def of_passages(self) -> bool:
+        """Whether it learns from the line's passages, and from no files of examples."""
+        return False
+
+
+Kind = TypeVar("Kind", bound=Settings)
+
+
+def settings_of(kind: type[Kind], options: Mapping[str, Any]) -> Kind:
+    """The settings that options name, with defaults for the rest.
+
+    Raises:
+        UserError: one is out of range, or there is no such setting.
+    """
+    names = [field.name for field in fields(kind)]
+    for name in options:
+        if name not in names:
+            there = sorted({*names, *FILES})
+            raise UserError(f"train.{name}: no such setting here; there are {', '.join(there)}")
+    for field in fields(kind):
+        if field.name not in options and field.default is MISSING is field.default_factory:
+            raise UserError(f"train.{field.name}: set it")
+    return kind(**options)
+
+
+FILES = ("data", "articles", "examples", "base")
+"""The settings that say what is learnt from, and what is trained further."""
+
 
 class TrainingFiles(NamedTuple):
     """What is learnt from.
 
     Attributes:
-        data: the files of examples.
+        data: the files of examples; none where the line's passages are learnt from.
         articles: JSON Lines of the articles that paragraph numbers mean; None where there are none.
         examples: how many examples are drawn; None for all.
+        passages: the line's passages, where they are learnt from.
     """
 
     data: list[Path]
     articles: Path | None = None
     examples: int | None = None
+    passages: Passages | None = None
+
+
+Autocast = Callable[[], AbstractContextManager[Any]]
+"""Makes the context in which a forward pass has the precision that was set."""
 
 
 class Task(Protocol):
-    """What is learnt: items, and the loss of some of them.
+    """What is learnt: items, and the loss of some of them. Derive tasks from this class.
 
     Attributes:
         lengths: of each item's longest sequence, in tokens; (items,). Items of like length make a
             batch.
         tokens: of each item in all; (items,).
         sequences: of all items.
+        counts: what became of the items while they were learnt, for the manifest.
     """
 
     lengths: np.ndarray
     tokens: np.ndarray
     sequences: int
+    counts: Mapping[str, int] = {}
 
     def loss(self, model: Any, places: np.ndarray) -> Any:
         """The mean loss of the items at ``places``, a scalar tensor on the model's device."""
         ...
 
+    def backward(self, model: Any, places: np.ndarray, autocast: Autocast) -> float:
+        """Add the gradient of the items' mean loss to the model's; return the loss."""
+        with autocast():
+            loss = self.loss(model, places)
+        value = float(loss.detach())
+        loss.backward()
+        return value
+
+    def order(self, epoch: int, random: np.random.Generator, batch: int) -> list[np.ndarray]:
+        """The places of the items of each step of an epoch, as many steps in each epoch.
+
+        Another order each epoch; items of like length are together, for less padding.
+
+        Args:
+            epoch: its number, from 0.
+            random: what is drawn from, the same for the same seed and epoch.
+            batch: items a step.
+        """
+        order = random.permutation(len(self.lengths))
+        pool = _POOL * batch
+        pools = [order[first : first + pool] for first in range(0, len(order), pool)]
+        order = np.concatenate(
+            [one[np.argsort(self.lengths[one], kind="stable")] for one in pools]
+        )
+        steps = -(-len(order) // batch)
+        return [order[at * batch : (at + 1) * batch] for at in random.permutation(steps)]
+
 
 def learn(
     build: Callable[[], tuple[Any, Any, Task]], settings: Settings, folder: Path, runtime: Runtime
 ) -> dict[str, Any]:
-    """Train a model and write it to ``folder/model`` as transformers writes its own.
+    """Train a model and write it to ``folder/model``: by its ``save(folder)``, else as transformers.
 
     Checkpoints lie beside it until it is done.
 
     Args:
-        build: gives model, tokenizer and task; called once the seed is set, since a new head's
-            weights are drawn.
+        build: gives model, tokenizer (None where the model saves its own) and task; called once
+            the seed is set, since a new head's weights are drawn.
         settings: how.
         folder: it finds its unfinished work there after a kill.
         runtime: device, threads and progress.
@@ -145,15 +210,32 @@ def learn(
         model, tokenizer, task = build()
         _drop(model, settings.dropout)
         if device.type == "cpu":
-            model.set_attn_implementation("eager")  # with dropout, twice as fast there as sdpa
+            _attend_eagerly(model)
         run = _Run(model.to(device), task, settings)
         loss = run.all_steps(Shards(folder, "checkpoint", ".safetensors", last_only=True), runtime)
         target = folder / MODEL_FOLDER
         shutil.rmtree(target, ignore_errors=True)
         with quiet():
-            run.model.cpu().eval().save_pretrained(target)
-            tokenizer.save_pretrained(target)
-    return {**run.size, "loss": round(loss, 4)}
+            _write(run.model.cpu().eval(), tokenizer, target)
+    return {**run.size, **task.counts, "loss": round(loss, 4)}
+
+
+def _attend_eagerly(model: Any) -> None:
+    """On a CPU, with dropout, that is twice as fast as what torch does by default."""
+    if hasattr(model, "set_attn_implementation"):
+        model.set_attn_implementation("eager")
+        return
+    for module in model.children():
+        _attend_eagerly(module)
+
+
+def _write(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write a model as it writes itself, or as transformers writes its own."""
+    if hasattr(model, "save"):
+        model.save(folder)
+        return
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def _drop(model: Any, share: float | None) -> None:
@@ -170,7 +252,8 @@ class _Run:
 
     def __init__(self, model: Any, task: Task, settings: Settings) -> None:
         self.model, self._task, self._settings = model, task, settings
-        self._an_epoch = -(-len(task.lengths) // settings.batch)
+        self._epochs: dict[int, list[np.ndarray]] = {}
+        self._an_epoch = len(self._batches(0))
         self._steps = settings.epochs * self._an_epoch
         self.size = {
             "sequences": task.sequences,
@@ -217,7 +300,8 @@ class _Run:
         tokens = int(self._task.tokens[batch].sum())
         for _ in range(2):  # the first is slower
             clock = time.perf_counter()
-            self._learn(self._loss(batch), 0.0)
+            self._task.backward(self.model, batch, self._autocast)
+            self._learn(0.0)
             seconds = time.perf_counter() - clock
         self._optimizer.state.clear()
         tokens_left = self.size["tokens"] * steps / self._steps
@@ -232,45 +316,40 @@ class _Run:
         )
 
     def _batch(self, step: int) -> np.ndarray:
-        """Places of a step's items: another order each epoch, similar lengths together."""
+        """Places of a step's items."""
         epoch, place = divmod(step, self._an_epoch)
-        random = np.random.default_rng([self._settings.seed, epoch])
-        order = random.permutation(len(self._task.lengths))
-        pool = _POOL * self._settings.batch
-        pools = [order[first : first + pool] for first in range(0, len(order), pool)]
-        order = np.concatenate(
-            [one[np.argsort(self._task.lengths[one], kind="stable")] for one in pools]
-        )
-        place = int(random.permutation(self._an_epoch)[place])
-        first = place * self._settings.batch
-        return order[first : first + self._settings.batch]
+        return self._batches(epoch)[place]
 
-    def _loss(self, places: np.ndarray) -> Any:
+    def _batches(self, epoch: int) -> list[np.ndarray]:
+        """Those of an epoch; the last one that was asked for stays."""
+        if epoch not in self._epochs:
+            random = np.random.default_rng([self._settings.seed, epoch])
+            self._epochs = {epoch: self._task.order(epoch, random, self._settings.batch)}
+        return self._epochs[epoch]
+
+    def _autocast(self) -> AbstractContextManager[Any]:
         import torch
 
         device = next(self.model.parameters()).device
         bf16 = self._settings.precision == "bf16"
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-            return self._task.loss(self.model, places)
+        return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
 
     def _step(self, step: int) -> float:
         import torch
 
         torch.manual_seed((self._settings.seed << 32) + step)
-        loss = self._loss(self._batch(step))
-        value = float(loss.detach())
+        value = self._task.backward(self.model, self._batch(step), self._autocast)
         if not np.isfinite(value):
             raise UserError(
                 f"the loss of step {step + 1} is {value}: set a lower train.learning_rate, or "
                 "train.precision=fp32"
             )
-        self._learn(loss, self._settings.learning_rate * self._slope(step))
+        self._learn(self._settings.learning_rate * self._slope(step))
         return value
 
-    def _learn(self, loss: Any, rate: float) -> None:
+    def _learn(self, rate: float) -> None:
         import torch
 
-        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP)
         for group in self._optimizer.param_groups:
             group["lr"] = rate

@@ -17,13 +17,12 @@ from qa_bench.models.source import Source
 from qa_bench.parts import Part
 from qa_bench.reader.extractive.aggregation import AGGREGATIONS
 from qa_bench.reader.extractive.layout import Layout, Shape, Window, characters
-from qa_bench.reader.extractive.objectives import OBJECTIVES
 from qa_bench.reader.extractive.spans import Spans, best_spans, log_total, merged
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS, model_step
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.store.ranked import Ranked
-from qa_bench.train.loop import Settings, TrainingFiles
+from qa_bench.train.loop import MODEL_FOLDER, Settings, TrainingFiles, settings_of
 from qa_bench.types import Runtime, Step
 
 if TYPE_CHECKING:
@@ -78,7 +77,6 @@ class Extractive(Part):
             *("aggregation", "depth", "max_answer_tokens", "full_words"),
         }
     )
-    objectives = tuple(OBJECTIVES)
 
     def __init__(
         self,
@@ -150,13 +148,23 @@ class Extractive(Part):
         check_announced(self._source, "reader.max_length", self._shape.max_length)
         return {"reader_model": self._source.identity()}
 
+    def training(self, options: Mapping[str, Any]) -> Settings:
+        """See ``teach.ReaderSettings``."""
+        from qa_bench.reader.extractive.teach import ReaderSettings
+
+        return settings_of(ReaderSettings, options)
+
     def train(
-        self, files: TrainingFiles, settings: Settings, folder: Path, runtime: Runtime
+        self, files: TrainingFiles, settings: Any, folder: Path, runtime: Runtime
     ) -> dict[str, Any]:
         """Train the model further, with sequences as this reader makes them; see ``teach``."""
         from qa_bench.reader.extractive.teach import teach
 
         return teach(self._source, self._shape, files, settings, folder, runtime)
+
+    def trained(self, folder: Path) -> dict[str, Any]:
+        """The settings that read with what was trained in a folder."""
+        return {"model": str(folder / MODEL_FOLDER)}
 
     def plan(self, questions: int, hits: int, runtime: Runtime) -> Step:
         """From ``about.parameters``; a passage is one sequence."""

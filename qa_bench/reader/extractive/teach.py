@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from qa_bench.reader.extractive.layout import Layout, Padding, Shape
 from qa_bench.reader.extractive.lessons import Lesson, lessons
 from qa_bench.reader.extractive.model import most_tokens, takes_types
 from qa_bench.reader.extractive.objectives import OBJECTIVES, Item, Objective, batch_of
+from qa_bench.settings import one_of, whole_number
 from qa_bench.train.loop import Settings, Task, TrainingFiles, learn
 from qa_bench.types import Runtime
 
@@ -22,7 +24,30 @@ _LESSONS = 1000
 """Lessons that are made tokens at once."""
 
 
-class SpanTask:
+@dataclass(frozen=True)
+class ReaderSettings(Settings):
+    """How an extractive reader is trained; see ``Settings`` for the rest.
+
+    Attributes:
+        objective: what is learnt, see ``OBJECTIVES``.
+        negatives: passages without an answer beside each positive (objective dpr).
+    """
+
+    objective: str = "spans"
+    negatives: int = 7
+
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            UserError: one is out of range.
+        """
+        super().__post_init__()
+        one_of("train.objective", self.objective, OBJECTIVES)
+        whole_number("train.negatives", self.negatives)
+
+
+class SpanTask(Task):
     """Items of an objective; see ``Task``."""
 
     def __init__(self, items: Sequence[Item], objective: Objective, padding: Padding) -> None:
@@ -48,7 +73,7 @@ def teach(
     source: Source,
     shape: Shape,
     files: TrainingFiles,
-    settings: Settings,
+    settings: ReaderSettings,
     folder: Path,
     runtime: Runtime,
 ) -> dict[str, Any]:
@@ -84,7 +109,7 @@ def teach_lessons(
     source: Source,
     shape: Shape,
     examples: Sequence[Lesson],
-    settings: Settings,
+    settings: ReaderSettings,
     folder: Path,
     runtime: Runtime,
 ) -> dict[str, Any]:

