@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
+from qa_bench.models.random_model import RandomModel
 from qa_bench.parts import class_of, make
 from qa_bench.protocols import Learner
 from qa_bench.settings import whole_number
@@ -81,6 +82,8 @@ def training(config: Any, context: Context, passages: Callable[[], Stage]) -> Tr
     if group is None:
         return None
     data, articles, examples, base = (options.pop(name, None) for name in FILES)
+    if isinstance(base, Mapping):
+        base = RandomModel.of({"seed": options.get("seed", 0), **base}).name
     chosen: Any = OmegaConf.to_container(config[group], resolve=True)
     if "_target_" not in chosen:
         raise UserError(f"train needs {group}=<one of `qa-bench list {group}`>")

@@ -74,9 +74,7 @@ def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, An
         outer, _, rest = name.partition(".")
         inner.setdefault(outer, set()).add(rest)
     return {
-        name: without(value, inner[name])
-        if name in inner and isinstance(value, Mapping)
-        else value
+        name: without(value, inner[name]) if name in inner and isinstance(value, Mapping) else value
         for name, value in settings.items()
         if "" not in inner.get(name, ())
     }

@@ -174,9 +174,7 @@ class Task(Protocol):
         order = random.permutation(len(self.lengths))
         pool = _POOL * batch
         pools = [order[first : first + pool] for first in range(0, len(order), pool)]
-        order = np.concatenate(
-            [one[np.argsort(self.lengths[one], kind="stable")] for one in pools]
-        )
+        order = np.concatenate([one[np.argsort(self.lengths[one], kind="stable")] for one in pools])
         steps = -(-len(order) // batch)
         return [order[at * batch : (at + 1) * batch] for at in random.permutation(steps)]
 

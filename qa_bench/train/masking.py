@@ -28,7 +28,7 @@ def chosen_tokens(free: Any, share: float) -> Any:
     noise = torch.rand(free.shape).masked_fill(~free, 2.0)
     of_each = free.sum(1)
     count = (of_each * share).round().clamp(min=1)
-    rank = noise.argsort(1, stable=True).argsort(1, stable=True)
+    rank = noise.argsort(stable=True, dim=1).argsort(stable=True, dim=1)
     return (rank < count[:, None]) & free
 
 

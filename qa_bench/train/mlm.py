@@ -13,6 +13,7 @@ import numpy as np
 
 from qa_bench.models.source import Source
 from qa_bench.models.word_heads import WordModel, states, word_logits, word_loss, word_model
+from qa_bench.train.loop import Task
 from qa_bench.train.masking import chosen_tokens, disguised
 from qa_bench.train.sequences import Sequences
 
@@ -41,7 +42,7 @@ class Guesses(NamedTuple):
         return Guesses(features, *(tensor.to(device) for tensor in self[1:]))
 
 
-class MaskedWords:
+class MaskedWords(Task):
     """Passages whose words are guessed; see ``train.loop.Task``."""
 
     def __init__(

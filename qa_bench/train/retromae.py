@@ -19,6 +19,7 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.models.source import Source
 from qa_bench.models.word_heads import WordModel, states, word_loss, word_model
+from qa_bench.train.loop import Task
 from qa_bench.train.mlm import MaskedWords
 
 
@@ -141,7 +142,7 @@ def auto_encoder(words: Any) -> Any:
     return AutoEncoder()
 
 
-class Rewriting:
+class Rewriting(Task):
     """Passages that are written again from their vectors; see ``train.loop.Task``."""
 
     def __init__(self, words: MaskedWords, share: float) -> None:
