@@ -6,10 +6,12 @@ times as long as two layers of width 128.
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import checkpoint
+from qa_bench.models.loading import language_model
 from qa_bench.models.source import Source
 
 _HEADS = ("cls", "lm_head", "predictions")
@@ -47,6 +49,36 @@ def word_model(source: Source) -> WordModel:
         )
     check_head(model, source)
     return WordModel(model, any(key.startswith(_NEW) for key in info["missing_keys"]))
+
+
+def decoder_model(source: Source) -> WordModel:
+    """A decoder to be trained whose tokens see those after them, on the CPU; GGUF files too.
+
+    Raises:
+        UserError: there is no such model, it is no decoder, or its head is none that is known here.
+    """
+    _, model = language_model(source)
+    if model.config.is_encoder_decoder:
+        raise UserError(
+            f"model {source.model} is a {type(model).__name__}, which has an encoder: take a "
+            "decoder, such as SmolLM2"
+        )
+    if hasattr(model.config, "quantization_config"):
+        model = _plain(model)
+    model.config.is_causal = False  # sentence-transformers' decoders go by it too
+    model.set_attn_implementation("eager")  # others ask the layers, which do not know of it
+    check_head(model, source)
+    return WordModel(model, False)
+
+
+def _plain(model: Any) -> Any:
+    """A model read from GGUF, whose weights are plain numbers by now: it can be saved."""
+    config = copy.deepcopy(model.config)
+    del config.quantization_config
+    plain = type(model)(config)
+    plain.load_state_dict(model.state_dict())
+    plain.tie_weights()
+    return plain.eval()
 
 
 def check_head(model: Any, source: Source) -> None:

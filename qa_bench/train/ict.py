@@ -23,7 +23,8 @@ from qa_bench.types import Passage
 
 KEEP = 0.1
 """How often the sentence stays in its passage."""
-_LABEL = "ict"
+_LABEL = "passages"
+"""What examples are called that no set has asked."""
 _ROWS = 4096
 """Passages that are looked up at once."""
 
@@ -50,26 +51,50 @@ def pseudo_questions(
     tally = {} if counts is None else counts
     tally |= {"one_sentence": 0, "kept_sentences": 0}
     count = 0
-    for first in range(0, len(rows), _ROWS):
-        some = rows[first : first + _ROWS]
-        pids = passages.pids(some).to_pylist()
-        for passage in map(Passage, pids, passages.titles(some), passages.texts(some)):
-            spans = sentence_spans(passage.text)
-            if len(spans) < 2:
-                tally["one_sentence"] += 1
-                continue
-            place, stays = drawn(passage.pid, len(spans), seed, keep)
-            start, end = spans[place]
-            tally["kept_sentences"] += stays
-            count += 1
-            rest = passage.text if stays else without(passage.text, start, end)
-            positive = TrainingPassage(passage._replace(text=rest), GOLD_SCORE, 1)
-            yield Example(_LABEL, passage.text[start:end], [], [positive], [], [])
+    for passage in _passages(passages, rows):
+        spans = sentence_spans(passage.text)
+        if len(spans) < 2:
+            tally["one_sentence"] += 1
+            continue
+        place, stays = drawn(passage.pid, len(spans), seed, keep)
+        start, end = spans[place]
+        tally["kept_sentences"] += stays
+        count += 1
+        rest = passage.text if stays else without(passage.text, start, end)
+        positive = TrainingPassage(passage._replace(text=rest), GOLD_SCORE, 1)
+        yield Example(_LABEL, passage.text[start:end], [], [positive], [], [])
     if not count:
         raise UserError(
             f"train.objective=ict: none of {len(rows)} passages has two sentences: take a chunker "
             "that makes longer ones"
         )
+
+
+def same_sentences(passages: Passages, rows: np.ndarray, seed: int) -> Iterator[Example]:
+    """A sentence of each passage as question and, without a title, as its own positive.
+
+    Dropout alone makes two vectors of it: SimCSE's unsupervised pairs (Gao et al. 2021, EMNLP,
+    section 3; there, a million sentences of Wikipedia).
+
+    Args:
+        passages: the corpus.
+        rows: those of it that are taken, int64.
+        seed: of which sentence is drawn.
+    """
+    for passage in _passages(passages, rows):
+        spans = sentence_spans(passage.text)
+        if spans:
+            start, end = spans[drawn(passage.pid, len(spans), seed, 0.0)[0]]
+            sentence = passage.text[start:end]
+            positive = TrainingPassage(Passage(passage.pid, "", sentence), GOLD_SCORE, 1)
+            yield Example(_LABEL, sentence, [], [positive], [], [])
+
+
+def _passages(passages: Passages, rows: np.ndarray) -> Iterator[Passage]:
+    for first in range(0, len(rows), _ROWS):
+        some = rows[first : first + _ROWS]
+        pids = passages.pids(some).to_pylist()
+        yield from map(Passage, pids, passages.titles(some), passages.texts(some))
 
 
 def drawn(pid: str, sentences: int, seed: int, keep: float) -> tuple[int, bool]:

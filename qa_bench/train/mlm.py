@@ -67,15 +67,22 @@ class MaskedWords(Task):
         """Some passages; which of their words are hidden is drawn anew each time."""
         features, free = self._sequences.padded(self._places[places])
         ids = features["input_ids"]
-        chosen = chosen_tokens(free, self._share)
+        chosen = chosen_tokens(self.free_of(free), self._share)
         features["input_ids"] = disguised(ids, chosen, self._mask, self._vocabulary)
         return Guesses(features, ids, free, chosen)
+
+    def free_of(self, free: Any) -> Any:
+        """Which tokens may be hidden, of those that are neither special nor padding."""
+        return free
+
+    def guessing(self, model: Any, batch: Guesses) -> Any:
+        """The states that name the hidden words, (words, width)."""
+        return states(model, batch.features)[batch.chosen]
 
     def loss(self, model: Any, places: np.ndarray) -> Any:
         """The mean cross entropy of the hidden words."""
         batch = self.guesses(places).to(next(model.parameters()).device)
-        hidden = states(model, batch.features)[batch.chosen]
-        return word_loss(model, hidden, batch.ids[batch.chosen])
+        return word_loss(model, self.guessing(model, batch), batch.ids[batch.chosen])
 
     def figures(self, model: Any, seed: int) -> dict[str, float]:
         """How well a model guesses here, dropout off; the same words of the same passages always.
@@ -100,7 +107,7 @@ class MaskedWords(Task):
             for first in range(0, len(order), _AT_ONCE):
                 batch = self.guesses(order[first : first + _AT_ONCE]).to(device)
                 words = batch.ids[batch.chosen]
-                logits = word_logits(model, states(model, batch.features)[batch.chosen]).float()
+                logits = word_logits(model, self.guessing(model, batch)).float()
                 total += float(torch.nn.functional.cross_entropy(logits, words, reduction="sum"))
                 hits += int((logits.argmax(1) == words).sum())
                 count += len(words)
@@ -119,9 +126,13 @@ class MaskedLanguageModelling:
         return word_model(source)
 
     def words(self, model: Any) -> Any:
-        """The masked language model in it: itself."""
+        """The model with a head for words in it: itself."""
         return model
 
-    def task(self, words: MaskedWords) -> MaskedWords:
+    def masked(self, *lesson: Any) -> MaskedWords:
+        """``MaskedWords`` of the same."""
+        return MaskedWords(*lesson)
+
+    def task(self, words: MaskedWords) -> Task:
         """What it learns."""
         return words

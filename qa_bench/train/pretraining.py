@@ -19,7 +19,7 @@ from qa_bench.models.loading import tokenizer_of
 from qa_bench.models.positions import check_length, positions
 from qa_bench.models.sentence_files import POOLINGS, write_sentence_files
 from qa_bench.models.source import Source, Text
-from qa_bench.models.word_heads import WordModel, word_model
+from qa_bench.models.word_heads import WordModel
 from qa_bench.runtime.devices import devices, torch_threads
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import number
@@ -27,6 +27,7 @@ from qa_bench.store.passages import Passages
 from qa_bench.train.held_out import Split, split
 from qa_bench.train.loop import MODEL_FOLDER, Settings, Task, learn
 from qa_bench.train.mlm import MaskedLanguageModelling, MaskedWords
+from qa_bench.train.mntp import MaskedNextTokens
 from qa_bench.train.retromae import RetroMae
 from qa_bench.train.sequences import Sequences
 from qa_bench.types import Runtime
@@ -38,6 +39,7 @@ Composition = Callable[[Sequence[str], Sequence[str]], Sequence[Text]]
 
 _LONGEST = 512
 """Tokens of a passage where neither a setting nor the model says how many."""
+_BLANK = "_"
 _ROWS = 1024
 """Passages that are made tokens at once."""
 
@@ -48,7 +50,7 @@ class Masks:
 
     Attributes:
         encoder: the part of a passage's tokens that the encoder must guess; None for the
-            objective's own: 0.15 (mlm), 0.3 (retromae).
+            objective's own: 0.15 (mlm), 0.2 (mntp), 0.3 (retromae).
         decoder: the part that is hidden from RetroMAE's decoder.
     """
 
@@ -81,7 +83,11 @@ class Objective(Protocol):
         ...
 
     def words(self, model: Any) -> Any:
-        """The masked language model in it."""
+        """The model with a head for words in it."""
+        ...
+
+    def masked(self, *lesson: Any) -> MaskedWords:
+        """``MaskedWords`` of the same, or what stands for it."""
         ...
 
     def task(self, words: MaskedWords) -> Task:
@@ -91,6 +97,7 @@ class Objective(Protocol):
 
 OBJECTIVES: dict[str, Callable[[Masks], Objective]] = {
     "mlm": lambda masks: MaskedLanguageModelling(),
+    "mntp": lambda masks: MaskedNextTokens(),
     "retromae": lambda masks: RetroMae(masks.decoder),
 }
 
@@ -108,7 +115,7 @@ def pretrain(
     """Let a model learn from passages, and write it to ``folder/model``.
 
     Args:
-        source: what learns: an encoder, with a head for words or without.
+        source: what learns: an encoder, with a head for words or without; of mntp a decoder.
         passages: the corpus.
         compose: how the retriever makes texts of passages.
         masks: how much is hidden.
@@ -133,28 +140,36 @@ def pretrain(
     def build() -> tuple[Any, Any, Task]:
         model, new_head = objective.prepared(source)
         words = objective.words(model)
-        tokenizer = _tokenizer(source, words)
+        tokenizer = tokenizer_of(source, words)
         limit = _limit(source, tokenizer, words)
         sequences = Sequences(
             tokenizer, _texts(passages, rows, compose, runtime), limit, _takes_types(words)
         )
-        learnt, held_out, without_words = _places(sequences, len(rows.learnt))
-        common = (share, int(tokenizer.mask_token_id), int(words.config.vocab_size))
-        measures.append(_Measure(MaskedWords(sequences, held_out, *common), limit))
+        common = (share, _mask(source, tokenizer), int(words.config.vocab_size))
+        places = np.flatnonzero(sequences.free() > 0)
+        lesson, test = (
+            objective.masked(sequences, places[part], *common)
+            for part in (places < len(rows.learnt), places >= len(rows.learnt))
+        )
+        if not lesson.sequences or not test.sequences:
+            raise UserError("no passage to learn from: their texts have no words")
+        measures.append(_Measure(test, limit))
         if new_head:
             log.warning(
                 "WARNING: model %s has no head for words: it learns with a new one", source.model
             )
         counts.update(
-            passages=len(learnt), held_out_passages=len(held_out),
-            passages_without_words=without_words, new_head=int(new_head),
-        )  # fmt: skip
+            passages=lesson.sequences,
+            held_out_passages=test.sequences,
+            passages_without_words=len(sequences) - lesson.sequences - test.sequences,
+            new_head=int(new_head),
+        )
         counts.update(measures[-1].figures("base", words, settings.seed, runtime))
-        return model, tokenizer, objective.task(MaskedWords(sequences, learnt, *common))
+        return model, tokenizer, objective.task(lesson)
 
     learning = learn(build, settings, folder, runtime)
     target, measure = folder / MODEL_FOLDER, measures[-1]
-    model = word_model(Source(str(target))).model
+    model = objective.words(objective.prepared(Source(str(target))).model)
     with torch_threads(runtime.workers):
         figures = measure.figures("held_out", model, settings.seed, runtime)
     pooling = source.pooling if source.pooling in POOLINGS else objective.pooling
@@ -174,14 +189,21 @@ class _Measure(NamedTuple):
         return {f"{label}_{name}": value for name, value in figures.items()}
 
 
-def _tokenizer(source: Source, model: Any) -> Any:
-    tokenizer = tokenizer_of(source, model)
-    if tokenizer.mask_token_id is None:
+def _mask(source: Source, tokenizer: Any) -> int:
+    """The token that hides another; an underscore in a decoder's, as LLM2Vec has it.
+
+    Raises:
+        UserError: there is neither.
+    """
+    mask = tokenizer.mask_token_id
+    if mask is None:
+        mask = tokenizer.get_vocab().get(_BLANK)
+    if mask is None:
         raise UserError(
             f"model {source.model}: its tokenizer has no token that masks a word: "
             "take an encoder, such as a BERT"
         )
-    return tokenizer
+    return int(mask)
 
 
 def _limit(source: Source, tokenizer: Any, model: Any) -> int:
@@ -208,16 +230,3 @@ def _texts(
             some = order[first : first + _ROWS]
             yield compose(list(passages.titles(some)), list(passages.texts(some)))
             bar.update(len(some))
-
-
-def _places(sequences: Sequences, learnt: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Places of sequences with a word: to learn from, held out; and how many have none.
-
-    Raises:
-        UserError: none of the one or the other has any.
-    """
-    places = np.flatnonzero(sequences.free() > 0)
-    parts = places[places < learnt], places[places >= learnt]
-    if not all(map(len, parts)):
-        raise UserError("no passage to learn from: their texts have no words")
-    return *parts, len(sequences) - len(places)

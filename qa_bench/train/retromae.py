@@ -189,9 +189,13 @@ class RetroMae:
         return WordModel(auto_encoder(words), new_head)
 
     def words(self, model: Any) -> Any:
-        """The masked language model in it."""
+        """The model with a head for words in it."""
         return model.words
 
-    def task(self, words: MaskedWords) -> Rewriting:
+    def masked(self, *lesson: Any) -> MaskedWords:
+        """``MaskedWords`` of the same."""
+        return MaskedWords(*lesson)
+
+    def task(self, words: MaskedWords) -> Task:
         """What it learns."""
         return Rewriting(words, self.decoder_share)

@@ -54,10 +54,11 @@ class Sequences:
         """Number of sequences."""
         return len(self.lengths)
 
-    def free(self) -> np.ndarray:
-        """How many tokens of each are not special, int64 (sequences,)."""
+    def free(self, first: int = 0) -> np.ndarray:
+        """How many tokens of each are not special, from its token ``first`` on; int64 (n,)."""
         sums = np.concatenate([[0], np.cumsum(~np.isin(self._ids, self.special))])
-        counts: np.ndarray = sums[self._starts[1:]] - sums[self._starts[:-1]]
+        starts = np.minimum(self._starts[:-1] + first, self._starts[1:])
+        counts: np.ndarray = sums[self._starts[1:]] - sums[starts]
         return counts
 
     def padded(self, places: np.ndarray) -> tuple[dict[str, Any], Any]:

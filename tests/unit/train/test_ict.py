@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qa_bench.errors import UserError
-from qa_bench.train.ict import drawn, pseudo_questions, without
+from qa_bench.train.ict import drawn, pseudo_questions, same_sentences, without
 
 TEXT = "It rained. We left at 3 p.m. on a Monday. Nobody saw us."
 ROWS = [("1", "Rain", TEXT), ("2", "Short", "One sentence only."), ("3", "", "A b.  C d.\nE f.")]
@@ -73,3 +73,13 @@ def test_no_passage_of_two_sentences(make_passages: MakePassages) -> None:
     passages = make_passages(ROWS[1:2])
     with pytest.raises(UserError, match="none of 1 passages has two sentences"):
         list(pseudo_questions(passages, np.arange(1), 0))
+
+
+def test_pairs_of_one_sentence(make_passages: MakePassages) -> None:
+    examples = list(same_sentences(make_passages([*ROWS, ("4", "Empty", "")]), np.arange(4), 0))
+    assert len(examples) == 3
+    for example, (_, _, text) in zip(examples, ROWS, strict=True):
+        [positive] = example.positives
+        assert example.question == positive.passage.text
+        assert example.question in text
+        assert positive.passage.title == "", "both towers read the same"

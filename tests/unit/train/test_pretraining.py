@@ -122,7 +122,7 @@ def test_of_another_kind_than_bert(tmp_path: Path, make_passages: MakePassages) 
     words.save_pretrained(base)
     passages = make_passages(rows(12))
     assert trained(base, passages, tmp_path / "out")["steps"] == 2
-    with pytest.raises(UserError, match="retromae takes a BERT; .* is of the kind 'mpnet'"):
+    with pytest.raises(UserError, match=r"retromae takes a BERT; .* is of the kind 'mpnet'"):
         trained(base, passages, tmp_path / "no", objective="retromae")
 
 
@@ -135,6 +135,7 @@ def test_an_empty_corpus(tmp_path: Path, make_passages: MakePassages) -> None:
 def test_passages_without_words(tmp_path: Path, make_passages: MakePassages) -> None:
     sequences = Sequences(tokenizer(), [["", "the king", ""]], 64, types=True)
     assert sequences.free().tolist() == [0, 2, 0]
+    assert sequences.free(2).tolist() == [0, 1, 0]
     assert sequences.lengths.tolist() == [2, 4, 2]
 
 
@@ -257,3 +258,56 @@ def test_what_a_token_is_written_from() -> None:
     assert 0.28 < float(inside.float().mean()) < 0.32
     assert not torch.equal(inside[5, 10:], inside[6, 10:]), "each has a context of its own"
     assert seen[0, 1:101, 101].all(), "the last special token is seen"
+
+
+# Decoders
+
+
+def llama(folder: Path) -> Path:
+    import torch
+    from tiny_tokenizers import llama_tokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    words = llama_tokenizer()
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4}
+    config = LlamaConfig(vocab_size=len(words), intermediate_size=48, **sizes)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
+
+
+def test_a_decoder_guesses_from_the_state_before(
+    tmp_path: Path, make_passages: MakePassages
+) -> None:
+    import torch
+
+    from qa_bench.models.loading import tokenizer_of
+    from qa_bench.models.word_heads import decoder_model
+    from qa_bench.train.mntp import MaskedNextWords
+
+    source = Source(str(llama(tmp_path / "base")))
+    model = decoder_model(source).model.eval()
+    words = tokenizer_of(source)
+    sequences = Sequences(words, [["the king was long", "a", "who"]], 64, types=False)
+    task = MaskedNextWords(sequences, np.arange(3), 0.5, 5, model.config.vocab_size)
+    batch = task.guesses(np.arange(task.sequences))
+    assert not batch.chosen[:, 0].any(), "nothing stands before the first"
+    logits = model(**batch.features).logits
+    labels = batch.ids.masked_fill(~batch.chosen, -100)
+    expectation = torch.nn.functional.cross_entropy(
+        logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten()
+    )
+    loss = word_loss(model, task.guessing(model, batch), batch.ids[batch.chosen])
+    assert torch.allclose(loss, expectation, atol=1e-6)
+    ids = torch.tensor([[10, 11, 12, 13]])
+    one, other = (
+        states(model, {"input_ids": row, "attention_mask": torch.ones_like(row)})
+        for row in (ids, torch.where(ids == 13, 14, ids))
+    )
+    assert not torch.allclose(one[0, 0], other[0, 0]), "the first sees the last"
+    counts = trained(source.model, make_passages(rows(12)), tmp_path / "out", objective="mntp")
+    assert counts["held_out_perplexity"] > 1
+    folder = str(tmp_path / "out/model")
+    encoded = sentence_model(Source(folder, bidirectional=True)).encode(["who ruled france"])
+    assert encoded.shape == (1, 32)
