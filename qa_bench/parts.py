@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import metadata
@@ -157,6 +157,10 @@ class Part(Protocol):
     def heading(self, column: str) -> Heading:
         """Of a metric: what a table calls one of its columns."""
         return Heading(column.upper())
+
+    def seen(self, questions: Sequence[str]) -> int:
+        """How many of the questions its model was trained on, as far as it knows."""
+        return 0
 
     def counts(self) -> dict[str, int]:
         """What a corpus left out, by reason, when its articles are read."""

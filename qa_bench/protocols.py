@@ -285,8 +285,8 @@ class Learner(Part, Protocol):
         """Train and write the model to ``folder/model``; return counts for the manifest."""
         ...
 
-    def trained(self, folder: Path) -> dict[str, Any]:
-        """The settings of the part that use what was trained in a folder: ``model``, …"""
+    def trained(self, folder: Path, settings: Any) -> dict[str, Any]:
+        """The settings of the part that use what was trained in a folder, by name."""
         ...
 
 

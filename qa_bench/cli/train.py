@@ -32,7 +32,7 @@ def train(line: Line) -> str:
         raise _unnamed()
     folder = line.context.run(training.stage)
     counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
-    settings = training.learner.trained(folder.path)
+    settings = training.used(folder.path)
     words = " ".join(f"{training.place}.{name}={value}" for name, value in settings.items())
     use = _USE[training.place.partition(".")[0]]
     return f"model: {folder.path / MODEL_FOLDER} ({counts})\n{use} with it: {words}"

@@ -81,7 +81,7 @@ class Context:
         Raises:
             UserError: something that goes in is missing, or the folder is damaged.
         """
-        target = self._target(stage)
+        target = self.target(stage)
         while True:
             finished = read_manifest(target, stage.key)
             if finished is None or self._is_outdated(finished):
@@ -126,7 +126,7 @@ class Context:
         Raises:
             UserError: something that goes in is missing, or a manifest is spoilt.
         """
-        target = self._target(stage)
+        target = self.target(stage)
         finished = read_manifest(target, stage.key)
         if finished is not None and self._is_outdated(finished):
             return f"provisional{_failures(finished)}"
@@ -142,7 +142,7 @@ class Context:
         except FileNotFoundError:  # another process is making it anew
             return True
 
-    def _target(self, stage: Stage) -> Path:
+    def target(self, stage: Stage) -> Path:
         """The folder of this key, whatever the slug it was built under; else the one wanted."""
         parent, name = self.cache / stage.name, f"{_slug(stage)}-{stage.key}"
         if not (parent / name).exists():
@@ -152,7 +152,7 @@ class Context:
         return parent / name
 
     def _folder(self, stage: Stage, inputs: Mapping[str, Folder]) -> Folder:
-        target = self._target(stage)
+        target = self.target(stage)
         if (finished := self.find(stage)) is not None:
             log.info("%s: reusing %s%s", stage.name, target.name, _failures(finished))
             _sweep_notes(finished.path)

@@ -28,6 +28,7 @@ def doubts(line: Line, rows: Mapping[str, Any]) -> list[str]:
         return sentences
     sentences += [] if line.run_passages is line.run else _lacking(line)
     if line.config.run is None:
+        sentences += _trained_on(line)
         return sentences + _beyond(line, line.ranked_depth, "left out: the run goes to depth")
     counts, file = line.context.run(line.run).manifest["counts"], line.config.run
     if counts["lacks_place_0"]:
@@ -54,6 +55,17 @@ def doubts(line: Line, rows: Mapping[str, Any]) -> list[str]:
     else:
         sentences += _beyond(line, line.ranked_depth, "left out: the run goes to depth")
     return sentences
+
+
+def _trained_on(line: Line) -> list[str]:
+    """That a model was trained on questions of the set: it may know them by heart."""
+    count = line.retrieval.seen([question.text for question in line.questions])
+    if not count:
+        return []
+    return [
+        f"WARNING: {line.system} was trained on {count} of {len(line.questions)} questions of "
+        f"{line.questions.name}: its figures say nothing of questions that it has not seen"
+    ]
 
 
 def _empty(line: Line, rows: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ _AROUND = ("expander", "reranker", "reader")
 
 _SYSTEM = (
     *("retriever.", "retriever@", "fusion@", "expander.", "reranker.", "reader.", "lm@"),
-    *("depth=", "mode=", "dataset.limit=", "run_ids="),
+    *("depth=", "mode=", "dataset.limit=", "run_ids=", "train."),
 )
 """How the overrides begin that make another system."""
 
@@ -29,8 +29,12 @@ somebody else, and goes as deep as it goes. A reranker and a reader still ask fo
 _PASSAGES = ("corpus.", "chunker.")
 """How those begin that make other passages."""
 
+_TRAINING_FILES = ("train.data=", "train.articles=", "train.checkpoint=")
+"""How overrides begin that a label shows only where the command sweeps them: files have long names,
+and how often a checkpoint is written changes nothing."""
+
 _ELSEWHERE = re.compile(
-    r"(dataset|corpus|chunker|retriever|expander|reranker|reader|experiment|name|system|run"
+    r"(dataset|corpus|chunker|retriever|expander|reranker|reader|train|experiment|name|system|run"
     r"|predictions|json|verbose|offline|(dataset|corpus)\.name|dataset\.split|paths\..*|hydra[./].*"
     r"|statistics|statistics\..*)="
 )
@@ -85,7 +89,13 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
     choices = {name: str(choice) for name, choice in hydra.runtime.choices.items()}
     own = tuple(str(word) for word in hydra.overrides.task)
     words = [word.lstrip("+~") for word in own]
-    words = [word for word in words if not _is_address(word) and not _is_in_no_key(word)]
+    words = [
+        word
+        for word in words
+        if not _is_address(word)
+        and not _is_in_no_key(word)
+        and (not word.startswith(_TRAINING_FILES) or _name(word) in swept)
+    ]
     system_of = _SYSTEM if config.predictions is None else _PREDICTIONS
     if config.run is not None:
         deep = any("_target_" in config[group] for group in ("reranker", "reader"))

@@ -76,8 +76,9 @@ def settings(config: Any) -> dict[str, Any]:
 
     raw = OmegaConf.to_container(config, resolve=False)
     whole: dict[str, Any] = {}
+    left_out = _ELSEWHERE if config.train.get("part") is None else _ELSEWHERE - {"train"}
     for name, value in raw.items():  # type: ignore[union-attr]
-        if name not in _ELSEWHERE:
+        if name not in left_out:
             whole[str(name)] = _resolved(value, config, str(name))
     return whole
 

@@ -48,7 +48,7 @@ def record(line: Line) -> Record:
     rows = read_columns(scores.path / SCORES_FILE)
     cautions = doubts(line, rows)
     for caution in cautions:
-        log.info("%s", caution)
+        log.log(logging.WARNING if "trained on" in caution else logging.INFO, "%s", caution)
     repeated, unlike = repeats(line) if ours else ([], {})
     result = Record(
         system=line.system,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -50,7 +50,7 @@ class Retrieval:
         self._context = context
         self._model: Stage | None = None
         if training is not None and training.place == place:
-            self.part: Any = training.part(node, context.cache)
+            self.part: Any = training.part(node, context)
             self._model = training.stage
         else:
             self.part = make("retriever", node)
@@ -68,6 +68,11 @@ class Retrieval:
         """Whether it can search with passages beside a question; of a hybrid, any of its parts."""
         inner = self.parts.values() if self._composite else ()
         return bool(self.part.averages) or any(one.averages for one in inner)
+
+    def seen(self, questions: Sequence[str]) -> int:
+        """How many of the questions a model of its parts was trained on, as far as is known."""
+        inner = [part.seen(questions) for part in self.parts.values()]
+        return max([int(self.part.seen(questions)), *inner])
 
     def _worded(self) -> Wording:
         """What it searches with."""

@@ -15,7 +15,7 @@ from qa_bench.parts import class_of, make
 from qa_bench.protocols import Learner
 from qa_bench.settings import whole_number
 from qa_bench.stages.train import train
-from qa_bench.train.loop import FILES, TrainingFiles
+from qa_bench.train.loop import FILES, Settings, TrainingFiles
 
 GROUPS = ("reader", "retriever", "reranker")
 """The groups whose parts may learn."""
@@ -33,29 +33,30 @@ class Training(NamedTuple):
             ``retriever.parts.dense``.
         learner: the part around the model that is trained further.
         stage: makes the trained model.
+        how: the settings of the training.
     """
 
     place: str
     learner: Learner
     stage: Stage
+    how: Settings
 
-    def settings(self, cache: Path) -> dict[str, Any]:
+    def used(self, folder: Path) -> dict[str, Any]:
         """The part's settings that use what was trained, by name: ``question.model``.
 
         Args:
-            cache: root of all stages.
+            folder: of the stage.
         """
-        folder = cache / self.stage.name / f"{self.stage.slug}-{self.stage.key}"
-        return self.learner.trained(folder.absolute())
+        return self.learner.trained(folder, self.how)
 
-    def part(self, node: Any, cache: Path) -> Any:
+    def part(self, node: Any, context: Context) -> Any:
         """The part around what will have been trained; its key names no folder.
 
         Args:
             node: the part's configuration.
-            cache: root of all stages.
+            context: where the stage's folder will be.
         """
-        settings = self.settings(cache)
+        settings = self.used(context.target(self.stage).absolute())
         part = make(self.place, _changed(node, settings))
         names = {name: NEW_MODEL if _is_model(name) else one for name, one in settings.items()}
         part.identity = make(self.place, _changed(node, names)).identity
@@ -88,14 +89,14 @@ def training(config: Any, context: Context, passages: Callable[[], Stage]) -> Tr
     if "_target_" not in chosen:
         raise UserError(f"train needs {group}=<one of `qa-bench list {group}`>")
     place, node = _learning(group, chosen)
-    learner = make(place, _based(node, base))
+    learner = make(place, OmegaConf.create(_based(node, base)))
     settings = learner.training(options)
     if settings.of_passages:
         files = TrainingFiles([], None, examples)
         stage = train(learner, files, settings, context, passages())
     else:
         stage = train(learner, _files(data, articles, examples), settings, context)
-    return Training(place, learner, stage)
+    return Training(place, learner, stage, settings)
 
 
 def _learning(group: str, node: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -126,11 +127,13 @@ def _described(place: str, node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 def _based(node: Mapping[str, Any], base: str | None) -> dict[str, Any]:
     """A part's settings with the model that is trained further, on both sides where it has two."""
     settings = copy.deepcopy(dict(node))
-    if "model" in settings:
-        settings["model"] = base or settings["model"] or DEFAULT_BASE
-    for side in settings.values():
-        if isinstance(side, dict) and "_target_" not in side and "model" in side and base:
-            side["model"] = base
+    sides = [one for one in settings.values() if isinstance(one, dict) and "_target_" not in one]
+    for some in (settings, *(one for one in sides if "model" in one)):
+        if base is not None:
+            some["model"] = base
+            some |= {name: None for name in ("revision", "sha256") if name in some}
+    if "model" in settings and settings["model"] is None:
+        settings["model"] = DEFAULT_BASE
     return settings
 
 
@@ -140,7 +143,7 @@ def _changed(node: Any, settings: Mapping[str, Any]) -> Any:
 
     changed: Any = OmegaConf.create(OmegaConf.to_container(OmegaConf.create(node), resolve=True))
     for name, value in settings.items():
-        OmegaConf.update(changed, name, value, force_add=True)
+        OmegaConf.update(changed, name, value, merge=False, force_add=True)
     return changed
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from qa_bench.errors import UserError
 from qa_bench.models.outputs import Output, Window
+from qa_bench.models.routes import tasks
 from qa_bench.models.sentence_model import sentence_model
 from qa_bench.models.source import Source, Text
 from qa_bench.runtime.devices import worker_threads
@@ -112,6 +113,7 @@ class Encoder:
         self._tokenizer = getattr(model, "tokenizer", None)
         own = getattr(model, "get_model_kwargs", None)
         self._options: frozenset[str] = frozenset(own() if own else ())
+        self._tasks = tasks(model)
         self._replicas = Replicas(model, source.model, runtime)
 
     def encode(
@@ -122,6 +124,7 @@ class Encoder:
         memory: Memory | None = None,
         marks: Sequence[str] = (),
         encode_kwargs: Mapping[str, Any] | None = None,
+        task: str = "",
     ) -> Iterator[Any]:
         """What the ``Output`` makes of each window: of vectors float32 (texts, dimension).
 
@@ -134,6 +137,7 @@ class Encoder:
             marks: none, or two: texts whose tokens stand before and behind those of each text,
                 and in no token with them. They come on top of the model's ``max_length``.
             encode_kwargs: what the model's own modules take, such as a task.
+            task: query or document: the route of the texts, where the model has one for each.
 
         Raises:
             UserError: a GPU's memory is too small, the model takes no padded batches, or none of
@@ -146,6 +150,8 @@ class Encoder:
                 f"model {self._model}: encode_kwargs.{name}: none of its modules takes it; they "
                 f"take: {takes}"
             )
+        if task in self._tasks:
+            options.setdefault("task", task)
         around = [self._tokens(mark) for mark in marks]
         tokenised = partial(self._tokenised, around=around, options=options)
         with worker_threads(1) as ahead:

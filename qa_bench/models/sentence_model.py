@@ -12,6 +12,7 @@ from qa_bench.models.checkpoint import checkpoint, torch_dtype
 from qa_bench.models.families import of_family
 from qa_bench.models.first_state import first_state
 from qa_bench.models.positions import check_length, limit_length, positions
+from qa_bench.models.routes import check_dimensions, first_modules, sequences
 from qa_bench.models.source import Place, Source, Text
 from qa_bench.models.tokenizers import check_tokenizer, pad_with_any, padded
 from qa_bench.net.hub import cached_file
@@ -48,15 +49,17 @@ def _of_sentence_transformers(source: Source, place: Place) -> Any:
             trust_remote_code=source.trust_remote_code,
             model_kwargs={"dtype": torch_dtype(source)},
         )
-    if source.bidirectional:
-        transformer: Any = model[0]
-        transformer.model.config.is_causal = False
-    if source.end_token:
-        _end(model.tokenizer)
+    firsts = first_modules(model)
+    for first in firsts if source.bidirectional else ():
+        first.model.config.is_causal = False
+    for first in firsts if source.end_token else ():
+        _end(first.tokenizer)
     if source.max_length is not None:
         model.max_seq_length = source.max_length
     limit_length(model, source)
-    _suit(source, model.tokenizer, model)
+    for first in firsts:
+        _suit(source, first.tokenizer, getattr(first, "model", model))
+    check_dimensions(source, model)
     if source.pooling is None and not _has_modules(place):
         log.warning(
             "WARNING: model %s does not say how its tokens' vectors are pooled: the mean is taken; "
@@ -80,14 +83,19 @@ def _pool(model: Any, source: Source) -> None:
 
     if source.pooling is None and source.pool_prompt is None:
         return
-    places = [place for place, module in enumerate(model) if isinstance(module, Pooling)]
+    places = [
+        (sequence, place)
+        for sequence in sequences(model)
+        for place, module in enumerate(sequence)
+        if isinstance(module, Pooling)
+    ]
     if not places:
         raise UserError(f"model {source.model} pools by itself: leave pooling and pool_prompt out")
-    for place in places:
-        own = model[place]
+    for sequence, place in places:
+        own = sequence[place]
         with_prompt = own.include_prompt if source.pool_prompt is None else source.pool_prompt
         mode = source.pooling or own.pooling_mode
-        model[place] = Pooling(own.embedding_dimension, mode, include_prompt=with_prompt)
+        sequence[place] = Pooling(own.embedding_dimension, mode, include_prompt=with_prompt)
 
 
 def _suit(source: Source, tokenizer: Any, model: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.models.positions import check_announced
+from qa_bench.models.routes import TASKS
 from qa_bench.models.source import PRECISIONS, Source, Text
 from qa_bench.settings import flag, one_of, strings, whole_number
 from qa_bench.text import filled
@@ -34,6 +35,7 @@ class Side:
         untitled: what stands for a missing title; None: the text stands alone.
         marks: none, or two: texts whose tokens stand before and behind those of each text.
         encode_kwargs: what is handed to the model's own code.
+        task: what sentence-transformers calls its texts; the route they take in a model of two.
     """
 
     source: Source
@@ -43,6 +45,7 @@ class Side:
     untitled: str | None = None
     marks: tuple[str, ...] = ()
     encode_kwargs: tuple[tuple[str, Any], ...] = ()
+    task: str = ""
 
     @classmethod
     def of(
@@ -97,8 +100,8 @@ class Side:
         return title + self.title + text + self.suffix
 
     def options(self) -> dict[str, Any]:
-        """What an encoder is told beside the texts: the prompt and, of few models, more."""
-        options: dict[str, Any] = {"prompt": self.prompt}
+        """What an encoder is told beside the texts: prompt, task and, of few models, more."""
+        options: dict[str, Any] = {"prompt": self.prompt, "task": self.task}
         if self.marks:
             options["marks"] = self.marks
         if self.encode_kwargs:
@@ -152,6 +155,7 @@ def _side(name: str, source: Source, own: Mapping[str, Any]) -> Side:
         untitled=None if untitled is None else str(untitled),
         marks=_marks(here, source, own.get("marks")),
         encode_kwargs=_encode_kwargs(here, source, own.get("encode_kwargs")),
+        task=TASKS[name],
     )
 
 

@@ -7,11 +7,13 @@ nan, or ``GOLD_SCORE`` of a gold passage.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+
+import numpy as np
 
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.dpr_training import (
@@ -33,18 +35,21 @@ paragraphs of articles and no negatives: the nearest ones."""
 _PAIR = ("positive", "positives")
 
 
-def read(files: TrainingFiles, counts: dict[str, int], near: int = NEAR) -> Iterator[Example]:
+def read(
+    files: TrainingFiles, counts: dict[str, int], near: int = NEAR, bare: bool = False
+) -> Iterator[Example]:
     """The examples of files, in their order; one without a positive is left out.
 
     Formats: ``.json``, a list of DPR's (``qa-bench mine``) or SQuAD's; ``.jsonl`` with
-    ``question``, ``answers``, ``article`` and the ``paragraph``'s number, or pairs: ``question``,
-    ``positive`` or ``positives``, and maybe ``negatives``, ``answers`` and ``scores``, one a
-    positive, then one a negative. A passage is a text, or ``title`` and ``text``.
+    ``question``, ``answers``, ``article`` and the ``paragraph``'s number; or pairs: ``question``,
+    ``positive`` or ``positives``, and maybe ``negatives``, ``answers``, ``task`` and ``scores``,
+    one a positive, then one a negative. A passage is a text, or ``title`` and ``text``.
 
     Args:
         files: where they lie.
         counts: ``questions`` and ``without_positive`` are counted here.
         near: paragraphs of the same article that are hard negatives at most.
+        bare: questions without a positive are examples too.
 
     Raises:
         DataError: a file has another structure.
@@ -54,10 +59,24 @@ def read(files: TrainingFiles, counts: dict[str, int], near: int = NEAR) -> Iter
     for path in files.data:
         for example in _read(path, files.articles, near):
             counts["questions"] += 1
-            if any(one.passage.text.strip() for one in example.positives):
+            positive = any(one.passage.text.strip() for one in example.positives)
+            counts["without_positive"] += not positive
+            if positive or bare:
                 yield example
-            else:
-                counts["without_positive"] += 1
+
+
+def drawn(examples: Sequence[Example], count: int | None, seed: int) -> list[Example]:
+    """So many examples, in their order; all for None. A smaller number is part of a larger one.
+
+    Args:
+        examples: those of the files.
+        count: how many.
+        seed: what they are drawn by.
+    """
+    if count is None or count >= len(examples):
+        return list(examples)
+    places = np.sort(np.random.default_rng(seed).permutation(len(examples))[:count])
+    return [examples[place] for place in places.tolist()]
 
 
 def _read(path: Path, articles: Path | None, near: int) -> Iterator[Example]:
@@ -121,7 +140,7 @@ def _of_squad(path: Path, near: int) -> Iterator[Example]:
 def _of_lines(path: Path, articles: Path | None, near: int) -> Iterator[Example]:
     paragraphs: dict[str, _Article] | None = None
     for number, row in read_json_lines(path):
-        if any(name in row for name in _PAIR):
+        if any(name in row for name in _PAIR) or "article" not in row:
             yield _pair(row, path, number)
             continue
         if paragraphs is None:
@@ -166,7 +185,7 @@ def _title(article: str) -> str:
 
 
 def _pair(row: Mapping[str, Any], path: Path, number: int) -> Example:
-    positives = row.get("positives", row.get("positive"))
+    positives = row.get("positives", row.get("positive", []))
     sides = [
         [_passage(one, path, number) for one in (side if isinstance(side, list) else [side])]
         for side in (positives, row.get("negatives", []))
@@ -184,7 +203,8 @@ def _pair(row: Mapping[str, Any], path: Path, number: int) -> Example:
     rest = iter(scores)
     first, last = ([TrainingPassage(one, float(next(rest))) for one in side] for side in sides)
     question = text_field(dict(row), "question", path, number)
-    return Example("", question, _texts(row, "answers", path, number), first, [], last)
+    task = text_field(dict(row), "task", path, number) if "task" in row else ""
+    return Example(task, question, _texts(row, "answers", path, number), first, [], last)
 
 
 def _passage(value: Any, path: Path, number: int) -> Passage:

@@ -182,9 +182,10 @@ class Task(Protocol):
 def learn(
     build: Callable[[], tuple[Any, Any, Task]], settings: Settings, folder: Path, runtime: Runtime
 ) -> dict[str, Any]:
-    """Train a model and write it to ``folder/model``: by its ``save(folder)``, else as transformers.
+    """Train a model and write it to ``folder/model``.
 
-    Checkpoints lie beside it until it is done.
+    It writes itself (``save(folder)``), or is written as transformers writes its own. Checkpoints
+    lie beside it until it is done.
 
     Args:
         build: gives model, tokenizer (None where the model saves its own) and task; called once

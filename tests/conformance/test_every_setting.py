@@ -17,6 +17,7 @@ from test_every_class import settings
 from qa_bench.errors import UserError
 from qa_bench.parts import make
 from qa_bench.paths import CONF
+from qa_bench.reader.extractive.teach import ReaderSettings
 from qa_bench.train.loop import Settings
 from qa_bench.types import Runtime
 
@@ -185,5 +186,9 @@ def test_most_settings_repeat_a_default() -> None:
 
 def test_the_other_defaults(composed: Compose) -> None:
     assert dict(composed().runtime) == asdict(Runtime())
-    train = dict(composed().train)
-    assert {name: train[name] for name in asdict(Settings())} == asdict(Settings())
+
+
+@pytest.mark.parametrize("kind", [ReaderSettings])
+def test_the_defaults_of_training(kind: type[Settings], composed: Compose) -> None:
+    train = dict(composed("train=reader").train)
+    assert {name: train[name] for name in asdict(kind())} == asdict(kind())

@@ -260,14 +260,14 @@ def test_every_choice_and_setting_is_documented(group: str) -> None:
 
 def test_no_group_lacks_a_page() -> None:
     folders = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
-    assert {*DOCUMENTED, "experiment", "runtime", "hydra"} == folders
+    assert {*DOCUMENTED, "experiment", "runtime", "hydra", "train"} == folders
 
 
 def test_the_other_settings_are_documented() -> None:
     text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
     config = yaml.safe_load((ROOT / "conf/config.yaml").read_text(encoding="utf-8"))
     runtime = yaml.safe_load((ROOT / "conf/runtime/default.yaml").read_text(encoding="utf-8"))
-    apart = ("defaults", "hydra", "paths", "export", "tune", "train", "mine")
+    apart = ("defaults", "hydra", "paths", "export", "tune", "mine")
     names = [name for name in config if name not in apart]
     names += [f"tune.{name}" for name in config["tune"]]
     names += [f"runtime.{name}" for name in runtime]

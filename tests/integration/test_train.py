@@ -45,10 +45,11 @@ def test_the_verb_trains_once_and_the_reader_takes_it(cli: Cli, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("train",), "train needs reader="),
+        (("train",), "train needs to know what to train: one of reader=, retriever=, reranker="),
+        (("train", "reader=extractive", "retriever=dense"), "reader= and retriever= are two"),
         (("train", "reader=extractive"), "train needs train.data="),
         (("train", "reader=extractive", "++train.data=none.json"), "none.json: no such file"),
-        (("train", "reader=extractive", "++train.epoch=1"), "train.epoch: no such setting"),
+        (("train", "reader=extractive", "++train.epoch=1"), "train.epoch: no such setting here"),
         (("train", "reader=oracle", "train.data=none.json"), "reader/Oracle is not trained"),
         (
             ("train", "reader=extractive", "train.data=t.json", "train.objective=mlm"),

@@ -43,6 +43,7 @@ class Pretending:
         prompt: str = "",
         update: Callable[[int], Any] = int,
         memory: Any = None,
+        task: str = "",
     ) -> Iterator[np.ndarray]:
         for number, window in enumerate(windows):
             if number == self.stop_after:

@@ -162,7 +162,7 @@ class Extractive(Part):
 
         return teach(self._source, self._shape, files, settings, folder, runtime)
 
-    def trained(self, folder: Path) -> dict[str, Any]:
+    def trained(self, folder: Path, settings: Any) -> dict[str, Any]:
         """The settings that read with what was trained in a folder."""
         return {"model": str(folder / MODEL_FOLDER)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from qa_bench.errors import UserError
 from qa_bench.models.encoder import loaded_encoder
 from qa_bench.models.passage_files import PassageFiles
 from qa_bench.models.sides import Side
+from qa_bench.models.source import model_path
 from qa_bench.parts import Part
 from qa_bench.retriever.vectors.exact import exact_search
 from qa_bench.retriever.vectors.similarity import pair_scores
@@ -35,6 +37,8 @@ from qa_bench.store.vectors import (
     bytes_per_vector,
     packed,
 )
+from qa_bench.train.loop import MODEL_FOLDER, Settings, TrainingFiles, settings_of
+from qa_bench.train.seen import seen
 from qa_bench.types import QuestionSet, Run, Runtime, Step
 
 _PAIRS = 1 << 16
@@ -54,6 +58,15 @@ class Dense(Part):
     search_only = frozenset({"question"})
     labels = frozenset({"sha256"})
     later: ClassVar[Mapping[str, Any]] = {"adapters": []}
+    # Training sees the model's content, texts and how vectors are made; its similarity and
+    # precision are settings of its own.
+    reading_only = frozenset(
+        {
+            *("model", "revision", "precision", "similarity", "truncate_dim", "dtype"),
+            *(f"{s}.{n}" for s in ("question", "passage") for n in ("model", "revision")),
+            *(f"{side}.precision" for side in ("question", "passage")),
+        }
+    )
     averages = True
     """It can search with passages beside the question."""
 
@@ -121,6 +134,8 @@ class Dense(Part):
         self._asked_as = Side.of("question", shared, question or {})
         self._read_as = Side.of("passage", shared, passage or {})
         self._question, self._passage = self._asked_as.source, self._read_as.source
+        own = {"question": question or {}, "passage": passage or {}}
+        self._apart = frozenset(name for name, side in own.items() if side.get("model"))
         self._similarity = one_of("retriever.similarity", similarity, ("cosine", "dot", "l2"))
         self._dtype = one_of("retriever.dtype", dtype, DTYPES)
         self._truncate_dim = whole_number("retriever.truncate_dim", truncate_dim, optional=True)
@@ -138,6 +153,58 @@ class Dense(Part):
     def search_sources(self) -> dict[str, str]:
         """Identity of the question model's content."""
         return {"question_model": self._asked_as.identity()}
+
+    def training(self, options: Mapping[str, Any]) -> Settings:
+        """See ``settings.BiEncoderSettings``; the similarity is the retriever's, where none is set.
+
+        Raises:
+            UserError: one is out of range, or there is no such setting.
+        """
+        from qa_bench.retriever.dense.settings import BiEncoderSettings
+
+        settings = settings_of(BiEncoderSettings, options)
+        if settings.similarity is None and settings.looks_at("similarity"):
+            return replace(settings, similarity=self._similarity)
+        return settings
+
+    def train(
+        self, files: TrainingFiles, settings: Any, folder: Path, runtime: Runtime
+    ) -> dict[str, Any]:
+        """Train the model further, with texts as this retriever makes them; see ``teach``.
+
+        Raises:
+            UserError: a setting makes no sense in training.
+        """
+        from qa_bench.retriever.dense.teach import teach
+
+        for name, side in (("question", self._asked_as), ("passage", self._read_as)):
+            if side.marks or side.encode_kwargs:
+                raise UserError(f"retriever.{name}: marks and encode_kwargs are not trained with")
+        sides = (self._asked_as, self._read_as)
+        return teach(sides, self._layer_norm, files, settings, folder, runtime)
+
+    def trained(self, folder: Path, settings: Any) -> dict[str, Any]:
+        """The settings that search with what was trained in a folder."""
+        from qa_bench.retriever.dense.teach import DPR_FOLDER
+
+        model = str(folder / MODEL_FOLDER)
+        used: dict[str, Any] = {"model": model}
+        for name, side in (("question", self._asked_as), ("passage", self._read_as)):
+            if side.source.architecture is not None:
+                used[f"{name}.model"] = str(folder / DPR_FOLDER / name)
+            elif name in self._apart:
+                used[f"{name}.model"] = model
+        if settings.similarity not in (None, self._similarity):
+            used["similarity"] = settings.similarity
+        for name, nothing in (("revision", None), ("sha256", ()), ("adapters", ())):
+            if any(getattr(source, name) != nothing for source in (self._question, self._passage)):
+                used[name] = None
+        return used
+
+    def seen(self, questions: Sequence[str]) -> int:
+        """How many of the questions its model was trained on, as far as its folder tells."""
+        path = model_path(self._question.model)
+        return 0 if path is None else seen(path, questions)
 
     def encode_questions(self, texts: Sequence[str], runtime: Runtime) -> np.ndarray:
         """Vectors of questions; float32 of shape (questions, dimension).

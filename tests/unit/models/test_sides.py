@@ -60,14 +60,15 @@ def test_examples_stand_before_the_prompt():
             {"task": "2", "query": "why?", "response": "so"},
         ],
     )
-    assert made.options() == {"prompt": "1\nQ: who?\nA: {task}\n\n2\nQ: why?\nA: so\n\nQ: "}
+    assert made.options()["prompt"] == "1\nQ: who?\nA: {task}\n\n2\nQ: why?\nA: so\n\nQ: "
     assert made.questions(["when?"]) == ["when?"]
 
 
 def test_an_encoder_is_told_only_what_is_set():
-    assert texts("question").options() == {"prompt": ""}
+    assert texts("question").options() == {"prompt": "", "task": "query"}
     made = texts("passage", marks=["{", "}"], encode_kwargs={"task": "x"})
-    assert made.options() == {"prompt": "", "marks": ("{", "}"), "encode_kwargs": {"task": "x"}}
+    more = {"marks": ("{", "}"), "encode_kwargs": {"task": "x"}}
+    assert made.options() == {"prompt": "", "task": "document", **more}
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.parts import make
 from qa_bench.reader.extractive.part import Extractive
+from qa_bench.reader.extractive.teach import ReaderSettings
 from qa_bench.stages.train import train
-from qa_bench.train.loop import Settings, TrainingFiles
+from qa_bench.train.loop import TrainingFiles
 from qa_bench.types import Folder, Runtime
 
 Key = Callable[..., str]
@@ -39,7 +40,7 @@ def stage(base: Path, tmp_path: Path, context: Context) -> Callable[..., Stage]:
     ) -> Stage:
         node = {"_target_": f"{Extractive.__module__}.Extractive", "model": str(base), **reader}
         learner = make("reader", OmegaConf.create(node))
-        return train(learner, files, Settings(**(training or {})), context)
+        return train(learner, files, ReaderSettings(**(training or {})), context)
 
     return made
 

@@ -18,7 +18,7 @@ from reading_lessons import LESSONS, SHAPE, SQUAD, written
 from qa_bench.errors import UserError
 from qa_bench.models.source import Source
 from qa_bench.reader.extractive.part import Extractive
-from qa_bench.reader.extractive.teach import teach_lessons
+from qa_bench.reader.extractive.teach import ReaderSettings, teach_lessons
 from qa_bench.train.loop import Settings, TrainingFiles
 from qa_bench.types import Runtime
 
@@ -33,7 +33,9 @@ def digest_of(folder: Path) -> dict[str, str]:
 def trained(base: Path, folder: Path, **settings: Any) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     given = {"epochs": 2, "batch": 3, "negatives": 1, "checkpoint": 2, **settings}
-    return teach_lessons(Source(str(base)), SHAPE, LESSONS, Settings(**given), folder, RUNTIME)
+    return teach_lessons(
+        Source(str(base)), SHAPE, LESSONS, ReaderSettings(**given), folder, RUNTIME
+    )
 
 
 @pytest.mark.parametrize("objective", ["spans", "dpr"])
@@ -99,7 +101,7 @@ def test_what_is_only_for_reading_changes_no_training(tmp_path: Path) -> None:
         reader = Extractive(**{"model": str(base), **shape, **changed})
         folder = tmp_path / f"trained{number}"
         folder.mkdir()
-        counts = reader.train(files, Settings(epochs=1, batch=4), folder, RUNTIME)
+        counts = reader.train(files, ReaderSettings(epochs=1, batch=4), folder, RUNTIME)
         assert (counts["examples"], counts["without_answer"]) == (2, 1)
         models.append(digest_of(folder / "model"))
         sources.append(reader.sources())
@@ -116,7 +118,7 @@ def test_examples_are_drawn_by_the_seed(tmp_path: Path) -> None:
     for name, examples, seed in (("a", 1, 0), ("b", 1, 0), ("c", 9, 0), ("d", None, 0)):
         (tmp_path / name).mkdir()
         files = TrainingFiles([data, data], examples=examples)
-        settings = Settings(epochs=1, batch=2, seed=seed)
+        settings = ReaderSettings(epochs=1, batch=2, seed=seed)
         counts = reader.train(files, settings, tmp_path / name, RUNTIME)
         digests.append((counts["examples"], digest_of(tmp_path / name / "model")))
     assert [examples for examples, _ in digests] == [1, 1, 4, 4]
@@ -207,7 +209,7 @@ def test_dpr_is_a_bert(tmp_path: Path) -> None:
 def test_no_lessons(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no example to train on"):
         teach_lessons(
-            Source(str(encoder(tmp_path / "b"))), SHAPE, [], Settings(), tmp_path, RUNTIME
+            Source(str(encoder(tmp_path / "b"))), SHAPE, [], ReaderSettings(), tmp_path, RUNTIME
         )
 
 

@@ -38,7 +38,7 @@ class Lengths:
     def __init__(self, source: Any, runtime: Runtime, output: Any) -> None:
         self.output = output
 
-    def encode(self, windows: Any, prompt: str, update: Any = int, memory: Any = None) -> Any:
+    def encode(self, windows: Any, update: Any = int, memory: Any = None, **_: Any) -> Any:
         for texts in windows:
             counts = [0 if self.empty else len(str(text).split()) for text in texts]
             some = tokens(np.random.default_rng(len(texts)), counts)

@@ -1,0 +1,85 @@
+"""How bi-encoders are trained: the settings under ``train`` beside those of every training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from qa_bench.errors import UserError
+from qa_bench.models.sharing import SCHEMES
+from qa_bench.retriever.dense.lessons import Choice
+from qa_bench.settings import flag, one_of, whole_number
+from qa_bench.train.loop import Settings
+from qa_bench.train.losses.table import LossSettings
+
+_CHOICE = {"from": "hard", "skip": 0, "sampled": False}
+_THEMSELVES = frozenset({"simcse"})
+"""Objectives whose positive is a question's own text where there is none, as the same side."""
+_BY_TASK = frozenset({"piccolo2"})
+"""Objectives whose batches are of one task."""
+
+
+@dataclass(frozen=True)
+class BiEncoderSettings(LossSettings, Settings):
+    """How a bi-encoder is trained; see ``Settings`` and ``LossSettings`` for the rest.
+
+    Attributes:
+        batch: questions a step.
+        learning_rate: its peak.
+        negatives: mined passages beside each positive.
+        choose: which of them, see ``Choice``: ``from``, ``skip``, ``sampled``.
+        distinct: no two questions of one gold passage in a batch.
+        mask_answers: a passage that holds an answer of a question is none of its negatives.
+        sharing: what the two towers have in common, see ``models.sharing``.
+        projection: dimension of a new linear layer behind pooling; None for none.
+        cache: texts that are encoded at once, by gradient caching; None for all in one pass.
+    """
+
+    batch: int = 32
+    learning_rate: float = 2e-5
+    negatives: int = 1
+    choose: Mapping[str, Any] = field(default_factory=_CHOICE.copy)
+    distinct: bool = True
+    mask_answers: bool = False
+    sharing: str = "sde"
+    projection: int | None = None
+    cache: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            UserError: one is out of range, or there would be nothing to tell a positive from.
+        """
+        Settings.__post_init__(self)
+        LossSettings.__post_init__(self)
+        one_of("train.sharing", self.sharing, SCHEMES)
+        flag("train.distinct", self.distinct)
+        flag("train.mask_answers", self.mask_answers)
+        whole_number("train.projection", self.projection, optional=True)
+        whole_number("train.cache", self.cache, optional=True)
+        if not isinstance(self.choose, Mapping) or not set(self.choose) <= set(_CHOICE):
+            raise UserError(f"train.choose: {', '.join(_CHOICE)}, got '{self.choose}'")
+        _ = self.choice
+        if self.batch == 1 and (self.in_batch or not self.negatives):
+            raise UserError(
+                "train.batch=1: a step of one question has no passages of others to tell its "
+                "positive from: a larger train.batch, or train.in_batch=false with train.negatives"
+            )
+
+    @property
+    def choice(self) -> Choice:
+        """Which negatives a question gets."""
+        named = {**_CHOICE, **self.choose}
+        return Choice(named["from"], named["skip"], named["sampled"], self.negatives)
+
+    @property
+    def of_themselves(self) -> bool:
+        """Whether a question without a positive learns its own text, and both are one side."""
+        return self.objective in _THEMSELVES
+
+    @property
+    def by_task(self) -> bool:
+        """Whether a batch is of one task."""
+        return self.objective in _BY_TASK

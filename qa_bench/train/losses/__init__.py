@@ -1,0 +1,1 @@
+"""Losses: functions of vectors, one a file; ``table`` has them by name."""
