@@ -92,6 +92,12 @@ def training(config: Any, context: Context, passages: Callable[[], Stage]) -> Tr
     learner = make(place, OmegaConf.create(_based(node, base)))
     settings = learner.training(options)
     if settings.of_passages:
+        if data is not None or articles is not None:
+            raise UserError(
+                f"train.objective={settings.objective} learns from the passages of corpus=…: leave "
+                "train.data and train.articles out"
+            )
+        whole_number("train.examples", examples, optional=True)
         files = TrainingFiles([], None, examples)
         stage = train(learner, files, settings, context, passages())
     else:

@@ -118,6 +118,8 @@ LOSSES: dict[str, Entry] = {
     "kl": Entry(Kl, _COMMON | {"temperature"}, scaled=True),
     "cosent": Entry(CoSent, _COMMON, scaled=True),
     "simcse": Entry(SimCse, _COMMON | {"in_batch"}, scaled=True),
+    "ict": Entry(Nll, _COMMON | {"in_batch"}, scaled=True),
+    "simcse_passages": Entry(SimCse, _COMMON | {"in_batch"}, scaled=True),
     "piccolo2": Entry(piccolo2, _COMMON | {"in_batch"}),
     "m3_distillation": Entry(M3Distillation, frozenset({"scale", "in_batch"}), of_scores=True),
 }
