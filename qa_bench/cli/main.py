@@ -39,7 +39,7 @@ about
   check    reference=FOLDER fail_if='answer_recall@5 < -0.01': a gate, exit status 1 on a breach
   analyse  an experiment's results by kinds of questions: overlap with train, wh-word, answer
   mine     DPR's training files: positive and hard negative passages of a train or dev split
-  train    reader=... train.data=FILE: a model for the extractive reader
+  train    reader=|retriever=|reranker=... train.data=FILE: a model of your own
   plan     disk, memory and time before they are spent
   list     [GROUP]: what can be chosen for dataset=, corpus=, retriever=, ...
   doctor   is everything there that a run needs?

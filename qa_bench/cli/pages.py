@@ -138,7 +138,8 @@ qa-bench plot kind=KIND [name=NAME] [OVERRIDE ...]: an experiment's results as p
   qa-bench plot kind=pareto name=sample plot.width=6.8 sets=[nq-sample,webq-sample]
 
 Kinds: curve, forest (differences), pareto (quality against cost), depth (of a reader), chunks (size
-of passages), alpha (what tune tried). system= chooses systems. Writes .svg, .png and .csv into
+of passages), alpha (what tune tried), towers (where bi-encoders put questions and passages; wants
+plot.pairs=<a file of mine>). system= chooses systems. Writes .svg, .png and .csv into
 results/<name>/plots/: docs/plots.md
 """,
     "analyse": """\
@@ -190,12 +191,14 @@ qa-bench mine [OVERRIDE ...]: DPR's training files, with positive and hard negat
 A test split is refused. docs/training_data.md has the rules.
 """,
     "train": """\
-qa-bench train reader=NAME train.data=FILE [OVERRIDE ...]: a model for the extractive reader
+qa-bench train reader=NAME|retriever=NAME|reranker=NAME train.data=FILE [OVERRIDE ...]: a model
 
   qa-bench train reader=extractive train.data=train-v1.1.json
   qa-bench train reader=extractive train.data=mined.json train.objective=dpr train.epochs=4
+  qa-bench train retriever=dense train.data=mined.json train.base=FOLDER train.negatives=2
 
-Prints the model's folder, for reader.model=. docs/training.md has the settings.
+Prints the model's folder, and how to use it. docs/training.md and docs/training_retrievers.md have
+the settings.
 """,
     "plan": """\
 qa-bench plan [OVERRIDE ...]: disk, memory and time before they are spent

@@ -8,19 +8,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from qa_bench.cli import tower_plot
 from qa_bench.cli.analyse import systems
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.statements import Statement
 from qa_bench.parts import make
 from qa_bench.report.files import alone
 from qa_bench.report.outcomes import read
-from qa_bench.report.plots import alpha, chunks, curve, depth, forest, pareto
+from qa_bench.report.plots import alpha, chunks, curve, depth, forest, pareto, towers
 from qa_bench.report.plots.entries import Entry, Request
 from qa_bench.report.plots.sheet import Look, Point, pictures, table
 from qa_bench.report.record import Record
 from qa_bench.report.rows import Row, choose, ordered
 from qa_bench.report.table import question_file
 from qa_bench.settings import one_of
+from qa_bench.types import Runtime
 
 Points = Callable[[Sequence[Entry], Request], list[Point]]
 Draw = Callable[[Look, Sequence[Point]], Any]
@@ -34,8 +36,8 @@ KINDS: dict[str, tuple[Points, Draw]] = {
 }
 """What makes the points of a kind from an experiment's records, and what draws them."""
 
-ALPHA = "alpha"
-"""The kind that is made of what ``tune`` has written."""
+ALPHA, TOWERS = "alpha", "towers"
+"""The kinds that are made of something else: what ``tune`` has written, vectors of the models."""
 
 
 def plot(config: Any) -> str:
@@ -46,7 +48,7 @@ def plot(config: Any) -> str:
         DataError: a record or a per-question file that is missing, or was edited.
     """
     settings = config.plot
-    one_of("plot.kind", settings.kind, (*KINDS, ALPHA))
+    one_of("plot.kind", settings.kind, (*KINDS, ALPHA, TOWERS))
     look = Look.of(settings.width, settings.font)
     if importlib.util.find_spec("matplotlib") is None:
         raise UserError("plots are drawn by matplotlib: pip install 'qa-bench[plots]'")
@@ -55,6 +57,11 @@ def plot(config: Any) -> str:
     draw: Draw
     if settings.kind == ALPHA:
         points, draw = alpha.points(home / "tune"), alpha.draw
+    elif settings.kind == TOWERS:
+        entries, request = _entries(config)
+        runtime = Runtime(**config.runtime)
+        points = tower_plot.points(entries, settings, request.statistics.alpha, runtime)
+        draw = towers.draw
     else:
         make_points, draw = KINDS[settings.kind]
         points = make_points(*_entries(config))
@@ -125,4 +132,4 @@ def _entry(record: Record, path: Path) -> Entry:
     if outcomes is None:
         raise DataError("no per-question values: run the system again", path.with_suffix(".csv"))
     statement = Statement.of(json.loads(path.read_text(encoding="utf-8")), path)
-    return Entry(record, outcomes, statement.config)
+    return Entry(record, outcomes, statement.config, statement.command)

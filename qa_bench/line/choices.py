@@ -115,6 +115,8 @@ def check_predictions(config: Any) -> None:
         return
     if config.run is not None:
         raise UserError("predictions= and run=: one of them is scored at a time")
+    if config.train.get("part") is not None:
+        raise UserError("predictions= are scored as they are: train=none, or no predictions=")
     for group in _MAYBE_NONE:
         if "_target_" in config[group]:
             raise UserError(
@@ -132,6 +134,10 @@ def check_run(config: Any, overrides: Sequence[str] = ()) -> None:
     """
     if config.run is None:
         return
+    if config.train.get("part") is not None:
+        raise UserError(
+            "run= has been searched already, and train= trains what searches: leave one"
+        )
     if any(word.startswith("retriever=") for word in overrides):
         raise UserError("run= and retriever=: a run has been searched already; leave one away")
     if "_target_" in config.expander:

@@ -74,6 +74,9 @@ def _no_choice(group: str, name: str, message: str) -> str:
 
 def _no_setting(key: str, words: Sequence[str], error: Exception) -> str:
     head = f"Could not override '{key}'"
+    elsewhere = any(word.startswith(("train=", "experiment=")) for word in words)
+    if key.startswith("train.") and not elsewhere:
+        return f"{head}: nothing is trained here: train=retriever lets a line train its retriever"
     if key in (groups := [path.name for path in sorted(CONF.iterdir()) if path.is_dir()]):
         places = [place for place in sorted(_places()) if place.startswith(f"{key}@")]
         return f"{head}: no {key} stands by itself: write {listed(f'{p}=' for p in places)}"

@@ -114,6 +114,9 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
             and not _ELSEWHERE.match(word)
         )
     )
+    training = config.get("train") or {}
+    if training.get("part") and not any(change.startswith("train.") for change in changes):
+        changes = (*changes, "trained")  # else it would be called as what it was before
     passages = tuple(
         (word.partition(".")[0], word.partition(".")[2])
         for word in words

@@ -218,6 +218,11 @@ class Line:
         return self._retrieval()
 
     def _retrieval(self, expansion: Stage | None = None, label: str = "") -> Retrieval:
+        if self.training is not None and not self.training.place.startswith("retriever"):
+            raise UserError(
+                f"train={self.training.place}: a line trains its retriever alone: `qa-bench train` "
+                f"first, then {self.training.place}.model=<the folder that it names>"
+            )
         return Retrieval(
             self.config.retriever,
             lambda: self.passages,

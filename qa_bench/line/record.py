@@ -76,7 +76,7 @@ def record(line: Line) -> Record:
         changes=list(line.changes),
         file=str(config.run or config.predictions or ""),
         place=line.place,
-        key=_key(line),
+        key=key_of(line),
     )
     if ceiling:
         rows |= read_columns(ceiling.path / CEILING_FILE)
@@ -87,7 +87,7 @@ def record(line: Line) -> Record:
     return result
 
 
-def _key(line: Line) -> str:
+def key_of(line: Line) -> str:
     """What makes the figures: hits or answers, questions, rules; not what it is called."""
     made = line.answers or (line.ranked if line.config.predictions is None else line.scores)
     questions, passages = line.questions, line.config.predictions is None

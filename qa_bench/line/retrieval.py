@@ -48,12 +48,10 @@ class Retrieval:
         """
         self._node, self._passages, self._wording = node, passages, wording
         self._context = context
-        self._model: Stage | None = None
-        if training is not None and training.place == place:
-            self.part: Any = training.part(node, context)
-            self._model = training.stage
-        else:
-            self.part = make("retriever", node)
+        self._model = training.stage if training and training.place == place else None
+        self.part: Any = (
+            make("retriever", node) if training is None else training.part(place, node, context)
+        )
         self._name = choice(place)
         common = (passages, wording, context, choice)
         self.parts = {

@@ -49,17 +49,24 @@ class Training(NamedTuple):
         """
         return self.learner.trained(folder, self.how)
 
-    def part(self, node: Any, context: Context) -> Any:
-        """The part around what will have been trained; its key names no folder.
+    def part(self, place: str, node: Any, context: Context) -> Any:
+        """The part at a place around what will have been trained; no key names its folder.
 
         Args:
+            place: where the part stands: it is the one that is trained, or has it in it, or not.
             node: the part's configuration.
             context: where the stage's folder will be.
         """
+        inside = self.place.removeprefix(f"{place}.")
+        if self.place != place and inside == self.place:
+            return make(place, node)
         settings = self.used(context.target(self.stage).absolute())
-        part = make(self.place, _changed(node, settings))
+        if self.place != place:
+            named = {f"{inside}.{name}": value for name, value in settings.items()}
+            return make(place, _changed(node, named))
+        part = make(place, _changed(node, settings))
         names = {name: NEW_MODEL if _is_model(name) else one for name, one in settings.items()}
-        part.identity = make(self.place, _changed(node, names)).identity
+        part.identity = make(place, _changed(node, names)).identity
         part.sources = part.search_sources = dict  # the stage is among the index' inputs
         return part
 

@@ -28,12 +28,12 @@ def unlike_dpr(towers: Any, pairs: bool) -> str:
     from torch.nn import Identity
 
     for side in CLASSES:
-        words, pooling, *rest = [*getattr(towers, side), None]
+        modules: list[Any] = list(getattr(towers, side))
+        words, pooling, after = modules[0], (modules[1:] or [None])[0], modules[2:]
         if not isinstance(words, Transformer) or type(words.model).__name__ != "BertModel":
             return f"the {side}s' tower is no BERT"
         if not isinstance(pooling, Pooling) or pooling.pooling_mode != "cls":
             return f"the {side}s' tower does not pool the first token's state (retriever.pooling)"
-        after = [module for module in rest if module is not None]
         for module in after:
             linear = isinstance(module, Dense) and isinstance(module.activation_function, Identity)
             if not linear or module.use_residual or len(after) > 1:

@@ -21,7 +21,7 @@ from qa_bench.models.source import Place, Source, Text
 from qa_bench.models.token_output import batch_of
 from qa_bench.net.hub import fetched_file
 
-_TERMS, _TOKENS = "sparse_linear.pt", "colbert_linear.pt"
+TERMS, TOKENS = "sparse_linear.pt", "colbert_linear.pt"
 """The files of the two heads."""
 
 
@@ -130,13 +130,24 @@ def m3_model(source: Source) -> Any:
         UserError: there is no such model, it lacks weights, or a head's file is missing or holds
             anything but the weights of a linear layer.
     """
-    import torch
-
     encoder = sentence_model(source)
     hidden = int(encoder[0].model.config.hidden_size)
     with checkpoint(source, None) as place:
-        terms = _head(source, place, _TERMS, hidden, 1)
-        tokens = _head(source, place, _TOKENS, hidden, None)
+        terms = _head(source, place, TERMS, hidden, 1)
+        tokens = _head(source, place, TOKENS, hidden, None)
+    return with_heads(encoder, terms, tokens).eval().to(torch_dtype(source))
+
+
+def has_heads(place: Place) -> bool:
+    """Whether a checkpoint has a file of either head; one on the hub is taken to have both."""
+    folder = Path(place.name)
+    return place.commit is not None or any((folder / name).is_file() for name in (TERMS, TOKENS))
+
+
+def with_heads(encoder: Any, terms: Any, tokens: Any) -> Any:
+    """An encoder with a head for weights of terms and one for vectors of tokens, as one module."""
+    import torch
+
     tokenizer = encoder.tokenizer
     names = ("cls_token_id", "eos_token_id", "pad_token_id", "unk_token_id")
     marks = [getattr(tokenizer, name) for name in names]
@@ -167,7 +178,7 @@ def m3_model(source: Source) -> Any:
                 "weights": weights.masked_fill(torch.isin(ids, self.unweighed), 0.0),
             }
 
-    return Model().eval().to(torch_dtype(source))
+    return Model()
 
 
 def _head(source: Source, place: Place, name: str, hidden: int, width: int | None) -> Any:

@@ -62,9 +62,9 @@ def check_dimensions(source: Source, model: Any) -> None:
     """
     sizes = {task: dimension(route(model, task)) for task in sorted(tasks(model))}
     if len(set(sizes.values())) > 1:
-        told = ", ".join(f"{task}: {size}" for task, size in sizes.items())
+        each = ", ".join(f"{task}: {size}" for task, size in sizes.items())
         raise UserError(
-            f"model {source.model}: its two towers make vectors of unlike dimensions ({told}): "
+            f"model {source.model}: its two towers make vectors of unlike dimensions ({each}): "
             "they cannot be compared"
         )
 

@@ -131,7 +131,7 @@ def token_embeddings(source: Source, modules: list[Any]) -> Any:
     Raises:
         UserError: there is none to be had.
     """
-    model = getattr(modules[0], "model", None)
+    model: Any = getattr(modules[0], "model", None)
     table = model.get_input_embeddings() if hasattr(model, "get_input_embeddings") else None
     if table is None:
         raise UserError(

@@ -270,7 +270,8 @@ def _kind() -> Any:
                 texts: of that side, see ``Side.questions`` and ``Side.passages``.
                 prompt: what stands before each.
             """
-            return dict(self._tower(side)[0].preprocess(list(texts), prompt=prompt or None))
+            words = self._tower(side)[0]
+            return dict(words.preprocess(list(texts), prompt=prompt or None))
 
         def encode(self, side: str, features: Mapping[str, Any]) -> torch.Tensor:
             """Vectors of what ``preprocess`` made of texts; float32 (texts, dimension)."""
@@ -280,7 +281,7 @@ def _kind() -> Any:
             vectors: torch.Tensor = passed["sentence_embedding"].float()
             return vectors
 
-        def _tower(self, side: str) -> torch.nn.ModuleList:
+        def _tower(self, side: str) -> Any:
             return {"question": self.question, "passage": self.passage}[side]
 
         def set_attn_implementation(self, kind: str) -> None:
@@ -328,9 +329,10 @@ def _model(both: Any, prompts: Mapping[str, str]) -> Any:
         routes = {TASKS["question"]: modules, TASKS["passage"]: list(both.passage)}
         modules = [Router(routes, default_route=None, allow_empty_key=False)]
     device = str(next(both.parameters()).device)
+    similarity: Any = SIMILARITIES[both.similarity]
     return SentenceTransformer(
         modules=modules,
         device=device,
         prompts={TASKS[side]: prompt for side, prompt in prompts.items()},
-        similarity_fn_name=SIMILARITIES[both.similarity],
+        similarity_fn_name=similarity,
     )

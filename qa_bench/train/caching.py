@@ -43,18 +43,18 @@ def cached_backward(
         for chunk in chunks:
             states.append(_random_state())
             vectors.append(encode(chunk))
-    # Some versions of torch keep weights that autocast rounded without a gradient for the next pass.
+    # Some versions of torch keep what autocast rounded without a gradient for the next pass.
     torch.clear_autocast_cache()
     after = _random_state()
     leaves = [part.detach().requires_grad_() for part in vectors]
     value = loss(torch.cat(leaves))
-    value.backward()
+    value.backward()  # type: ignore[no-untyped-call]
     for chunk, state, leaf in zip(chunks, states, leaves, strict=True):
         if leaf.grad is None:  # the loss does not look at these
             continue
         _set_random_state(state)
         again = encode(chunk)
-        again.backward(leaf.grad)
+        again.backward(leaf.grad)  # type: ignore[no-untyped-call]
         leaf.grad = None
     _set_random_state(after)
     return float(value.detach())
@@ -64,7 +64,8 @@ def _random_state() -> tuple[Tensor, list[Any]]:
     """Of the processor and of all GPUs in use."""
     import torch
 
-    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    gpus = torch.cuda.get_rng_state_all() if used else []
     return torch.get_rng_state(), gpus
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from qa_bench.engine.shards import Shards
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import quiet
+from qa_bench.models.trainable import set_attention, set_dropout
 from qa_bench.runtime.devices import devices, torch_threads
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import number, one_of, whole_number
@@ -141,13 +142,13 @@ class Task(Protocol):
             batch.
         tokens: of each item in all; (items,).
         sequences: of all items.
-        counts: what became of the items while they were learnt, for the manifest.
+        counts: what became of the items in the steps so far, for the manifest.
     """
 
     lengths: np.ndarray
     tokens: np.ndarray
     sequences: int
-    counts: Mapping[str, int] = {}
+    counts: dict[str, int] = {}  # noqa: RUF012  # a default that nobody changes
 
     def loss(self, model: Any, places: np.ndarray) -> Any:
         """The mean loss of the items at ``places``, a scalar tensor on the model's device."""
@@ -207,9 +208,9 @@ def learn(
     with torch_threads(runtime.workers):
         torch.manual_seed(settings.seed)
         model, tokenizer, task = build()
-        _drop(model, settings.dropout)
+        set_dropout(model, settings.dropout)
         if device.type == "cpu":
-            _attend_eagerly(model)
+            set_attention(model, "eager")  # with dropout, twice as fast there as sdpa
         run = _Run(model.to(device), task, settings)
         loss = run.all_steps(Shards(folder, "checkpoint", ".safetensors", last_only=True), runtime)
         target = folder / MODEL_FOLDER
@@ -219,15 +220,6 @@ def learn(
     return {**run.size, **task.counts, "loss": round(loss, 4)}
 
 
-def _attend_eagerly(model: Any) -> None:
-    """On a CPU, with dropout, that is twice as fast as what torch does by default."""
-    if hasattr(model, "set_attn_implementation"):
-        model.set_attn_implementation("eager")
-        return
-    for module in model.children():
-        _attend_eagerly(module)
-
-
 def _write(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write a model as it writes itself, or as transformers writes its own."""
     if hasattr(model, "save"):
@@ -235,15 +227,6 @@ def _write(model: Any, tokenizer: Any, folder: Path) -> None:
         return
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-def _drop(model: Any, share: float | None) -> None:
-    """Set the dropout of all layers that have one."""
-    import torch
-
-    for layer in model.modules():
-        if share is not None and isinstance(layer, torch.nn.Dropout):
-            layer.p = share
 
 
 class _Run:
@@ -277,6 +260,7 @@ class _Run:
         self._tell_cost(self._steps - len(losses))
         if notes:
             self._resume(shards.data(len(notes) - 1), notes[-1]["step"])
+            self._task.counts.update(notes[-1]["counts"])
             log.info("train: going on after step %d of %d", notes[-1]["step"], self._steps)
         number = len(notes)
         with progress(self._steps, "train", "steps", runtime) as bar:
@@ -286,7 +270,8 @@ class _Run:
                 bar.set_postfix(loss=f"{np.mean(losses[-20:]):.3f}", refresh=False)
                 bar.update()
                 if (step + 1) % self._settings.checkpoint == 0 and step + 1 < self._steps:
-                    with shards.write(number, {"step": step + 1, "losses": losses}) as path:
+                    note = {"step": step + 1, "losses": losses, "counts": self._task.counts}
+                    with shards.write(number, note) as path:
                         self._save(path)
                     shards.data(number - 1).unlink(missing_ok=True)
                     number += 1
@@ -296,13 +281,14 @@ class _Run:
     def _tell_cost(self, steps: int) -> None:
         """Say what is to come, by the time that a step at a rate of 0 takes now."""
         batch = self._batch(0)
-        tokens = int(self._task.tokens[batch].sum())
+        tokens, counts = int(self._task.tokens[batch].sum()), dict(self._task.counts)
         for _ in range(2):  # the first is slower
             clock = time.perf_counter()
             self._task.backward(self.model, batch, self._autocast)
             self._learn(0.0)
             seconds = time.perf_counter() - clock
         self._optimizer.state.clear()
+        self._task.counts.update(counts)
         tokens_left = self.size["tokens"] * steps / self._steps
         log.info(
             "train: %s sequences; %s steps to go, %.1f million tokens at %s a second: "

@@ -18,7 +18,8 @@ from qa_bench.errors import UserError
 from qa_bench.parts import make
 from qa_bench.paths import CONF
 from qa_bench.reader.extractive.teach import ReaderSettings
-from qa_bench.train.loop import Settings
+from qa_bench.retriever.dense.settings import BiEncoderSettings
+from qa_bench.train.loop import FILES, Settings
 from qa_bench.types import Runtime
 
 Make = Callable[..., Any]
@@ -188,7 +189,10 @@ def test_the_other_defaults(composed: Compose) -> None:
     assert dict(composed().runtime) == asdict(Runtime())
 
 
-@pytest.mark.parametrize("kind", [ReaderSettings])
-def test_the_defaults_of_training(kind: type[Settings], composed: Compose) -> None:
-    train = dict(composed("train=reader").train)
+@pytest.mark.parametrize(
+    ("name", "kind"), [("reader", ReaderSettings), ("retriever", BiEncoderSettings)]
+)
+def test_the_defaults_of_training(name: str, kind: type[Settings], composed: Compose) -> None:
+    train = dict(composed(f"train={name}").train)
     assert {name: train[name] for name in asdict(kind())} == asdict(kind())
+    assert set(train) - set(asdict(kind())) == {"part", *FILES}

@@ -29,11 +29,13 @@ class Entry(NamedTuple):
         record: its figures.
         outcomes: its per-question values.
         config: the configuration in its certificate.
+        command: the command line there.
     """
 
     record: Record
     outcomes: Outcomes
     config: Mapping[str, Any]
+    command: str = ""
 
 
 class Request(NamedTuple):

@@ -25,13 +25,14 @@ def describe(
 ) -> None:
     """Let a model's folder say what it was made of, wherever it is taken."""
     names = files.data if files.articles is None else [*files.data, files.articles]
+    how = {name: value for name, value in asdict(settings).items() if name != "checkpoint"}
     said = {
         "data": {path.name: file_digest(path) for path in names},
         "base": {
             name: {"model": side.source.model, "content": side.identity()}
             for name, side in zip(("question", "passage"), sides, strict=True)
         },
-        "settings": {**asdict(settings), "examples": files.examples},
+        "settings": {**how, "examples": files.examples},
         "counts": dict(counts),
     }
     text = json.dumps(said, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

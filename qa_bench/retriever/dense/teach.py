@@ -89,7 +89,8 @@ def teach_lessons(
 
     def build() -> tuple[Any, None, Task]:
         model = towers(
-            *(_plain(side.source) for side in sides),
+            _plain(sides[0].source),
+            _plain(sides[1].source),
             settings.sharing,
             settings.projection,
             settings.similarity or "dot",

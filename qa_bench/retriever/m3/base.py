@@ -22,6 +22,7 @@ from qa_bench.runtime.progress import progress
 from qa_bench.settings import one_of
 from qa_bench.store.passages import Passages
 from qa_bench.store.vectors import DTYPES, STEM, bytes_per_vector, packed
+from qa_bench.train.loop import Settings, TrainingFiles
 from qa_bench.types import Runtime, Step
 
 TERMS, TERMS_SUFFIX = "weights", ".npz"
@@ -36,6 +37,8 @@ class M3(Dense):
 
     Source: Chen et al. 2024, M3-Embedding (Findings of ACL).
     """
+
+    reading_only = Dense.reading_only | {"tokens"}
 
     def __init__(
         self,
@@ -77,6 +80,26 @@ class M3(Dense):
             sha256=sha256,
         )
         self._tokens = one_of("retriever.tokens", tokens, DTYPES)
+
+    def training(self, options: Mapping[str, Any]) -> Settings:
+        """See ``Dense``; its heads learn from their sum (``train.losses.m3``).
+
+        Raises:
+            UserError: a setting is out of range, or of models with one vector a text.
+        """
+        from qa_bench.retriever.m3.teach import check
+
+        settings: Any = super().training(options)
+        check(settings)
+        return settings  # type: ignore[no-any-return]
+
+    def train(
+        self, files: TrainingFiles, settings: Any, folder: Path, runtime: Runtime
+    ) -> dict[str, Any]:
+        """Train encoder and heads; a base without heads gets new ones."""
+        from qa_bench.retriever.m3.teach import teach
+
+        return teach((self._asked_as, self._read_as), files, settings, folder, runtime)
 
     def index(self, passages: Passages, folder: Path, runtime: Runtime) -> int:
         """Encode all passages into three kinds of files, going on from what is finished.

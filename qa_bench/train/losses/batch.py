@@ -76,7 +76,7 @@ class Loss(Protocol):
         """See above."""
         ...
 
-    def __call__(self, batch: Batch) -> Tensor:
+    def __call__(self, batch: Batch, /) -> Tensor:
         """A scalar: the mean over the batch's questions, unless the loss says otherwise."""
         ...
 

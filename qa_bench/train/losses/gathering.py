@@ -71,7 +71,7 @@ def gather_rows(rows: Tensor) -> Tensor:
     distributed.all_gather(sizes, size)
     counts = [int(one) for one in sizes]
     filler = rows.new_zeros((max(counts) - len(rows), *rows.shape[1:]))
-    blocks = all_gather(torch.cat([rows, filler]))
+    blocks = all_gather(torch.cat([rows, filler]))  # type: ignore[no-untyped-call]
     blocks = [block[:count] for block, count in zip(blocks, counts, strict=True)]
     rank = distributed.get_rank()
     return torch.cat([blocks[rank], *blocks[:rank], *blocks[rank + 1 :]])

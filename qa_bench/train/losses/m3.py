@@ -98,3 +98,31 @@ def late_interaction(
         products = (question[tokens] @ passages.transpose(1, 2)).masked_fill(rest, float("-inf"))
         scores.append(products.amax(2).mean(1))
     return torch.stack(scores)
+
+
+def lexical(
+    question_terms: Tensor, question_weights: Tensor, passage_terms: Tensor, passage_weights: Tensor
+) -> Tensor:
+    """BGE-M3's similarity by terms: the sum over shared ones of the products of their weights.
+
+    A term weighs as much as its heaviest token. Never an array of the vocabulary's size a text.
+
+    Args:
+        question_terms: ids of tokens; int64 (Q, tokens).
+        question_weights: 0 or more, 0 of padding and marks; float (Q, tokens).
+        passage_terms: int64 (P, tokens).
+        passage_weights: float (P, tokens).
+
+    Returns:
+        float (Q, P).
+    """
+    import torch
+
+    counts = [question_terms.numel(), passage_terms.numel()]
+    flat = torch.cat([question_terms.flatten(), passage_terms.flatten()])
+    terms, places = torch.unique(flat, return_inverse=True)
+    tables = []
+    for ids, weights in zip(places.split(counts), (question_weights, passage_weights), strict=True):
+        table = weights.new_zeros((len(weights), len(terms)))
+        tables.append(table.scatter_reduce(1, ids.view(weights.shape), weights, "amax"))
+    return tables[0] @ tables[1].T

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from qa_bench.errors import UserError
@@ -110,6 +111,7 @@ class Entry:
 
 
 _COMMON = frozenset({"similarity", "scale"})
+_OF_SCORES = frozenset({"scale", "in_batch"})
 
 LOSSES: dict[str, Entry] = {
     "contrastive": Entry(Nll, _COMMON | {"in_batch"}, scaled=True),
@@ -121,7 +123,8 @@ LOSSES: dict[str, Entry] = {
     "ict": Entry(Nll, _COMMON | {"in_batch"}, scaled=True),
     "simcse_passages": Entry(SimCse, _COMMON | {"in_batch"}, scaled=True),
     "piccolo2": Entry(piccolo2, _COMMON | {"in_batch"}),
-    "m3_distillation": Entry(M3Distillation, frozenset({"scale", "in_batch"}), of_scores=True),
+    "m3_distillation": Entry(M3Distillation, _OF_SCORES, of_scores=True),
+    "m3_heads": Entry(partial(M3Distillation, distil=False), _OF_SCORES, of_scores=True),
 }
 """Losses by the name that ``train.objective`` has."""
 
@@ -135,8 +138,8 @@ def loss_of(settings: LossSettings) -> Loss:
     entry = LOSSES[settings.objective]
     if entry.of_scores:
         raise UserError(
-            f"train.objective={settings.objective} needs a model of three heads, not one vector "
-            "a text"
+            f"train.objective={settings.objective} needs a model of three heads (retriever=m3), "
+            "not one vector a text"
         )
     loss = entry.make(**_values(settings, entry))
     if settings.matryoshka is None:
@@ -147,6 +150,12 @@ def loss_of(settings: LossSettings) -> Loss:
         tuple(settings.matryoshka_weights or ()),
         settings.matryoshka_normalize,
     )
+
+
+def scores_loss_of(settings: LossSettings) -> M3Distillation:
+    """The loss that the settings mean, a function of ``Heads``."""
+    entry = LOSSES[settings.objective]
+    return entry.make(**_values(settings, entry))  # type: ignore[no-any-return]
 
 
 def _values(settings: LossSettings, entry: Entry) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from qa_bench.cli.app import _needs_passages
 from qa_bench.cli.export import export
-from qa_bench.cli.plot import ALPHA, KINDS, plot
+from qa_bench.cli.plot import ALPHA, KINDS, TOWERS, plot
 from qa_bench.errors import DataError, UserError
 from qa_bench.report.record import load
 
@@ -84,7 +84,10 @@ def test_a_forest_takes_the_baseline_in(results: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"kind": "bars"}, "plot.kind: curve, forest, pareto, depth, chunks or alpha, got 'bars'"),
+        (
+            {"kind": "bars"},
+            "plot.kind: curve, forest, pareto, depth, chunks, alpha or towers, got 'bars'",
+        ),
         ({"sets": ["nq", "squad"]}, "plot.sets: nq or webq, got 'squad'"),
         ({"system": "colbert"}, "no system 'colbert' in these results"),
         ({"kind": "forest", "statistics": {**CLOSED, "against": "colbert"}}, "no system 'colbert'"),
@@ -199,7 +202,7 @@ def test_every_setting_is_documented() -> None:
     text = (ROOT / "docs/plots.md").read_text(encoding="utf-8")
     for name in OmegaConf.load(ROOT / "conf/config.yaml").plot:
         assert f"`plot.{name}`" in text, name
-    for kind in (*KINDS, ALPHA):
+    for kind in (*KINDS, ALPHA, TOWERS):
         assert f"| `{kind}` |" in text, kind
 
 

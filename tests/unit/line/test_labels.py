@@ -113,3 +113,13 @@ def test_which_settings_are_swept():
     words = ["retriever=bm25,minilm", "+chunker.size=50,100", "depth=5", "mode=choice(dpr,kilt)"]
     parsed = OverridesParser.create().parse_overrides(words)
     assert swept_settings(parsed) == {"retriever", "chunker.size", "mode"}
+
+
+def test_how_a_retriever_was_trained_is_in_the_label_but_not_where_its_files_lie() -> None:
+    words = ("train=retriever", "train.data=a/b.json", "train.negatives=7", "train.checkpoint=5")
+    assert named(*words).system == "bm25[train.negatives=7]"
+    trained = {"train": {"part": "retriever"}}
+    assert named("train=retriever", "train.data=a.json", **trained).system == "bm25[trained]"
+    assert named(*words, **trained).system == "bm25[train.negatives=7]"
+    swept = named(*words, swept="train.data train.negatives")
+    assert swept.system == "bm25[train.data=a/b.json,train.negatives=7]"

@@ -31,7 +31,8 @@ MADE = [
     ({"objective": "cosent"}, CoSent("cosine", 20.0)),
     ({"objective": "cosent", "similarity": "dot"}, CoSent("dot", 1.0)),
     ({"objective": "simcse"}, SimCse("cosine", 20.0, True)),
-    ({"objective": "piccolo2"}, piccolo2()),
+    ({"objective": "piccolo2"}, piccolo2("cosine", 100.0)),
+    ({"objective": "piccolo2", "similarity": "dot"}, piccolo2("dot", 1.0)),
     (
         {"matryoshka": [3, 2], "matryoshka_weights": [1, 0.5]},
         Matryoshka(Nll(), (3, 2), (1, 0.5), False),

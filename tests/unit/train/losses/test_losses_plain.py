@@ -24,7 +24,7 @@ from loss_batches import (
 from qa_bench.train.losses.batch import Batch
 from qa_bench.train.losses.cosent import CoSent
 from qa_bench.train.losses.kl import Kl
-from qa_bench.train.losses.m3 import Heads, M3Distillation, late_interaction
+from qa_bench.train.losses.m3 import Heads, M3Distillation, late_interaction, lexical
 from qa_bench.train.losses.margin_mse import MarginMse
 from qa_bench.train.losses.matryoshka import Matryoshka
 from qa_bench.train.losses.nll import Nll
@@ -174,3 +174,24 @@ def test_late_interaction_leaves_padding_out() -> None:
                 max(questions[q, i] @ passages[p, j] for j in range(size)) for i in range(count)
             ]
             assert math.isclose(float(scores[q, p]), sum(best) / count, rel_tol=1e-12)
+
+
+def test_terms_weigh_as_much_as_their_heaviest_token() -> None:
+    import torch
+
+    questions = [{5: [0.5, 0.2], 7: [1.0]}, {9: [2.0], 0: [0.0, 0.0]}]
+    passages = [{5: [0.3, 0.4], 0: [0.0, 0.0]}, {7: [1.5], 9: [0.5, 0.1], 5: [1.0]}]
+
+    def tensors_of(texts: list[dict[int, list[float]]]) -> list[Any]:
+        rows = [[(t, w) for t, some in text.items() for w in some] for text in texts]
+        size = max(map(len, rows))
+        rows = [row + [(0, 0.0)] * (size - len(row)) for row in rows]
+        terms = torch.tensor([[t for t, _ in row] for row in rows])
+        return [terms, torch.tensor([[w for _, w in row] for row in rows]).requires_grad_()]
+
+    asked, read = tensors_of(questions), tensors_of(passages)
+    scores = lexical(*asked, *read)
+    expected = [[0.5 * 0.4, 0.5 * 1.0 + 1.0 * 1.5], [0.0, 2.0 * 0.5]]
+    torch.testing.assert_close(scores, torch.tensor(expected))
+    scores.sum().backward()
+    torch.testing.assert_close(asked[1].grad[0], torch.tensor([1.4, 0.0, 1.5]))

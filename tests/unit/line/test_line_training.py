@@ -1,0 +1,85 @@
+"""What a line trains first: which part, its stage among the index' inputs, keys without folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from tiny_lessons import pairs
+from tiny_towers import plain_bert
+
+from qa_bench.engine.stage import graph
+from qa_bench.errors import UserError
+from qa_bench.line.line import Line
+from qa_bench.paths import CONF, register_resolvers
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return plain_bert(tmp_path_factory.mktemp("models") / "base")
+
+
+def line(tmp_path: Path, *words: str) -> Line:
+    register_resolvers()
+    cache = f"paths.cache={tmp_path}/cache"
+    data = f"train.data={pairs(tmp_path / 'pairs.jsonl')}"
+    common = ("corpus=sample", "dataset=squad", "dataset.split=sample", cache, data)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", [*common, *words])
+    return Line(config, {"retriever": "some"}, "some")
+
+
+def test_training_stands_before_the_index(base: Path, tmp_path: Path) -> None:
+    words = ("retriever=dense", "train=retriever", f"train.base={base}")
+    one = line(tmp_path, *words)
+    names = [stage.name for stage in graph(one.run)]
+    assert names.index("train") < names.index("index") < names.index("search")
+    assert not (tmp_path / "cache/train").exists(), "nothing runs"
+    other = line(tmp_path, *words, "train.negatives=2")
+    assert one.run.key != other.run.key
+    assert one.retrieval.index.config == other.retrieval.index.config
+    assert str(tmp_path) not in str(one.retrieval.index.config)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    assert line(moved, *words).run.key == one.run.key, "a key names no folder"
+
+
+def test_what_only_searches_trains_nothing_anew(base: Path, tmp_path: Path) -> None:
+    def key(*words: str) -> str:
+        common = ("retriever=dense", "train=retriever", f"train.base={base}")
+        training = line(tmp_path, *common, *words).training
+        assert training is not None
+        return training.stage.key
+
+    assert key("retriever.dtype=fp16") == key("retriever.truncate_dim=8") == key()
+    assert key("train.checkpoint=7") == key("retriever.precision=bf16") == key()
+    assert key("retriever.similarity=dot") != key(), "it is what is learnt"
+    assert key("retriever.question.prompt=x") != key()
+    assert key("retriever.max_length=16") != key()
+
+
+def test_the_one_part_of_a_hybrid_that_learns(base: Path, tmp_path: Path) -> None:
+    words = (
+        "retriever=hybrid_rrf", "retriever@retriever.parts.bm25=bm25_native",
+        "retriever@retriever.parts.dense=dense", "train=retriever", f"train.base={base}",
+    )  # fmt: skip
+    one = line(tmp_path, *words)
+    assert one.training is not None
+    assert one.training.place == "retriever.parts.dense"
+    assert [stage.name for stage in graph(one.run)].count("train") == 1
+    trained = one.retrieval.part.parts["dense"]
+    assert trained.sources is not None
+    with pytest.raises(UserError, match=r"retriever\.parts\.bm25, retriever\.parts\.dense can all"):
+        _ = line(tmp_path, *words, "retriever@retriever.parts.bm25=minilm").training
+
+
+def test_a_hash_of_the_base_is_not_asked_of_what_was_trained(base: Path, tmp_path: Path) -> None:
+    one = line(tmp_path, "retriever=minilm", "train=retriever", f"train.base={base}")
+    assert one.training is not None
+    used = one.training.used(Path("x"))
+    assert used == {"model": "x/model"}
+    minilm = line(tmp_path, "retriever=minilm", "train=retriever")
+    assert minilm.training is not None
+    assert minilm.training.used(Path("x")) == {"model": "x/model", "sha256": None}
+    assert minilm.retrieval.part is not None
