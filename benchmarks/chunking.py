@@ -77,8 +77,8 @@ def plain_words(articles: list[Any]) -> Iterator[list[str]]:
 
 def plain_wordpieces(articles: list[Any]) -> Iterator[list[str]]:
     """Every sentence is tokenised when it comes."""
-    from qa_bench.chunker.sentence_split import one_line, sentence_spans
     from qa_bench.chunker.tokenizer import BERT, loaded_tokenizer
+    from qa_bench.formats.sentence_split import one_line, sentence_spans
 
     tokenizer = loaded_tokenizer(BERT, None)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from qa_bench.chunker.article_by_article import ArticleByArticle
-from qa_bench.chunker.sentence_split import Span
 from qa_bench.errors import UserError
+from qa_bench.formats.sentence_split import Span
 from qa_bench.settings import strings, whole_number
 from qa_bench.types import Article
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from qa_bench.chunker.article_by_article import ArticleByArticle
-from qa_bench.chunker.sentence_split import one_line, sentence_spans
 from qa_bench.errors import UserError
+from qa_bench.formats.sentence_split import one_line, sentence_spans
 from qa_bench.settings import number, whole_number
 from qa_bench.types import Article, Passage, Runtime
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from qa_bench.chunker.article_by_article import ArticleByArticle
-from qa_bench.chunker.sentence_split import one_line, sentence_spans
+from qa_bench.formats.sentence_split import one_line, sentence_spans
 from qa_bench.settings import whole_number
 from qa_bench.types import Article
 

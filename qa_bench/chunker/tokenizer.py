@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa_bench.chunker.sentence_split import Span
 from qa_bench.errors import UserError
+from qa_bench.formats.sentence_split import Span
 from qa_bench.models.loading import bare_tokenizer, tokenizer_identity
 from qa_bench.models.source import Source
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from qa_bench.chunker.article_by_article import ArticleByArticle
-from qa_bench.chunker.sentence_split import Span
 from qa_bench.chunker.tokenizer import BERT, TokenCounts
+from qa_bench.formats.sentence_split import Span
 from qa_bench.settings import whole_number
 from qa_bench.types import Article
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from qa_bench.chunker.article_by_article import ArticleByArticle
-from qa_bench.chunker.sentence_split import sentence_spans
 from qa_bench.chunker.tokenizer import BERT, TokenCounts
+from qa_bench.formats.sentence_split import sentence_spans
 from qa_bench.settings import whole_number
 from qa_bench.types import Article
 

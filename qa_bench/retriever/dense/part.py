@@ -160,8 +160,11 @@ class Dense(Part):
         Raises:
             UserError: one is out of range, or there is no such setting.
         """
+        from qa_bench.retriever.dense.passages import learns_words, passage_settings
         from qa_bench.retriever.dense.settings import BiEncoderSettings
 
+        if learns_words(options.get("objective")):
+            return passage_settings(options)
         settings = settings_of(BiEncoderSettings, options)
         if settings.similarity is None and settings.looks_at("similarity"):
             return replace(settings, similarity=self._similarity)
@@ -175,12 +178,15 @@ class Dense(Part):
         Raises:
             UserError: a setting makes no sense in training.
         """
+        from qa_bench.retriever.dense.passages import PassageSettings, learn_passages
         from qa_bench.retriever.dense.teach import teach
 
         for name, side in (("question", self._asked_as), ("passage", self._read_as)):
             if side.marks or side.encode_kwargs:
                 raise UserError(f"retriever.{name}: marks and encode_kwargs are not trained with")
         sides = (self._asked_as, self._read_as)
+        if isinstance(settings, PassageSettings):
+            return learn_passages(sides, files, settings, folder, runtime)
         return teach(sides, self._layer_norm, files, settings, folder, runtime)
 
     def trained(self, folder: Path, settings: Any) -> dict[str, Any]:

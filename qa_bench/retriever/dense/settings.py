@@ -9,13 +9,17 @@ from typing import Any
 from qa_bench.errors import UserError
 from qa_bench.models.sharing import SCHEMES
 from qa_bench.retriever.dense.lessons import Choice
-from qa_bench.settings import flag, one_of, whole_number
+from qa_bench.settings import flag, number, one_of, whole_number
 from qa_bench.train.loop import Settings
 from qa_bench.train.losses.table import LossSettings
 
 _CHOICE = {"from": "hard", "skip": 0, "sampled": False}
-_THEMSELVES = frozenset({"simcse"})
+_THEMSELVES = frozenset({"simcse", "simcse_passages"})
 """Objectives whose positive is a question's own text where there is none, as the same side."""
+_OF_PASSAGES = frozenset({"ict", "simcse_passages"})
+"""Objectives whose examples are made of the line's passages."""
+_HIDING = {"keep": ("ict",), "mask": (), "decoder_mask": ()}
+"""Settings of what is hidden in passages, and which objectives here look at them."""
 _BY_TASK = frozenset({"piccolo2"})
 """Objectives whose batches are of one task."""
 
@@ -34,6 +38,9 @@ class BiEncoderSettings(LossSettings, Settings):
         sharing: what the two towers have in common, see ``models.sharing``.
         projection: dimension of a new linear layer behind pooling; None for none.
         cache: texts that are encoded at once, by gradient caching; None for all in one pass.
+        keep: of objective ict, how often a sentence stays in its passage; None for 0.1.
+        mask: of objectives that hide words, see ``passages``; None here.
+        decoder_mask: as ``mask``.
     """
 
     batch: int = 32
@@ -45,6 +52,9 @@ class BiEncoderSettings(LossSettings, Settings):
     sharing: str = "sde"
     projection: int | None = None
     cache: int | None = None
+    keep: float | None = None
+    mask: float | None = None
+    decoder_mask: float | None = None
 
     def __post_init__(self) -> None:
         """Check the settings.
@@ -59,6 +69,13 @@ class BiEncoderSettings(LossSettings, Settings):
         flag("train.mask_answers", self.mask_answers)
         whole_number("train.projection", self.projection, optional=True)
         whole_number("train.cache", self.cache, optional=True)
+        number("train.keep", self.keep, 0, 1, optional=True)
+        for name, objectives in _HIDING.items():
+            if getattr(self, name) is not None and self.objective not in objectives:
+                raise UserError(
+                    f"train.{name}: null for train.objective={self.objective}, which does not look "
+                    f"at it, got '{getattr(self, name)}'"
+                )
         if not isinstance(self.choose, Mapping) or not set(self.choose) <= set(_CHOICE):
             raise UserError(f"train.choose: {', '.join(_CHOICE)}, got '{self.choose}'")
         _ = self.choice
@@ -72,7 +89,13 @@ class BiEncoderSettings(LossSettings, Settings):
     def choice(self) -> Choice:
         """Which negatives a question gets."""
         named = {**_CHOICE, **self.choose}
-        return Choice(named["from"], named["skip"], named["sampled"], self.negatives)
+        count = 0 if self.of_passages else self.negatives  # passages alone have none
+        return Choice(named["from"], named["skip"], named["sampled"], count)
+
+    @property
+    def of_passages(self) -> bool:
+        """Whether its examples are made of the line's passages."""
+        return self.objective in _OF_PASSAGES
 
     @property
     def of_themselves(self) -> bool:

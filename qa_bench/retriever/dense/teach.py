@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qa_bench.engine.digests import file_digest
 from qa_bench.errors import UserError
 from qa_bench.models.dpr_folders import save_dpr, unlike_dpr
 from qa_bench.models.positions import config_of
 from qa_bench.models.sides import Side
 from qa_bench.models.source import Source
 from qa_bench.models.towers import towers
+from qa_bench.retriever.dense.description import describe
 from qa_bench.retriever.dense.lessons import Lessons, lessons
+from qa_bench.retriever.dense.passages import examples_of
 from qa_bench.retriever.dense.settings import BiEncoderSettings
 from qa_bench.retriever.dense.task import BiEncoderTask
 from qa_bench.train.examples import drawn, read
@@ -28,8 +27,6 @@ from qa_bench.types import Runtime
 
 DPR_FOLDER = "dpr"
 """Where the same model lies as transformers' DPR classes, beside ``MODEL_FOLDER``."""
-TRAINING_FILE = "training.json"
-"""What a trained model's folder says of its data, base, settings and counts."""
 _PAIR = "pair"
 
 
@@ -61,8 +58,11 @@ def teach(
         UserError: no example is left, or the model or the data do not suit.
     """
     counts: dict[str, Any] = {}
-    examples = list(read(files, counts, settings.negatives, bare=settings.of_themselves))
-    several = drawn(examples, files.examples, settings.seed)
+    if files.passages is not None:
+        several = examples_of(files.passages, files.examples, settings, counts)
+    else:
+        examples = list(read(files, counts, settings.negatives, bare=settings.of_themselves))
+        several = drawn(examples, files.examples, settings.seed)
     counts["examples"] = len(several)
     made = lessons(several, settings.choice, counts, settings.of_themselves)
     learnt = teach_lessons(sides, layer_norm, made, settings, folder, runtime)
@@ -141,26 +141,3 @@ def _check(made: Lessons, loss: Loss, settings: BiEncoderSettings) -> None:
             f"{what} with train.in_batch={str(settings.in_batch).lower()} learns from a question's "
             "own negatives: train.negatives=0 leaves none"
         )
-
-
-def describe(
-    folder: Path,
-    sides: tuple[Side, Side],
-    files: TrainingFiles,
-    settings: BiEncoderSettings,
-    counts: Mapping[str, Any],
-) -> None:
-    """Let a model's folder say what it was made of, wherever it is taken."""
-    names = files.data if files.articles is None else [*files.data, files.articles]
-    how = {name: value for name, value in asdict(settings).items() if name != "checkpoint"}
-    said = {
-        "data": {path.name: file_digest(path) for path in names},
-        "base": {
-            name: {"model": side.source.model, "content": side.identity()}
-            for name, side in zip(("question", "passage"), sides, strict=True)
-        },
-        "settings": {**how, "examples": files.examples},
-        "counts": dict(counts),
-    }
-    text = json.dumps(said, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    (folder / TRAINING_FILE).write_text(text, encoding="utf-8")

@@ -120,6 +120,8 @@ LOSSES: dict[str, Entry] = {
     "kl": Entry(Kl, _COMMON | {"temperature"}, scaled=True),
     "cosent": Entry(CoSent, _COMMON, scaled=True),
     "simcse": Entry(SimCse, _COMMON | {"in_batch"}, scaled=True),
+    "ict": Entry(Nll, _COMMON | {"in_batch"}, scaled=True),
+    "simcse_passages": Entry(SimCse, _COMMON | {"in_batch"}, scaled=True),
     "piccolo2": Entry(piccolo2, _COMMON | {"in_batch"}),
     "m3_distillation": Entry(M3Distillation, _OF_SCORES, of_scores=True),
     "m3_heads": Entry(partial(M3Distillation, distil=False), _OF_SCORES, of_scores=True),

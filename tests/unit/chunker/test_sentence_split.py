@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_bench.chunker.sentence_split import one_line, sentence_spans
+from qa_bench.formats.sentence_split import one_line, sentence_spans
 
 
 def sentences(text: str) -> list[str]:

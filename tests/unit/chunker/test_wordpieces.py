@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_bench.chunker.sentence_split import one_line, sentence_spans
 from qa_bench.chunker.tokenizer import BERT, loaded_tokenizer
 from qa_bench.chunker.wordpieces import Wordpieces
 from qa_bench.errors import UserError
+from qa_bench.formats.sentence_split import one_line, sentence_spans
 from qa_bench.types import Article
 
 pytest.importorskip("tokenizers")

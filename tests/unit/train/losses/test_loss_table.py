@@ -37,6 +37,8 @@ MADE = [
         {"matryoshka": [3, 2], "matryoshka_weights": [1, 0.5]},
         Matryoshka(Nll(), (3, 2), (1, 0.5), False),
     ),
+    ({"objective": "ict", "scale": 2}, Nll(scale=2)),
+    ({"objective": "simcse_passages", "scale": 2}, SimCse(scale=2)),
     (
         {"objective": "kl", "matryoshka": [2], "matryoshka_normalize": True},
         Matryoshka(Kl(), (2,), (), True),
