@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from qa_bench.parts import Part
-from qa_bench.types import Article, Passage, Prompt, QuestionSet, Run, Runtime, Step
+from qa_bench.types import Article, Drafts, Passage, Prompt, QuestionSet, Run, Runtime, Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,6 +82,25 @@ class LanguageModel(Part, Protocol):
         Raises:
             UserError: no prompt at all could be replied to.
         """
+        ...
+
+
+@runtime_checkable
+class Generator(Part, Protocol):
+    """Makes questions of passages, whose answers should stand in them."""
+
+    def make(self, passages: Sequence[Passage], runtime: Runtime) -> Drafts:
+        """A draft a passage, in order: a question with its answer, or why there is none.
+
+        Nothing is sorted out here that says something of a question: filters do, and count it.
+
+        Raises:
+            UserError: nobody could be asked at all.
+        """
+        ...
+
+    def plan(self, passages: int, runtime: Runtime) -> Step:
+        """The step of making questions of so many passages."""
         ...
 
 
@@ -354,6 +373,7 @@ PARTS: dict[str, Any] = {
     "reranker": Reranker,
     "reader": Reader,
     "lm": LanguageModel,
+    "generator": Generator,
     "metric": Metric,
     "statistics": Statistics,
 }

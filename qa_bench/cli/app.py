@@ -130,6 +130,12 @@ def _mine(line: Any, config: Any) -> None:
     print(mine(line, config))
 
 
+def _synthesize(line: Any, config: Any) -> None:
+    from qa_bench.cli.synthesize import synthesize
+
+    print(synthesize(line, config))
+
+
 def _train(line: Any, config: Any) -> None:
     from qa_bench.cli.train import train
 
@@ -163,6 +169,7 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "diff": _diff,
     "check": _check,
     "mine": _mine,
+    "synthesize": _synthesize,
     "train": _train,
 }
 _WITH_TABLES = {"run", "score", "import", "table"}

@@ -39,6 +39,7 @@ about
   check    reference=FOLDER fail_if='answer_recall@5 < -0.01': a gate, exit status 1 on a breach
   analyse  an experiment's results by kinds of questions: overlap with train, wh-word, answer
   mine     DPR's training files: positive and hard negative passages of a train or dev split
+  synthesize  generator=cloze|prompt n=1000: questions of a corpus' own passages, a set of its own
   train    reader=... train.data=FILE: a model for the extractive reader
   plan     disk, memory and time before they are spent
   list     [GROUP]: what can be chosen for dataset=, corpus=, retriever=, ...
@@ -166,7 +167,7 @@ def _without_trust(words: list[str]) -> list[str]:
 
 
 def _spelled(word: str, verb: str) -> str:
-    """The few words that are not Hydra's own: --json, -v, short names of export, plot, table."""
+    """The few words that are not Hydra's own: --json, -v, short names of a few verbs."""
     if word == "--json":
         return "json=true"
     if word in ("-v", "--verbose"):
@@ -175,6 +176,8 @@ def _spelled(word: str, verb: str) -> str:
         return f"export.{word}"
     if verb == "plot" and word.startswith(("kind=", "metric=", "sets=", "out=")):
         return f"plot.{word}"
+    if verb == "synthesize" and word.startswith("n="):
+        return f"synthesize.{word}"
     if verb == "table" and word.startswith(("format=", "layout=")):
         return f"table.{word}"
     return word

@@ -189,6 +189,16 @@ qa-bench mine [OVERRIDE ...]: DPR's training files, with positive and hard negat
 
 A test split is refused. docs/training_data.md has the rules.
 """,
+    "synthesize": """\
+qa-bench synthesize generator=NAME n=NUMBER [OVERRIDE ...]: a question set of a corpus' own passages
+
+  qa-bench synthesize corpus=jsonl corpus.path=articles.jsonl n=300
+  qa-bench synthesize corpus=psgs_w100 n=1000 generator=prompt generator.lm.model=organisation/model
+  qa-bench synthesize corpus=sample n=50 'synthesize.round_trip=[bm25,mpnet]' synthesize.k=10
+
+generator=cloze asks no model. Writes questions.jsonl, for dataset=file, and set.md: how many
+questions fell to which filter, and the bias that is left. docs/synthesis.md
+""",
     "train": """\
 qa-bench train reader=NAME train.data=FILE [OVERRIDE ...]: a model for the extractive reader
 

@@ -1,0 +1,145 @@
+"""`qa-bench synthesize`: a question set made of a corpus' own passages.
+
+    passages ─generate─► drafts ─search, twice─► runs ─synthesize─► questions.jsonl, set.md
+
+The drafts that pass the filters of single questions are searched for by two retrievers, which share
+their indexes with every other command; a reader that reads no passage answers them, if one is
+chosen.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from qa_bench.engine.stage import Stage
+from qa_bench.errors import UserError
+from qa_bench.line.line import Line
+from qa_bench.line.retrieval import Retrieval
+from qa_bench.parts import make
+from qa_bench.stages.expand import Wording
+from qa_bench.stages.generate import generate
+from qa_bench.stages.read import read
+from qa_bench.stages.synthesize import QUESTIONS_FILE, RoundTrip, candidates
+from qa_bench.stages.synthesize import synthesize as synthesize_stage
+from qa_bench.synthetic.settings import SynthesisSettings
+from qa_bench.synthetic.sheet import SHEET_FILE
+from qa_bench.types import QuestionSet
+
+_UNUSED = ("dataset", "expander", "retriever", "reranker")
+"""Groups that this verb looks at nothing of."""
+_ELSEWHERE = ("paths.", "hydra", "json=", "verbose=", "runtime.")
+"""How the overrides begin that change nothing of the set."""
+
+
+def synthesize(line: Line, config: Any) -> str:
+    """Make the set, and return where it lies and what became of the passages.
+
+    Raises:
+        UserError: a setting is out of range or belongs to what this verb does not use, a retriever
+            of the round trip is none, the reader reads passages, or no question is left.
+    """
+    settings = settings_of(config)
+    _check_unused(line)
+    name = f"{line.corpus.name}-{line.choice('generator')}"
+    drafts = drafts_of(line, settings)
+    run = line.context.run
+    reader = _closed_book(line)
+    questions = candidates(run(drafts), run(line.passages), settings, config.mode, name)
+    runs = {one: _search(line, one, questions, settings.k) for one in settings.round_trip}
+    closed = None
+    if reader is not None:
+        first = next(iter(runs.values()))
+        common = (first, line.passages, questions, reader, line.choice("reader"))
+        closed = read(*common, settings.k, line.context)
+    trip = RoundTrip(runs, closed, line.choice("reader"))
+    stages = (drafts, line.passages, trip, settings, config.mode, _command(line), line.context)
+    folder = run(synthesize_stage(*stages))
+    counts = ", ".join(f"{n} {name}" for name, n in folder.manifest["counts"].items())
+    path = folder.path / QUESTIONS_FILE
+    return (
+        f"questions: {path} ({counts})\n"
+        f"sheet: {folder.path / SHEET_FILE}\n"
+        f"use them with: dataset=file dataset.name={name} dataset.path={path}"
+    )
+
+
+def settings_of(config: Any) -> SynthesisSettings:
+    """What is set under ``synthesize``.
+
+    Raises:
+        UserError: there is no such setting, or one is out of range.
+    """
+    from omegaconf import OmegaConf
+
+    values: Any = OmegaConf.to_container(config.synthesize, resolve=True)
+    try:
+        return SynthesisSettings(**values)
+    except TypeError as error:
+        raise UserError(f"synthesize: {error}") from None
+
+
+def drafts_of(line: Line, settings: SynthesisSettings) -> Stage:
+    """The stage of the drafts."""
+    generator = make("generator", line.config.generator)
+    name = line.choice("generator")
+    return generate(line.passages, generator, name, settings, line.context)
+
+
+def _check_unused(line: Line) -> None:
+    for word in line.overrides:
+        place = word.lstrip("+~").partition("=")[0]
+        group = place.partition("@")[0].partition(".")[0]
+        if group in _UNUSED:
+            raise UserError(
+                f"synthesize looks at no {group} ({word}): the retrievers of the round trip are "
+                "named in synthesize.round_trip=[bm25_native,minilm]"
+            )
+
+
+def _closed_book(line: Line) -> Any:
+    """The reader that is asked for answers by heart; None where none is chosen.
+
+    Raises:
+        UserError: it reads passages, or looks at the answers.
+    """
+    reader = line.reader
+    if reader is not None and (reader.depth or reader.sees_answers):
+        raise UserError(
+            f"reader={line.choice('reader')} reads passages: to tell what is known by heart, "
+            "choose one that reads none, such as reader=generative_closed_book"
+        )
+    return reader
+
+
+def _search(line: Line, name: str, questions: QuestionSet, k: int) -> Stage:
+    """The search of a retriever of this name for the drafts' questions.
+
+    Raises:
+        UserError: there is no such retriever.
+    """
+    from hydra import compose
+    from hydra.errors import HydraException
+
+    try:
+        whole = compose("config", [f"retriever={name}"])
+    except HydraException:
+        raise UserError(
+            f"synthesize.round_trip: no retriever '{name}': `qa-bench list retriever` names them"
+        ) from None
+    whole.paths = line.config.paths
+
+    def choice(place: str) -> str:
+        return name if place == "retriever" else place.rpartition(".")[2]
+
+    wording = Wording(questions)
+    retrieval = Retrieval(
+        whole.retriever, lambda: line.passages, lambda: wording, line.context, choice
+    )
+    return retrieval.run(k)
+
+
+def _command(line: Line) -> str:
+    """What was typed, without where things lie on this machine's disk for its own use."""
+    words = [word for word in line.overrides if not word.startswith(_ELSEWHERE)]
+    return " ".join(map(shlex.quote, ["qa-bench", "synthesize", *words]))
