@@ -62,41 +62,50 @@ class Cloze(Part):
 
         What comes of those is up to the filters, which count them.
         """
-        every = list(self._drafts(passage))
-        several = [draft for draft in every if standalone(draft.question)] or every
-        if not several:
+        sentences, first = whole_sentences(passage)
+        drafts = [draft for sentence in sentences for draft in self._drafts(sentence, passage)]
+        doubtful = [draft for sentence in first for draft in self._drafts(sentence, passage)]
+        alone, late = (
+            [draft for draft in several if standalone(draft.question)]
+            for several in (drafts, doubtful)
+        )
+        chosen = alone or late or drafts or doubtful
+        if not chosen:
             return Draft(problem=NOTHING_TO_MASK)
         number = int(digest([self._seed, passage.title, passage.text]), 16)
-        return several[number % len(several)]
+        return chosen[number % len(chosen)]
 
-    def _drafts(self, passage: Passage) -> Iterator[Draft]:
-        """All that could be asked, in the order of the text."""
-        for sentence in whole_sentences(passage):
-            if not self._least <= len(sentence.split()) <= self._most:
-                continue
-            for first, last in spans(sentence, passage.title, passage.text):
-                question = f"{sentence[:first]}{self._mask}{sentence[last:]}"
-                answer = sentence[first:last]
-                if not has_answer(question, [answer]):
-                    yield Draft(question, answer)
+    def _drafts(self, sentence: str, passage: Passage) -> Iterator[Draft]:
+        """All that could be asked with a sentence, in the order of its text."""
+        if not self._least <= len(sentence.split()) <= self._most:
+            return
+        for first, last in spans(sentence, passage.title, passage.text):
+            question = f"{sentence[:first]}{self._mask}{sentence[last:]}"
+            answer = sentence[first:last]
+            if not has_answer(question, [answer]):
+                yield Draft(question, answer)
 
 
-def whole_sentences(passage: Passage) -> list[str]:
-    """The sentences of a passage that seem whole, each in one line.
+def whole_sentences(passage: Passage) -> tuple[list[str], list[str]]:
+    """The sentences of a passage that begin with a capital or a digit and end with a mark.
 
-    They begin with a capital or a digit and end with a mark. The first may be the rest of a longer
-    one, whatever it begins with: it counts if it begins with the title, or if there is no other. A
-    title before it, which some chunkers put there, is taken away.
+    Returns:
+        Those that are whole, each in one line; and the first one, where it may be the rest of a
+        longer one: it is whole for sure only if it begins with the title. Titles that a chunker put
+        before it are taken away.
     """
     title = one_line(passage.title)
-    sentences = []
-    for start, end in sentence_spans(passage.text):
-        sentence = one_line(passage.text[start:end])
-        rest = sentence.removeprefix(f"{title} ") if title and not sentences else sentence
-        titled = rest != sentence and _BEGIN.match(rest)
-        sentences.append(rest if titled else sentence)
-    begins = bool(title) and (sentences[:1] == [title] or passage.text.startswith(title))
+    sentences = [one_line(passage.text[start:end]) for start, end in sentence_spans(passage.text)]
+    begin = regex.compile(rf"{regex.escape(title)}(?!\w)")
+    titled = bool(title and sentences and begin.match(sentences[0]))
+    while sentences[:1] == [title]:
+        sentences.pop(0)
+    if titled and sentences:
+        while (rest := sentences[0].removeprefix(f"{title} ")) != sentences[0]:
+            if not _BEGIN.match(rest):
+                break
+            sentences[0] = rest
     whole = [one for one in sentences if _BEGIN.match(one) and _END.search(one)]
-    if not begins and len(whole) > 1 and whole[0] == sentences[0]:
-        return whole[1:]
-    return whole
+    if not titled and whole and whole[0] == sentences[0]:
+        return whole[1:], whole[:1]
+    return whole, []

@@ -16,7 +16,8 @@ _YEAR = r"(?:1[0-9]{3}|20[0-9]{2})"
 _DATE = regex.compile(
     rf"\b(?:{_MONTH} [0-3]?[0-9],? {_YEAR}|[0-3]?[0-9] {_MONTH} {_YEAR}|{_MONTH} {_YEAR}|{_YEAR})\b"
 )
-_CAPITAL = r"\p{Lu}[\p{L}\p{M}\p{N}]*(?:['’.\-][\p{L}\p{M}\p{N}]+)*"
+_SHORT = r"(?:\p{Lu}\.){2,}|\p{Lu}\.(?= \p{Lu})"
+_CAPITAL = rf"(?:{_SHORT}|\p{{Lu}}[\p{{L}}\p{{M}}\p{{N}}]*(?:['’.\-][\p{{L}}\p{{M}}\p{{N}}]+)*)"
 _BETWEEN = r"(?:(?:of|de|la|le|van|von|der|du|da|di|del|al|bin|ibn|the) )*"
 _NAME = regex.compile(rf"(?<![\p{{L}}\p{{N}}])(?:{_CAPITAL})(?: {_BETWEEN}{_CAPITAL})*")
 _WORD = regex.compile(r"\S+")

@@ -105,7 +105,6 @@ def synthesize(
         command: what was typed; in the sheet, and in no key.
         context: where and how.
     """
-
     stages = _inputs(drafts, passages, trip)
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:

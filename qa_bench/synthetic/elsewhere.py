@@ -51,7 +51,7 @@ def holders(
     passages = len(open_passages(folder))
     batches = range(0, passages, _PASSAGES)
     workers = min(runtime.workers, len(batches))
-    search = _Search(folder, tuple(answers), mode)
+    search = _Search(folder, tuple(answers), mode, _PASSAGES)
     with progress(passages, "answers elsewhere", "passages", runtime) as bar:
         for size, places in in_order(search, batches, workers):
             for question, several in places.items():
@@ -69,6 +69,7 @@ class _Search:
     folder: Path
     answers: tuple[str, ...]
     mode: str
+    size: int
 
     @cached_property
     def _seeker(self) -> Seeker:
@@ -77,7 +78,7 @@ class _Search:
     def __call__(self, first: int) -> tuple[int, dict[int, list[int]]]:
         """How many passages from a row on were searched, and the rows that hold each answer."""
         passages = open_passages(self.folder)
-        rows = np.arange(first, min(first + _PASSAGES, len(passages)))
+        rows = np.arange(first, min(first + self.size, len(passages)))
         texts, titles = list(passages.texts(rows)), list(passages.titles(rows))
         several = self._seeker.holders(texts, titles)
         return len(rows), {
