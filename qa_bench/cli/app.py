@@ -72,8 +72,9 @@ def _export(line: Any, config: Any) -> None:
 
 def _plan(line: Any, config: Any) -> None:
     from qa_bench.cli.plan import plan
+    from qa_bench.cli.synthesize import is_meant, synthesis_plan
 
-    print(plan(line))
+    print(synthesis_plan(line, config) if is_meant(line) else plan(line))
 
 
 def _tune(line: Any, config: Any) -> None:

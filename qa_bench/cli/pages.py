@@ -213,7 +213,8 @@ qa-bench plan [OVERRIDE ...]: disk, memory and time before they are spent
   qa-bench plan corpus=psgs_w100 dataset=nq retriever=bm25
   qa-bench plan experiment=table2
 
-The words of a run; builds and downloads nothing, and says what is reused and why the rest is built.
+The words of a run, or with generator= or synthesize.… those of synthesize. Builds and downloads
+nothing, and says what is reused and why the rest is built.
 """,
     "list": """\
 qa-bench list [GROUP ...]: what can be chosen

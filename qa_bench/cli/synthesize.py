@@ -12,7 +12,8 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from qa_bench.engine.stage import Stage
+from qa_bench.cli.plan import passage_count, table
+from qa_bench.engine.stage import Stage, graph
 from qa_bench.errors import UserError
 from qa_bench.line.line import Line
 from qa_bench.line.retrieval import Retrieval
@@ -24,7 +25,7 @@ from qa_bench.stages.synthesize import QUESTIONS_FILE, RoundTrip, candidates
 from qa_bench.stages.synthesize import synthesize as synthesize_stage
 from qa_bench.synthetic.settings import SynthesisSettings
 from qa_bench.synthetic.sheet import SHEET_FILE
-from qa_bench.types import QuestionSet
+from qa_bench.types import Load, QuestionSet
 
 _UNUSED = ("dataset", "expander", "retriever", "reranker")
 """Groups that this verb looks at nothing of."""
@@ -46,7 +47,7 @@ def synthesize(line: Line, config: Any) -> str:
     run = line.context.run
     reader = _closed_book(line)
     questions = candidates(run(drafts), run(line.passages), settings, config.mode, name)
-    runs = {one: _search(line, one, questions, settings.k) for one in settings.round_trip}
+    runs = {one: _retrieval(line, one, questions).run(settings.k) for one in settings.round_trip}
     closed = None
     if reader is not None:
         first = next(iter(runs.values()))
@@ -62,6 +63,30 @@ def synthesize(line: Line, config: Any) -> str:
         f"sheet: {folder.path / SHEET_FILE}\n"
         f"use them with: dataset=file dataset.name={name} dataset.path={path}"
     )
+
+
+def is_meant(line: Line) -> bool:
+    """Whether a command has settings of this verb, so that `plan` tells what it takes."""
+    return any(word.lstrip("+").startswith(("generator", "synthesize.")) for word in line.overrides)
+
+
+def synthesis_plan(line: Line, config: Any) -> str:
+    """What passages, drafts and indexes will take; the rest is known when the questions are.
+
+    Raises:
+        UserError: a setting is out of range or belongs to what this verb does not use.
+    """
+    settings = settings_of(config)
+    _check_unused(line)
+    drafts = drafts_of(line, settings)
+    indexes = [
+        stage
+        for name in settings.round_trip
+        for stage in _retrieval(line, name, QuestionSet("", "", "string", (), "")).indexes()
+    ]
+    load = Load(passage_count(line), settings.n)
+    head = f"{line.corpus.name}: about {load.passages:,.0f} passages; {settings.n:,} are asked of"
+    return table(graph(line.passages, drafts, *indexes), load, head, line.context)
 
 
 def settings_of(config: Any) -> SynthesisSettings:
@@ -112,8 +137,8 @@ def _closed_book(line: Line) -> Any:
     return reader
 
 
-def _search(line: Line, name: str, questions: QuestionSet, k: int) -> Stage:
-    """The search of a retriever of this name for the drafts' questions.
+def _retrieval(line: Line, name: str, questions: QuestionSet) -> Retrieval:
+    """The stages of a retriever of this name for the drafts' questions.
 
     Raises:
         UserError: there is no such retriever.
@@ -133,10 +158,7 @@ def _search(line: Line, name: str, questions: QuestionSet, k: int) -> Stage:
         return name if place == "retriever" else place.rpartition(".")[2]
 
     wording = Wording(questions)
-    retrieval = Retrieval(
-        whole.retriever, lambda: line.passages, lambda: wording, line.context, choice
-    )
-    return retrieval.run(k)
+    return Retrieval(whole.retriever, lambda: line.passages, lambda: wording, line.context, choice)
 
 
 def _command(line: Line) -> str:
