@@ -33,13 +33,13 @@ about
   verify   an experiment's figures against the published ones, in questions
   tune     the weight of a hybrid's part, on a dev split: the curve, and a YAML with the best
   plot     kind=curve|forest|pareto|depth|chunks|alpha: an experiment's results as pictures
+  synthesize  generator=cloze|prompt n=1000: questions of a corpus' own passages, a set of its own
   explain  CELL|QID: how a figure came about, or what every system made of a question
   compare  a=SYSTEM b=SYSTEM: which differences are real, and at which questions
   diff     A B: only what differs between two figures: settings, inputs, versions, questions
   check    reference=FOLDER fail_if='answer_recall@5 < -0.01': a gate, exit status 1 on a breach
   analyse  an experiment's results by kinds of questions: overlap with train, wh-word, answer
   mine     DPR's training files: positive and hard negative passages of a train or dev split
-  synthesize  generator=cloze|prompt n=1000: questions of a corpus' own passages, a set of its own
   train    reader=... train.data=FILE: a model for the extractive reader
   plan     disk, memory and time before they are spent
   list     [GROUP]: what can be chosen for dataset=, corpus=, retriever=, ...

@@ -75,8 +75,8 @@ def drafts(corpus: Passages, context: Context, part: Any = None, **settings: Any
 
 def folder_of(tmp_path: Path, name: str, hits: dict[str, list[str]]) -> Stage:
     """A search's folder with these hits."""
-    place = tmp_path / name
-    place.mkdir(exist_ok=True)
+    place = tmp_path / "runs" / name
+    place.mkdir(parents=True, exist_ok=True)
     scores = [[float(9 - n) for n in range(len(pids))] for pids in hits.values()]
     write_run(place / RUN_FILE, Run.of(list(hits), list(hits.values()), scores))
     return given(place, name)
@@ -113,7 +113,6 @@ def test_failed_ones_are_asked_again(corpus: Passages, context: Context) -> None
     assert made.manifest["provisional"]
     assert (made.manifest["counts"]["failed"], made.manifest["counts"]["no reply"]) == (1, 1)
     later = Context(context.cache, context.runtime)
-    later._began += 1e6
     again = later.run(drafts(corpus, later))
     assert "provisional" not in again.manifest
 
@@ -236,7 +235,7 @@ def test_answers_elsewhere_and_by_heart(corpus: Passages, context: Context, tmp_
 
 def test_the_same_bytes_every_time(corpus: Passages, context: Context, tmp_path: Path) -> None:
     one = context.run(whole(corpus, context, tmp_path, FOUND))
-    elsewhere = Context(tmp_path / "other", context.runtime)
+    elsewhere = Context(tmp_path / "second cache", context.runtime)
     other = elsewhere.run(whole(corpus, elsewhere, tmp_path, FOUND))
     assert one.key == other.key
     for name in ("questions.jsonl", "dropped.jsonl", "set.json", "set.md"):
