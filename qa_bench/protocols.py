@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from qa_bench.parts import Part
-from qa_bench.types import Article, Drafts, Passage, Prompt, QuestionSet, Run, Runtime, Step
+from qa_bench.types import Article, Passage, Prompt, QuestionSet, Run, Runtime, Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from qa_bench.store.passages import Passages
     from qa_bench.store.ranked import Ranked
     from qa_bench.store.vectors import Vectors
+    from qa_bench.synthetic.drafts import Drafts
     from qa_bench.train.loop import Settings, TrainingFiles
     from qa_bench.types import Reply, Search
 

@@ -391,40 +391,6 @@ class Answers(list[str]):
         return answers if isinstance(answers, cls) else cls(answers)
 
 
-class Draft(NamedTuple):
-    """A question made of a passage, with the answer it should have; or why there is none.
-
-    Attributes:
-        question: empty where there is none.
-        answer: a few words, which should stand in the passage.
-        problem: why there is no question, in a word or two that are counted; None where there is.
-    """
-
-    question: str = ""
-    answer: str = ""
-    problem: str | None = None
-
-
-class Drafts(list[Draft]):
-    """A generator's drafts, with those that failed and what they cost.
-
-    Attributes:
-        failed: passage's place to why nobody could be asked; the next run asks again.
-        costs: counts for the manifest, such as tokens.
-    """
-
-    def __init__(
-        self,
-        drafts: Iterable[Draft],
-        failed: dict[int, str] | None = None,
-        costs: dict[str, int] | None = None,
-    ) -> None:
-        """Keep them."""
-        super().__init__(drafts)
-        self.failed = failed or {}
-        self.costs = costs or {}
-
-
 def tokens(replies: Iterable[Reply]) -> dict[str, int]:
     """The tokens of all replies, whether the model made them just now or they were kept."""
     read = wrote = 0

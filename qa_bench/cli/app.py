@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
@@ -83,28 +84,13 @@ def _tune(line: Any, config: Any) -> None:
     print(tune(line, config))
 
 
-def _analyse(line: Any, config: Any) -> None:
-    from qa_bench.cli.analyse import analyse
+def _of_results(verb: str) -> Callable[[Any, Any], None]:
+    """What prints what a verb says of results: a function of the configuration, called as it is."""
 
-    print(analyse(config))
+    def work(line: Any, config: Any) -> None:
+        print(getattr(import_module(f"qa_bench.cli.{verb}"), verb)(config))
 
-
-def _plot(line: Any, config: Any) -> None:
-    from qa_bench.cli.plot import plot
-
-    print(plot(config))
-
-
-def _explain(line: Any, config: Any) -> None:
-    from qa_bench.cli.explain import explain
-
-    print(explain(config))
-
-
-def _compare(line: Any, config: Any) -> None:
-    from qa_bench.cli.compare import compare
-
-    print(compare(config))
+    return work
 
 
 def _diff(line: Any, config: Any) -> None:
@@ -163,10 +149,10 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "export": _export,
     "plan": _plan,
     "tune": _tune,
-    "analyse": _analyse,
-    "plot": _plot,
-    "explain": _explain,
-    "compare": _compare,
+    "analyse": _of_results("analyse"),
+    "plot": _of_results("plot"),
+    "explain": _of_results("explain"),
+    "compare": _of_results("compare"),
     "diff": _diff,
     "check": _check,
     "mine": _mine,

@@ -27,8 +27,12 @@ from qa_bench.synthetic.settings import SynthesisSettings
 from qa_bench.synthetic.sheet import SHEET_FILE
 from qa_bench.types import Load, QuestionSet
 
+_NOTHING = QuestionSet("", "", "string", (), "")
+"""Where only indexes are looked at."""
 _UNUSED = ("dataset", "expander", "retriever", "reranker")
 """Groups that this verb looks at nothing of."""
+_MEANT = ("generator", "lm@generator", "synthesize.")
+"""How the overrides begin that are this verb's alone."""
 _ELSEWHERE = ("paths.", "hydra", "json=", "verbose=", "runtime.")
 """How the overrides begin that change nothing of the set."""
 
@@ -46,8 +50,13 @@ def synthesize(line: Line, config: Any) -> str:
     drafts = drafts_of(line, settings)
     run = line.context.run
     reader = _closed_book(line)
+    nodes = {one: _node(line, one) for one in settings.round_trip}  # before anybody is asked
+    for one in nodes:
+        _retrieval(line, one, nodes[one], _NOTHING)
     questions = candidates(run(drafts), run(line.passages), settings, config.mode, name)
-    runs = {one: _retrieval(line, one, questions).run(settings.k) for one in settings.round_trip}
+    runs = {
+        one: _retrieval(line, one, node, questions).run(settings.k) for one, node in nodes.items()
+    }
     closed = None
     if reader is not None:
         first = next(iter(runs.values()))
@@ -67,7 +76,7 @@ def synthesize(line: Line, config: Any) -> str:
 
 def is_meant(line: Line) -> bool:
     """Whether a command has settings of this verb, so that `plan` tells what it takes."""
-    return any(word.lstrip("+").startswith(("generator", "synthesize.")) for word in line.overrides)
+    return any(word.lstrip("+").startswith(_MEANT) for word in line.overrides)
 
 
 def synthesis_plan(line: Line, config: Any) -> str:
@@ -82,7 +91,7 @@ def synthesis_plan(line: Line, config: Any) -> str:
     indexes = [
         stage
         for name in settings.round_trip
-        for stage in _retrieval(line, name, QuestionSet("", "", "string", (), "")).indexes()
+        for stage in _retrieval(line, name, _node(line, name), _NOTHING).indexes()
     ]
     load = Load(passage_count(line), settings.n)
     head = f"{line.corpus.name}: about {load.passages:,.0f} passages; {settings.n:,} are asked of"
@@ -137,11 +146,11 @@ def _closed_book(line: Line) -> Any:
     return reader
 
 
-def _retrieval(line: Line, name: str, questions: QuestionSet) -> Retrieval:
-    """The stages of a retriever of this name for the drafts' questions.
+def _node(line: Line, name: str) -> Any:
+    """The configuration of the retriever of this name.
 
     Raises:
-        UserError: there is no such retriever.
+        UserError: there is none.
     """
     from hydra import compose
     from hydra.errors import HydraException
@@ -153,12 +162,21 @@ def _retrieval(line: Line, name: str, questions: QuestionSet) -> Retrieval:
             f"synthesize.round_trip: no retriever '{name}': `qa-bench list retriever` names them"
         ) from None
     whole.paths = line.config.paths
+    return whole.retriever
+
+
+def _retrieval(line: Line, name: str, node: Any, questions: QuestionSet) -> Retrieval:
+    """The stages of a retriever for the drafts' questions.
+
+    Raises:
+        UserError: one of its settings is out of range.
+    """
 
     def choice(place: str) -> str:
         return name if place == "retriever" else place.rpartition(".")[2]
 
     wording = Wording(questions)
-    return Retrieval(whole.retriever, lambda: line.passages, lambda: wording, line.context, choice)
+    return Retrieval(node, lambda: line.passages, lambda: wording, line.context, choice)
 
 
 def _command(line: Line) -> str:

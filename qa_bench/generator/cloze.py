@@ -13,8 +13,9 @@ from qa_bench.generator.spans import spans
 from qa_bench.metric.matching import has_answer
 from qa_bench.parts import Part
 from qa_bench.settings import whole_number
+from qa_bench.synthetic.drafts import Draft, Drafts
 from qa_bench.synthetic.standalone import standalone
-from qa_bench.types import Draft, Drafts, Passage, Runtime, Step
+from qa_bench.types import Passage, Runtime, Step
 
 _BEGIN = regex.compile(r"[\"'“‘«(\[]*[\p{Lu}\p{Lt}\p{Lo}\p{N}]")
 _END = regex.compile(r"[.!?…。！？][\"'”’»)\]]*\Z")

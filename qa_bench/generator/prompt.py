@@ -12,8 +12,9 @@ from qa_bench.parts import Part
 from qa_bench.protocols import LanguageModel
 from qa_bench.runtime.estimates import prompt_tokens
 from qa_bench.settings import whole_number
+from qa_bench.synthetic.drafts import Draft, Drafts
 from qa_bench.text import filled, without_thoughts
-from qa_bench.types import Draft, Drafts, Passage, Runtime, Step, tokens
+from qa_bench.types import Passage, Runtime, Step, tokens
 
 NO_REPLY = "no reply"
 NOT_PARSED = "reply not understood"

@@ -80,7 +80,7 @@ def test_a_server_writes_them_and_knows_some_by_heart(place: Path, server: Serve
     )  # fmt: skip
     assert "(3 passages, 1 questions, 2 dropped)" in done.stdout
     [folder] = stage_folders(place, "synthesize")
-    [row] = [json.loads(line) for line in (folder / "questions.jsonl").open(encoding="utf-8")]
+    row = json.loads((folder / "questions.jsonl").read_text("utf-8"))
     assert (row["answers"], row["closed_book"]) == (["Clara Holm"], True)
     facts = json.loads((folder / "set.json").read_text("utf-8"))
     assert facts["dropped"] == {"answer not in the passage": 1, "reply not understood": 1}

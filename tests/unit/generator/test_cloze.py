@@ -11,7 +11,8 @@ from qa_bench.generator.cloze import NOTHING_TO_MASK, Cloze, whole_sentences
 from qa_bench.generator.spans import spans
 from qa_bench.metric.matching import has_answer
 from qa_bench.protocols import Generator
-from qa_bench.types import Draft, Passage, Runtime
+from qa_bench.synthetic.drafts import Draft
+from qa_bench.types import Passage, Runtime
 
 QUIET = Runtime(progress=False)
 BRIDGE = Passage(

@@ -11,7 +11,8 @@ from qa_bench.errors import UserError
 from qa_bench.generator.prompt import NO_REPLY, NOT_PARSED, PromptGenerator, draft_of
 from qa_bench.parts import Part
 from qa_bench.protocols import Generator
-from qa_bench.types import Draft, Passage, Reply, Runtime
+from qa_bench.synthetic.drafts import Draft
+from qa_bench.types import Passage, Reply, Runtime
 
 QUIET = Runtime(progress=False)
 PASSAGES = [Passage("1", "Bridge", "The bridge\nis old."), Passage("2", "{passage}", "It is new.")]

@@ -23,9 +23,10 @@ from qa_bench.stages.read import FAILED_FILE, PREDICTIONS_FILE
 from qa_bench.stages.synthesize import RoundTrip, candidates, synthesize
 from qa_bench.store.passages import Passages, open_passages
 from qa_bench.store.runs import RUN_FILE, write_run
+from qa_bench.synthetic.drafts import Draft, Drafts
 from qa_bench.synthetic.proposals import read_proposals
 from qa_bench.synthetic.settings import SynthesisSettings
-from qa_bench.types import Draft, Drafts, Folder, Passage, Run, Runtime, Step
+from qa_bench.types import Folder, Passage, Run, Runtime, Step
 
 TEXTS = [
     "The swing bridge of Oslo was designed by Clara Holm in the spring.",
