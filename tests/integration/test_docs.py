@@ -268,7 +268,7 @@ def test_the_other_settings_are_documented() -> None:
     text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
     config = yaml.safe_load((ROOT / "conf/config.yaml").read_text(encoding="utf-8"))
     runtime = yaml.safe_load((ROOT / "conf/runtime/default.yaml").read_text(encoding="utf-8"))
-    apart = ("defaults", "hydra", "paths", "export", "tune", "train", "mine", "synthesize")
+    apart = ("defaults", "hydra", "paths", "export", "tune", "train", "mine")
     names = [name for name in config if name not in apart]
     names += [f"tune.{name}" for name in config["tune"]]
     names += [f"runtime.{name}" for name in runtime]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from bench_helpers import error_line, good, qa, stage_folders, write_jsonl
+from bench_helpers import REPOSITORY, error_line, good, qa, stage_folders, write_jsonl
 from reply_server import Server
 
 ARTICLES = {
@@ -17,14 +17,21 @@ ARTICLES = {
     "Museum": "The museum of Narvik was opened by King Haakon after the long war. He was late.",
     "Lighthouse": "Too short.",
 }
-TRIP = ("synthesize.round_trip=[bm25_native,tfidf]", "chunker=article", "synthesize.words=5")
-CORPUS = ("corpus=jsonl", "corpus.path=articles.jsonl", *TRIP)
+OWN = ("--trust", "term_overlap", "--config-dir=conf")
+CORPUS = ("corpus=jsonl", "corpus.path=articles.jsonl", "chunker=article")
+WORDS = (*OWN, *CORPUS, "synthesize.round_trip=[long,short]", "synthesize.words=5")
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
+    """Articles, and two retrievers that take no time to load."""
     rows = ({"id": title, "title": title, "text": text} for title, text in ARTICLES.items())
     write_jsonl(tmp_path / "articles.jsonl", rows)
+    shutil.copy(REPOSITORY / "examples/custom_retriever/term_overlap.py", tmp_path)
+    (tmp_path / "conf/retriever").mkdir(parents=True)
+    for name, length in (("long", 5), ("short", 1)):
+        text = f"_target_: term_overlap.TermOverlap\nmin_length: {length}\n"
+        (tmp_path / f"conf/retriever/{name}.yaml").write_text(text)
     return tmp_path
 
 
@@ -35,7 +42,7 @@ def server() -> Iterator[Server]:
 
 
 def test_cloze_from_articles_to_figures(place: Path) -> None:
-    done = good("synthesize", *CORPUS, "n=9", cwd=place)
+    done = good("synthesize", *WORDS, "n=9", cwd=place)
     assert "9 passages were wanted, and only 3 have 5 words" in done.stderr
     first, sheet, use = done.stdout.splitlines()
     path = first.split()[1]
@@ -44,14 +51,12 @@ def test_cloze_from_articles_to_figures(place: Path) -> None:
     assert [row["titles"] for row in rows] == [["Swing bridge"], ["Toll house"], ["Museum"]]
     assert all("_____" in row["question"] for row in rows)
     text = (place / sheet.removeprefix("sheet: ")).read_text("utf-8")
-    assert "\nqa-bench synthesize corpus=jsonl corpus.path=articles.jsonl 'synthesize.round" in text
+    assert "\nqa-bench synthesize corpus=jsonl corpus.path=articles.jsonl chunker=article '" in text
     words = use.removeprefix("use them with: ").split()
-    scored = good(
-        "search", *CORPUS[:2], "chunker=article", "retriever=bm25_native", *words, cwd=place
-    )
+    scored = good("search", *OWN, *CORPUS, "retriever=short", *words, cwd=place)
     assert "3 questions" in scored.stdout
     before = (place / path).read_bytes()
-    again = good("synthesize", *CORPUS, "n=9", cwd=place)
+    again = good("synthesize", *WORDS, "n=9", cwd=place)
     assert again.stdout == done.stdout
     assert (place / path).read_bytes() == before
     assert "building" not in again.stderr
@@ -75,7 +80,7 @@ def test_a_server_writes_them_and_knows_some_by_heart(place: Path, server: Serve
     lm = (f"lm.url={server.url}", "lm.model=m", "lm.timeout_s=5")
     words = [f"{group}.{setting}" for group in ("generator", "reader") for setting in lm]
     done = good(
-        "synthesize", *CORPUS, "n=3", "generator=prompt", "reader=generative_closed_book", *words,
+        "synthesize", *WORDS, "n=3", "generator=prompt", "reader=generative_closed_book", *words,
         cwd=place,
     )  # fmt: skip
     assert "(3 passages, 1 questions, 2 dropped)" in done.stdout
@@ -93,8 +98,8 @@ def test_a_server_writes_them_and_knows_some_by_heart(place: Path, server: Serve
     [
         (["retriever=bm25"], "synthesize looks at no retriever (retriever=bm25): the retrievers"),
         (["dataset.split=dev"], "synthesize looks at no dataset (dataset.split=dev)"),
-        (["synthesize.round_trip=[bm25_native,nothing]"], "synthesize.round_trip: no retriever"),
-        (["synthesize.round_trip=[bm25]"], "synthesize.round_trip: two unlike retrievers"),
+        (["synthesize.round_trip=[long,nothing]"], "synthesize.round_trip: no retriever"),
+        (["synthesize.round_trip=[long]"], "synthesize.round_trip: two unlike retrievers"),
         (["synthesize.size=3"], "synthesize"),
         (["n=0"], "synthesize.n: a whole number >= 1, got '0'"),
         (["reader=redundancy"], "reader=redundancy reads passages: to tell what is known by heart"),
@@ -103,7 +108,7 @@ def test_a_server_writes_them_and_knows_some_by_heart(place: Path, server: Serve
     ],
 )  # fmt: skip
 def test_bad_input(place: Path, words: list[str], message: str) -> None:
-    told = error_line(qa("synthesize", *CORPUS, *words, cwd=place, verbose=False))
+    told = error_line(qa("synthesize", *WORDS, *words, cwd=place, verbose=False))
     assert message in told
 
 
@@ -111,7 +116,15 @@ def test_it_needs_a_corpus(tmp_path: Path) -> None:
     assert error_line(qa("synthesize", cwd=tmp_path)).startswith("no corpus is chosen")
 
 
-def test_an_empty_corpus(tmp_path: Path) -> None:
-    (tmp_path / "articles.jsonl").write_text("")
-    told: Any = error_line(qa("synthesize", *CORPUS, cwd=tmp_path))
-    assert "no passage of 0 articles" in told
+def test_an_empty_corpus(place: Path) -> None:
+    (place / "articles.jsonl").write_text("")
+    assert "no passage of 0 articles" in error_line(qa("synthesize", *WORDS, cwd=place))
+
+
+def test_it_is_planned(place: Path) -> None:
+    words = ("generator=prompt", "generator.lm.model=m", "synthesize.n=3")
+    lines = good("plan", *WORDS, *words, cwd=place).stdout.splitlines()
+    assert lines[0] == "jsonl: about 0 passages; 3 are asked of"
+    assert [line.split()[0] for line in lines[2:6]] == ["chunk", "generate", "index", "index"]
+    assert "requests" in lines[3]
+    assert not stage_folders(place, "chunk")
