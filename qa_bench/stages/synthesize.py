@@ -150,7 +150,7 @@ def synthesize(
                 "ranks": {name: several[number] for name, several in ranks_of.items()},
                 "overlap": _rounded(overlap(*pair)),
                 "elsewhere": {
-                    "passages": other.count,
+                    "passages": other.passages,
                     "pids": collection.pids(np.array(other.rows, dtype=np.int64)).to_pylist(),
                 },
                 **({} if closed is None else {"closed_book": closed[one.qid]}),
@@ -174,8 +174,8 @@ def synthesize(
             "shares": shares(ranks_of),
             "overlap": overlaps(pairs)._asdict(),
             "elsewhere": {
-                "questions": sum(one.count > 0 for one in others),
-                "passages": sum(one.count for one in others),
+                "questions": sum(one.passages > 0 for one in others),
+                "passages": sum(one.passages for one in others),
             },
             "closed_book": None
             if closed is None

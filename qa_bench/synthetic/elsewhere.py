@@ -26,11 +26,11 @@ class Holders(NamedTuple):
     """Passages that hold a question's answer.
 
     Attributes:
-        count: how many.
+        passages: how many.
         rows: of the first ``LISTED``, ascending.
     """
 
-    count: int
+    passages: int
     rows: list[int]
 
 

@@ -124,7 +124,7 @@ def test_an_empty_corpus(place: Path) -> None:
 def test_it_is_planned(place: Path) -> None:
     words = ("generator=prompt", "generator.lm.model=m", "synthesize.n=3")
     lines = good("plan", *WORDS, *words, cwd=place).stdout.splitlines()
-    assert lines[0] == "jsonl: about 0 passages; 3 are asked of"
+    assert lines[0] == "jsonl: about 1 passages; 3 are asked of"
     assert [line.split()[0] for line in lines[2:6]] == ["chunk", "generate", "index", "index"]
     assert "requests" in lines[3]
     assert not stage_folders(place, "chunk")

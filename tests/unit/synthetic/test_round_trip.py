@@ -44,7 +44,7 @@ def test_answers_elsewhere(
 def test_few_are_listed_and_all_counted(make_passages: Any) -> None:
     passages = make_passages([(f"p{n}", "", "Oslo") for n in range(50)])
     [one] = holders(passages.folder, ["Oslo"], [3], "kilt", Runtime(progress=False, threads=1))
-    assert one.count == 49
+    assert one.passages == 49
     assert one.rows == [n for n in range(21) if n != 3]
 
 
