@@ -27,8 +27,14 @@ class Overlaps(NamedTuple):
     percent: tuple[float, ...]
 
 
-REFERENCES: dict[str, Overlaps] = {}
-"""Of real questions and their passages; docs/synthesis.md has the command and what they are."""
+REFERENCES: dict[str, Overlaps] = {
+    "SQuAD": Overlaps(8669, 0.644, (2.2, 1.7, 5.4, 5.7, 6.0, 22.2, 13.3, 13.0, 13.9, 16.6)),
+    "NQ": Overlaps(2348, 0.493, (4.0, 2.1, 14.6, 9.7, 12.5, 30.4, 6.7, 9.2, 6.3, 4.5)),
+}
+"""Of real questions and passages: SQuAD's dev split with the passages of its gold paragraphs, and
+NQ's with BM25's first hit that holds an answer, in a part of Wikipedia; docs/synthesis.md has the
+commands and what they are.
+"""
 
 
 def overlap(question: str, passage: str) -> float | None:
