@@ -125,6 +125,6 @@ def test_it_is_planned(place: Path) -> None:
     words = ("generator=prompt", "generator.lm.model=m", "synthesize.n=3")
     lines = good("plan", *WORDS, *words, cwd=place).stdout.splitlines()
     assert lines[0] == "jsonl: about 1 passages; 3 are asked of"
-    assert [line.split()[0] for line in lines[2:6]] == ["chunk", "generate", "index", "index"]
+    assert [line.split()[0] for line in lines[2:6]] == ["chunk", "generate", "index", "to"]
     assert "requests" in lines[3]
     assert not stage_folders(place, "chunk")
