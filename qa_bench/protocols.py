@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from qa_bench.store.passages import Passages
     from qa_bench.store.ranked import Ranked
     from qa_bench.store.vectors import Vectors
+    from qa_bench.synthetic.drafts import Drafts
     from qa_bench.train.loop import Settings, TrainingFiles
     from qa_bench.types import Reply, Search
 
@@ -82,6 +83,25 @@ class LanguageModel(Part, Protocol):
         Raises:
             UserError: no prompt at all could be replied to.
         """
+        ...
+
+
+@runtime_checkable
+class Generator(Part, Protocol):
+    """Makes questions of passages, whose answers should stand in them."""
+
+    def make(self, passages: Sequence[Passage], runtime: Runtime) -> Drafts:
+        """A draft a passage, in order: a question with its answer, or why there is none.
+
+        Nothing is sorted out here that says something of a question: filters do, and count it.
+
+        Raises:
+            UserError: nobody could be asked at all.
+        """
+        ...
+
+    def plan(self, passages: int, runtime: Runtime) -> Step:
+        """The step of making questions of so many passages."""
         ...
 
 
@@ -379,6 +399,7 @@ PARTS: dict[str, Any] = {
     "reranker": Reranker,
     "reader": Reader,
     "lm": LanguageModel,
+    "generator": Generator,
     "metric": Metric,
     "statistics": Statistics,
 }

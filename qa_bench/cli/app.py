@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
@@ -72,8 +73,9 @@ def _export(line: Any, config: Any) -> None:
 
 def _plan(line: Any, config: Any) -> None:
     from qa_bench.cli.plan import plan
+    from qa_bench.cli.synthesize import is_meant, synthesis_plan
 
-    print(plan(line))
+    print(synthesis_plan(line, config) if is_meant(line) else plan(line))
 
 
 def _tune(line: Any, config: Any) -> None:
@@ -82,28 +84,13 @@ def _tune(line: Any, config: Any) -> None:
     print(tune(line, config))
 
 
-def _analyse(line: Any, config: Any) -> None:
-    from qa_bench.cli.analyse import analyse
+def _of_results(verb: str) -> Callable[[Any, Any], None]:
+    """What prints what a verb says of results: a function of the configuration, called as it is."""
 
-    print(analyse(config))
+    def work(line: Any, config: Any) -> None:
+        print(getattr(import_module(f"qa_bench.cli.{verb}"), verb)(config))
 
-
-def _plot(line: Any, config: Any) -> None:
-    from qa_bench.cli.plot import plot
-
-    print(plot(config))
-
-
-def _explain(line: Any, config: Any) -> None:
-    from qa_bench.cli.explain import explain
-
-    print(explain(config))
-
-
-def _compare(line: Any, config: Any) -> None:
-    from qa_bench.cli.compare import compare
-
-    print(compare(config))
+    return work
 
 
 def _diff(line: Any, config: Any) -> None:
@@ -128,6 +115,12 @@ def _mine(line: Any, config: Any) -> None:
     from qa_bench.cli.mine import mine
 
     print(mine(line))
+
+
+def _synthesize(line: Any, config: Any) -> None:
+    from qa_bench.cli.synthesize import synthesize
+
+    print(synthesize(line, config))
 
 
 def _train(line: Any, config: Any) -> None:
@@ -156,13 +149,14 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "export": _export,
     "plan": _plan,
     "tune": _tune,
-    "analyse": _analyse,
-    "plot": _plot,
-    "explain": _explain,
-    "compare": _compare,
+    "analyse": _of_results("analyse"),
+    "plot": _of_results("plot"),
+    "explain": _of_results("explain"),
+    "compare": _of_results("compare"),
     "diff": _diff,
     "check": _check,
     "mine": _mine,
+    "synthesize": _synthesize,
     "train": _train,
 }
 _WITH_TABLES = {"run", "score", "import", "table"}

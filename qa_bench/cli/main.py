@@ -33,6 +33,7 @@ about
   verify   an experiment's figures against the published ones, in questions
   tune     the weight of a hybrid's part, on a dev split: the curve, and a YAML with the best
   plot     kind=curve|forest|pareto|depth|chunks|alpha: an experiment's results as pictures
+  synthesize  generator=cloze|prompt n=1000: questions of a corpus' own passages, a set of its own
   explain  CELL|QID: how a figure came about, or what every system made of a question
   compare  a=SYSTEM b=SYSTEM: which differences are real, and at which questions
   diff     A B: only what differs between two figures: settings, inputs, versions, questions
@@ -166,7 +167,7 @@ def _without_trust(words: list[str]) -> list[str]:
 
 
 def _spelled(word: str, verb: str) -> str:
-    """The few words that are not Hydra's own: --json, -v, short names of export, plot, table."""
+    """The few words that are not Hydra's own: --json, -v, short names of a few verbs."""
     if word == "--json":
         return "json=true"
     if word in ("-v", "--verbose"):
@@ -175,6 +176,8 @@ def _spelled(word: str, verb: str) -> str:
         return f"export.{word}"
     if verb == "plot" and word.startswith(("kind=", "metric=", "sets=", "out=")):
         return f"plot.{word}"
+    if verb == "synthesize" and word.startswith("n="):
+        return f"synthesize.{word}"
     if verb == "table" and word.startswith(("format=", "layout=")):
         return f"table.{word}"
     return word

@@ -192,6 +192,16 @@ qa-bench mine [OVERRIDE ...]: DPR's training files, with positive and hard negat
 Any retriever or reranker is the teacher. A test split is refused. docs/training_data.md has the
 rules.
 """,
+    "synthesize": """\
+qa-bench synthesize generator=NAME n=NUMBER [OVERRIDE ...]: a question set of a corpus' own passages
+
+  qa-bench synthesize corpus=jsonl corpus.path=articles.jsonl n=300
+  qa-bench synthesize corpus=psgs_w100 n=1000 generator=prompt generator.lm.model=organisation/model
+  qa-bench synthesize corpus=sample n=50 'synthesize.round_trip=[bm25,mpnet]' synthesize.k=10
+
+generator=cloze asks no model. Writes questions.jsonl, for dataset=file, and set.md: how many
+questions fell to which filter, and the bias that is left. docs/synthesis.md
+""",
     "train": """\
 qa-bench train reader=NAME|retriever=NAME|reranker=NAME train.data=FILE [OVERRIDE ...]: a model
 
@@ -208,7 +218,8 @@ qa-bench plan [OVERRIDE ...]: disk, memory and time before they are spent
   qa-bench plan corpus=psgs_w100 dataset=nq retriever=bm25
   qa-bench plan experiment=table2
 
-The words of a run; builds and downloads nothing, and says what is reused and why the rest is built.
+The words of a run, or with generator= or synthesize.… those of synthesize. Builds and downloads
+nothing, and says what is reused and why the rest is built.
 """,
     "list": """\
 qa-bench list [GROUP ...]: what can be chosen

@@ -33,13 +33,26 @@ def plan(line: Line) -> str:
     """
     stages = line.stages()
     chunked = any(stage.name == "chunk" for stage in stages)
-    load = Load(_passages(line) if chunked else 0, len(line.questions))
+    load = Load(passage_count(line) if chunked else 0, len(line.questions))
     corpus = f"{line.corpus.name}: about {load.passages:,.0f} passages; " if chunked else ""
-    rows = [_row(stage, load, line.context) for stage in stages]
+    head = f"{corpus}{line.questions.name}: {load.questions:,} questions; depth {line.depth}"
+    return table(stages, load, head, line.context)
+
+
+def table(stages: Iterable[Stage], load: Load, head: str, context: Context) -> str:
+    """The table of some stages.
+
+    Args:
+        stages: in order.
+        load: what is reckoned with.
+        head: the line above.
+        context: where they lie.
+    """
+    rows = [_row(stage, load, context) for stage in stages]
     missing = [row.step for row in rows if row.state != _REUSE]
     seconds = [step.seconds for step in missing if step.seconds is not None]
     disk = sum(step.disk for step in missing)
-    free = shutil.disk_usage(_existing(line.context.cache)).free
+    free = shutil.disk_usage(_existing(context.cache)).free
     enough = "" if free > disk else " — NOT ENOUGH"
     total = Step("to build", disk, sum(seconds), f"free disk: {_size(free)}{enough}")
     wide = max(len(row.step.name) for row in rows)
@@ -47,7 +60,7 @@ def plan(line: Line) -> str:
     at_least = "> " if len(seconds) < len(missing) else ""
     return "\n".join(
         [
-            f"{corpus}{line.questions.name}: {load.questions:,} questions; depth {line.depth}",
+            head,
             f"{'stage':{wide}}{'disk':>10}{'time':>12}  memory",
             *(f"{_cells(row.step, wide):{wide + 24 + memory}}  {row.state}" for row in rows),
             _cells(total, wide, at_least),
@@ -67,7 +80,7 @@ def seconds_to_build(lines: Iterable[Line]) -> dict[str, float]:
         try:
             stages = line.stages()
             chunked = any(stage.name == "chunk" for stage in stages)
-            load = Load(_passages(line) if chunked else 0, len(line.questions))
+            load = Load(passage_count(line) if chunked else 0, len(line.questions))
             for stage in stages:
                 if not stage.missing and stage.key not in seconds and not _there(stage, line):
                     seconds[stage.key] = max(stage.plan(load).seconds or 1.0, 0.2)
@@ -96,7 +109,7 @@ def _cells(step: Step, wide: int, at_least: str = "") -> str:
     return f"{step.name:{wide}}{_size(step.disk):>10}{time:>12}  {step.memory}"
 
 
-def _passages(line: Line) -> float:
+def passage_count(line: Line) -> float:
     """How many passages there are, will be made of the corpus' files, or are published to be."""
     published = line.corpus.about.passages
     try:

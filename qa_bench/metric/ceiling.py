@@ -58,10 +58,7 @@ class Seeker:
         if not self._by_token:
             every = range(len(texts))
             return {n for n in questions if self._holds(self._tests[n], every, texts, titles)}
-        where: dict[str, list[int]] = {}
-        for number, text in enumerate(texts):
-            for token in set(self._mode.tokens(nfd(text))):
-                where.setdefault(token, []).append(number)
+        where = self._where(texts)
         places = set()
         for question in questions:
             for tokens in self._tokens[question]:
@@ -71,6 +68,32 @@ class Seeker:
                     places.add(question)
                     break
         return places
+
+    def holders(self, texts: Sequence[str], titles: Sequence[str]) -> dict[int, list[int]]:
+        """All passages that hold an answer, by number, ascending, of each question that has any.
+
+        Args:
+            texts: of the passages.
+            titles: of the passages.
+        """
+        where = self._where(texts) if self._by_token else {}
+        holders: dict[int, list[int]] = {}
+        for question, test in enumerate(self._tests):
+            likely: set[int] = set()
+            for tokens in self._tokens[question] if self._by_token else [set[str]()]:
+                lists = sorted((where.get(token, []) for token in tokens), key=len)
+                likely |= set(lists[0]).intersection(*lists[1:]) if lists else {*range(len(texts))}
+            if several := [n for n in sorted(likely) if test(texts[n], titles[n])]:
+                holders[question] = several
+        return holders
+
+    def _where(self, texts: Sequence[str]) -> dict[str, list[int]]:
+        """The passages that hold a token, by number."""
+        where: dict[str, list[int]] = {}
+        for number, text in enumerate(texts):
+            for token in set(self._mode.tokens(nfd(text))):
+                where.setdefault(token, []).append(number)
+        return where
 
     @staticmethod
     def _holds(

@@ -49,6 +49,7 @@ NEEDED = {
     ("reader", "generative"): ("reader.lm.model=name",),
     ("reader", "generative_closed_book"): ("reader.lm.model=name",),
     ("reader", "generative_cited"): ("reader.lm.model=name",),
+    ("generator", "prompt"): ("generator.lm.model=name",),
     ("metric", "closed_book"): ("reader=generative", "reader.lm.model=name"),
     ("metric", "lm_judge"): ("one.lm.model=name",),
     ("reranker", "rankgpt"): ("reranker.lm.model=name",),

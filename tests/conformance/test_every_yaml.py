@@ -44,8 +44,8 @@ def keys(value: Any) -> set[str]:
 def test_groups() -> None:
     assert set(PARTS) <= set(GROUPS)
     assert set(GROUPS) == {
-        "chunker", "corpus", "dataset", "expander", "experiment", "fusion", "lm", "metric",
-        "reader", "reranker", "retriever", "runtime", "statistics",
+        "chunker", "corpus", "dataset", "expander", "experiment", "fusion", "generator", "lm",
+        "metric", "reader", "reranker", "retriever", "runtime", "statistics",
     }  # fmt: skip
     assert set(names("dataset")) >= {"nq", "triviaqa", "webq", "curatedtrec", "squad", "file"}
     assert set(names("fusion")) >= {"rrf", "linear", "dpr", "combsum", "combmnz", "interpolation"}

@@ -52,6 +52,7 @@ DOCUMENTED = {
     "reranker": ("reranker", "language_models"),
     "reader": ("reader", "reader_extractive", "reader_generative"),
     "lm": ("language_models",),
+    "generator": ("synthesis",),
     "metric": ("metric",),
     "statistics": ("statistics",),
     "train": ("training", "training_retrievers"),

@@ -202,7 +202,7 @@ def test_what_a_part_cannot_say_of_itself(given: Any, message: str):
 def test_every_group_of_parts_has_a_protocol():
     assert list(PARTS) == [
         "dataset", "corpus", "chunker", "expander", "retriever", "fusion", "reranker", "reader",
-        "lm", "metric", "statistics",
+        "lm", "generator", "metric", "statistics",
     ]  # fmt: skip
     assert isinstance(Words(), PARTS["chunker"])
     assert not isinstance(Words(), PARTS["retriever"])

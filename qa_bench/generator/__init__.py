@@ -1,0 +1,1 @@
+"""Generators: questions made of passages."""

@@ -1,0 +1,1 @@
+"""Synthetic question sets: of which passages, which questions stay, what they are like."""
