@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import regex
 
-from qa_bench.formats.sentence_split import one_line, sentence_spans
 from qa_bench.engine.digests import digest
 from qa_bench.errors import UserError
+from qa_bench.formats.sentence_split import one_line, sentence_spans
 from qa_bench.generator.spans import spans
 from qa_bench.metric.matching import has_answer
 from qa_bench.parts import Part

@@ -162,7 +162,7 @@ class RandomModel:
             pad_token_id=tokenizer.pad_token_id,
         )
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            model = BertForMaskedLM(config)
+            model: Any = BertForMaskedLM(config)
             for name, weight in model.named_parameters():
                 weight.copy_(torch.from_numpy(_drawn(name, tuple(weight.shape), self.seed)))
             model.get_input_embeddings().weight[tokenizer.pad_token_id] = 0.0

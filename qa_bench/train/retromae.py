@@ -87,11 +87,11 @@ def decoder(config: Any) -> Any:
         def forward(self, question: Any, content: Any, seen: Any) -> Any:
             """The states of all tokens, (texts, tokens, width)."""
             streams = ((self.query, question), (self.key, content), (self.value, content))
-            split = [
+            query, key, value = (
                 one(stream).unflatten(-1, (heads, -1)).transpose(1, 2) for one, stream in streams
-            ]
+            )
             mixed = torch.nn.functional.scaled_dot_product_attention(
-                *split, attn_mask=seen[:, None]
+                query, key, value, attn_mask=seen[:, None]
             )
             mixed = self.dropout(self.mixture(mixed.transpose(1, 2).flatten(2)))
             state = self.mixture_LayerNorm(question + mixed)

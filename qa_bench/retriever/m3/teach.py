@@ -8,9 +8,9 @@ from typing import Any
 from qa_bench.errors import UserError
 from qa_bench.models.m3_training import m3_to_train
 from qa_bench.models.sides import Side
+from qa_bench.retriever.dense.description import describe
 from qa_bench.retriever.dense.lessons import lessons
 from qa_bench.retriever.dense.settings import BiEncoderSettings
-from qa_bench.retriever.dense.teach import describe
 from qa_bench.retriever.m3.task import M3Task
 from qa_bench.settings import one_of
 from qa_bench.train.examples import drawn, read
