@@ -38,7 +38,7 @@ class M3(Dense):
     Source: Chen et al. 2024, M3-Embedding (Findings of ACL).
     """
 
-    reading_only = Dense.reading_only | {"tokens"}
+    reading_only = Dense.reading_only - {"similarity", "truncate_dim"} | {"tokens"}
 
     def __init__(
         self,

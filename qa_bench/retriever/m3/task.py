@@ -75,12 +75,14 @@ class M3Task(BiEncoderTask):
         """The loss of the scores of all pairs, those in float32."""
         import torch
 
-        asked, read = sides
-        device, loss = asked[_VECTORS].device, cast(Any, self._loss)
+        questions, passages = sides
+        device, loss = questions[_VECTORS].device, cast(Any, self._loss)
         heads = Heads(
-            cosine(asked[_VECTORS], read[_VECTORS]),
-            lexical(asked[_TERMS], asked[_WEIGHTS], read[_TERMS], read[_WEIGHTS]),
-            late_interaction(asked[_TOKENS], asked[_THERE], read[_TOKENS], read[_THERE]),
+            cosine(questions[_VECTORS], passages[_VECTORS]),
+            lexical(questions[_TERMS], questions[_WEIGHTS], passages[_TERMS], passages[_WEIGHTS]),
+            late_interaction(
+                questions[_TOKENS], questions[_THERE], passages[_TOKENS], passages[_THERE]
+            ),
             torch.from_numpy(step.own).to(device),
             torch.from_numpy(step.masked).to(device),
         )
