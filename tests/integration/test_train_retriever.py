@@ -27,7 +27,7 @@ def test_a_line_goes_on_with_what_it_trained(cli: Cli, tmp_path: Path) -> None:
         + json.dumps({"id": "2", "title": "b", "text": "The king is one."}) + "\n"
     )  # fmt: skip
     words = (
-        "corpus=jsonl", "corpus.path=articles.jsonl", "dataset=file",
+        "corpus=jsonl", "corpus.path=articles.jsonl", "chunker=words", "dataset=file",
         "dataset.path=questions.jsonl", "retriever=dense",
         "retriever.pooling=mean", "retriever.max_length=32", "runtime.device=cpu",
         "train=retriever", f"train.data={data}", f"train.base={base}", "train.epochs=1",
