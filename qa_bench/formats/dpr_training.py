@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,16 @@ class Example:
     hard_negatives: list[TrainingPassage]
     match: Match = "string"
     teacher: str = ""
+
+    def score_of(self, context: TrainingPassage) -> float:
+        """What somebody gave a passage of this example; nan where nobody did.
+
+        Without a teacher, 1000 of a gold passage stands for "gold", and 0 for "drawn at random".
+        """
+        gold = context.title_score == 1 and context.score == GOLD_SCORE
+        if not self.teacher and (gold or context.score == 0):
+            return math.nan
+        return context.score
 
 
 _LISTS = {

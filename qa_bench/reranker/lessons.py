@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from qa_bench.formats.dpr_training import GOLD_SCORE, Example, TrainingPassage
+from qa_bench.formats.dpr_training import Example, TrainingPassage
 from qa_bench.reranker.hits import pair_text
 
 
@@ -49,23 +49,23 @@ def lessons(
     """
     for name in ("without_positive", "without_negative", "without_score"):
         counts.setdefault(name, 0)
+
     for example in examples:
         positives = [one for one in example.positives if one.passage.text.strip()]
         if not positives:
             counts["without_positive"] += 1
             continue
-        scored = [one for one in positives if not distils or _has_score(one)]
+        scored = [one for one in positives if not distils or _has_score(example, one)]
         if not scored:
             counts["without_score"] += 1
             continue
         texts = {one.passage.text for one in positives}
-        drawn = (one for one in example.negatives if not distils or one.score != 0)
         others = [
             one
-            for one in chain(example.hard_negatives, drawn)
+            for one in chain(example.hard_negatives, example.negatives)
             if one.passage.text.strip()
             and one.passage.text not in texts
-            and (not distils or _has_score(one))
+            and (not distils or _has_score(example, one))
         ][:negatives]
         if contrasts and not others:
             counts["without_negative"] += 1
@@ -78,7 +78,5 @@ def lessons(
         )
 
 
-def _has_score(context: TrainingPassage) -> bool:
-    """Whether a score is a retriever's or a teacher's: a gold passage's may stand for "gold"."""
-    gold = context.title_score == 1 and context.score == GOLD_SCORE
-    return math.isfinite(context.score) and not gold
+def _has_score(example: Example, context: TrainingPassage) -> bool:
+    return math.isfinite(example.score_of(context))

@@ -204,7 +204,8 @@ def _pair(row: Mapping[str, Any], path: Path, number: int) -> Example:
     first, last = ([TrainingPassage(one, float(next(rest))) for one in side] for side in sides)
     question = text_field(dict(row), "question", path, number)
     task = text_field(dict(row), "task", path, number) if "task" in row else ""
-    return Example(task, question, _texts(row, "answers", path, number), first, [], last)
+    answers, teacher = _texts(row, "answers", path, number), path.name if "scores" in row else ""
+    return Example(task, question, answers, first, [], last, teacher=teacher)
 
 
 def _passage(value: Any, path: Path, number: int) -> Passage:

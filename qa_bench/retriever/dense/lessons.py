@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.formats.dpr_training import GOLD_SCORE, Example, TrainingPassage
+from qa_bench.formats.dpr_training import Example, TrainingPassage
 from qa_bench.metric.matching import answer_test
 from qa_bench.metric.string_tests import Test
 from qa_bench.settings import flag, one_of, whole_number
@@ -129,8 +129,8 @@ def lessons(
         made.negatives.append(np.array(pool, dtype=np.int64))
         made.answers.append(Answers(tuple(example.answers), example.match))
         for at, one in [*zip(of_positives, positives, strict=True), *own]:
-            if _is_score(one):
-                made.scores.setdefault((number, at), one.score)
+            if math.isfinite(score := example.score_of(one)):
+                made.scores.setdefault((number, at), score)
         counts["other_positives"] += len(made.positives[-1]) - 1
         short = choice.source != "gold" and len(pool) < choice.count
         counts["few_negatives"] += short
@@ -144,12 +144,6 @@ def _pool(example: Example, choice: Choice) -> Sequence[TrainingPassage]:
     every = example.hard_negatives if choice.source == "hard" else example.negatives
     behind = every[choice.skip :]
     return behind if choice.sampled else behind[: choice.count]
-
-
-def _is_score(one: TrainingPassage) -> bool:
-    """Whether a score is somebody's: 1000 stands for gold, 0 for a passage drawn at random."""
-    gold = one.title_score == 1 and one.score == GOLD_SCORE
-    return math.isfinite(one.score) and one.score != 0 and not gold
 
 
 def drawn_negatives(
