@@ -69,7 +69,7 @@ doctor: $(READY) ## is everything there that a run needs?
 benchmarks: $(READY) ## speed and memory against peers (needs QA_BENCH_SHARED)
 	@for script in scoring indexing searching whole_line memory exact_search encoding fusing \
 		chunking extracting projection training reranking reading repeating_line verifying postings native_line \
-		sparse maxsim approximate; do \
+		sparse maxsim approximate mining gradient_caching; do \
 		echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 wheel: $(READY) ## build the wheel into dist/
