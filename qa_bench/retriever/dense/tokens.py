@@ -10,7 +10,7 @@ import numpy as np
 from qa_bench.models.source import Text
 
 _AT_ONCE = 256
-_CPU_TOKENS = 2048
+_CPU_TOKENS = 1024
 """Tokens that go through the model in one piece on a CPU, padding included: what a layer makes of
 them fits into its caches. A step in one piece takes half as long again (two layers of 128)."""
 _GPU_TOKENS = 1 << 16
