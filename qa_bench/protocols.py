@@ -93,8 +93,6 @@ class Generator(Part, Protocol):
     def make(self, passages: Sequence[Passage], runtime: Runtime) -> Drafts:
         """A draft a passage, in order: a question with its answer, or why there is none.
 
-        Nothing is sorted out here that says something of a question: filters do, and count it.
-
         Raises:
             UserError: nobody could be asked at all.
         """
@@ -271,10 +269,7 @@ class Reranker(Part, Protocol):
 
 @runtime_checkable
 class Pointwise(Reranker, Protocol):
-    """A reranker that may look at one pair of question and passage at a time.
-
-    Its scores are then those of any pair, whichever others are beside it.
-    """
+    """A reranker that may look at one pair at a time: it scores any, whichever are beside it."""
 
     @property
     def pointwise(self) -> bool:
@@ -304,8 +299,7 @@ class Learner(Part, Protocol):
     def training(self, options: Mapping[str, Any]) -> Settings:
         """The settings of its training, what is null set where it follows from the part's own.
 
-        Args:
-            options: those under ``train``, without the files and the base.
+        ``options`` are those under ``train``, without the files and the base.
 
         Raises:
             UserError: one is out of range, or there is no such setting.
