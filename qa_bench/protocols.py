@@ -268,7 +268,7 @@ class Reranker(Part, Protocol):
 
 
 @runtime_checkable
-class Pointwise(Reranker, Protocol):
+class Pointwise(Protocol):
     """A reranker that may look at one pair at a time: it scores any, whichever are beside it."""
 
     @property

@@ -18,18 +18,25 @@ class JsonlArticles(FileCorpus):
     unit: Literal["article"] = "article"
     later: ClassVar[Mapping[str, Any]] = {"fold": None}
 
-    def __init__(self, name: str, path: Paths = None, fold: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: Paths = None,
+        fold: Sequence[float] | None = None,
+        **official: str | None,
+    ) -> None:
         """Keep the settings; nothing is read yet.
 
         Args:
             name: what the corpus is called.
             path: a file, a glob, or a list of them.
             fold: only the articles that are part of this ``Fold``.
+            official: see ``FileCorpus``.
 
         Raises:
             UserError: no fold.
         """
-        super().__init__(name, path)
+        super().__init__(name, path, **official)
         self._fold = Fold.of("corpus.fold", fold)
 
     def articles(self) -> Iterator[tuple[Article, Path, int]]:

@@ -95,8 +95,7 @@ def training(
     group = options.pop("part", None)
     if group is None:
         return None
-    mines = options.pop("source", None) is not None
-    data, articles, examples, base = (options.pop(name, None) for name in FILES)
+    data, articles, mines, examples, base = (options.pop(name, None) for name in FILES)
     if isinstance(base, Mapping):
         base = RandomModel.of({"seed": options.get("seed", 0), **base}).name
     chosen: Any = OmegaConf.to_container(config[group], resolve=True)
@@ -106,15 +105,15 @@ def training(
     learner = make(place, OmegaConf.create(_based(node, base)))
     settings = learner.training(options)
     if settings.of_passages:
-        if data is not None or articles is not None:
+        if any(named is not None for named in (data, articles, mines)):
             raise UserError(
                 f"train.objective={settings.objective} learns from the passages of corpus=…: leave "
-                "train.data and train.articles out"
+                "train.data, train.articles and train.source out"
             )
         whole_number("train.examples", examples, optional=True)
         files = TrainingFiles([], None, examples)
         stage = train(learner, files, settings, context, passages())
-    elif mines:
+    elif mines is not None:
         if data is not None:
             raise UserError("train.data and train.source both say what is learnt from: set one")
         whole_number("train.examples", examples, optional=True)

@@ -61,7 +61,8 @@ def of_retriever(part: PartRun) -> PairScores | None:
 
 def of_reranker(reranker: Any, questions: QuestionSet) -> PairScores | None:
     """Scores by a reranker; None where they depend on a hit's rank or its neighbours."""
-    if not isinstance(reranker, Pointwise) or not reranker.pointwise:
+    part = reranker
+    if not isinstance(part, Pointwise) or not part.pointwise:
         return None
 
     def opened(inputs: Mapping[str, Folder], runtime: Runtime) -> Score:

@@ -110,7 +110,7 @@ def settings_of(kind: type[Kind], options: Mapping[str, Any]) -> Kind:
     return kind(**options)
 
 
-FILES = ("data", "articles", "examples", "base")
+FILES = ("data", "articles", "source", "examples", "base")
 """The settings that say what is learnt from, and what is trained further."""
 
 

@@ -45,7 +45,7 @@ def test_groups() -> None:
     assert set(PARTS) <= set(GROUPS)
     assert set(GROUPS) == {
         "chunker", "corpus", "dataset", "expander", "experiment", "fusion", "generator", "lm",
-        "metric", "reader", "reranker", "retriever", "runtime", "statistics",
+        "metric", "reader", "reranker", "retriever", "runtime", "statistics", "train",
     }  # fmt: skip
     assert set(names("dataset")) >= {"nq", "triviaqa", "webq", "curatedtrec", "squad", "file"}
     assert set(names("fusion")) >= {"rrf", "linear", "dpr", "combsum", "combmnz", "interpolation"}

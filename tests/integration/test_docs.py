@@ -55,7 +55,7 @@ DOCUMENTED = {
     "generator": ("synthesis",),
     "metric": ("metric",),
     "statistics": ("statistics",),
-    "train": ("training", "training_retrievers"),
+    "train": ("training", "training_retrievers", "training_rerankers", "pretraining"),
 }
 """The pages of each group: every choice and every setting stands on one of them."""
 

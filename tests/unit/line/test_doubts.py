@@ -57,6 +57,9 @@ def line(
         run_passages="passages",
         questions=QuestionSet("own", "test", "string", asked, "", qrels=qrels),
         metrics=METRICS,
+        reranker=None,
+        retrieval=SimpleNamespace(seen=lambda texts: 0),
+        reader=None,
         ranked_depth=depth,
         run="run",
         context=SimpleNamespace(

@@ -18,7 +18,7 @@ from qa_bench.line.names import listed, near
         (["fusion@retriever.fusio=rrf"], "did you mean fusion@retriever.fusion?"),
         (["experiment=sample", "retriever.k1=1"], "retriever=minilm has no k1, bm25 has"),
         (["retriever=bm25,bm25_rm3,minilm", "retriever.k1=1"], "bm25, bm25_rm3 has"),
-        (["lm=local"], "no lm stands by itself: write lm@expander.lm=, lm@metrics.lm_judge.lm=, "),
+        (["lm=local"], "no lm stands by itself: write lm@expander.lm=, lm@generator.lm=, "),
         (["retriver.k1=1"], "'retriver.k1'. There is no such setting; did you mean retriever?"),
         (["runtime.cores=1"], "There is no such setting: runtime has threads, "),
         (["retriever=hybrid_rrf", "retriever.fusion.weights.x=1"], "+retriever.fusion.weights.x=…"),

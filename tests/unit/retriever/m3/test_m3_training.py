@@ -85,7 +85,7 @@ def test_the_loss_of_a_step_is_that_of_texts_one_by_one(
         loss = task.loss(towers.eval(), np.arange(3))
         raise UserError(str(float(loss.detach())))
 
-    monkeypatch.setattr(tokens, "PIECE_TOKENS", 12)
+    monkeypatch.setattr(tokens, "_CPU_TOKENS", 12)
     monkeypatch.setattr(teach, "learn", one_step)
     with pytest.raises(UserError) as caught:
         trained(model, tmp_path / "one")
