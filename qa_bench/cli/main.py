@@ -68,14 +68,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print(
-            "qa-bench: interrupted; finished work is kept, the same command goes on from there",
-            file=sys.stderr,
-        )
-        return 130
+        return _interrupted()
     except BrokenPipeError:  # qa-bench … | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except Exception as error:
+        if not _hides_interrupt(error):
+            raise
+        return _interrupted()
+
+
+def _interrupted() -> int:
+    print(
+        "qa-bench: interrupted; finished work is kept, the same command goes on from there",
+        file=sys.stderr,
+    )
+    return 130
+
+
+def _hides_interrupt(error: BaseException | None) -> bool:
+    """Whether an error came up while Ctrl-C was on its way out, as OmegaConf's may."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def _main(arguments: Sequence[str] | None) -> int:

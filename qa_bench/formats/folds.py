@@ -6,11 +6,11 @@ So one trains on some articles and tests on others.
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 import xxhash
 
 from qa_bench.errors import UserError
+from qa_bench.formats.squad_articles import article_title
 
 
 class Fold(NamedTuple):
@@ -49,8 +49,8 @@ class Fold(NamedTuple):
 
     def holds(self, title: str) -> bool:
         """Whether an article is part of it; SQuAD's titles are written as in addresses."""
-        plain = unquote(title).replace("_", " ")
-        return self.first <= xxhash.xxh3_64_intdigest(plain.encode()) / 2**64 < self.end
+        place = xxhash.xxh3_64_intdigest(article_title(title).encode()) / 2**64
+        return self.first <= place < self.end
 
     def __str__(self) -> str:
         """As in the configuration."""

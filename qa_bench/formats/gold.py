@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 from qa_bench.errors import DataError
 from qa_bench.formats.lines import parse_json, read_json_lines, read_whole, text_field
 from qa_bench.formats.natural_questions import is_natural_question, natural_question
 from qa_bench.formats.qa import suffix_of
+from qa_bench.formats.squad_articles import article_title
 
 
 class Gold(NamedTuple):
@@ -59,7 +59,8 @@ def _rows(path: Path, qid_of: Callable[[int], str]) -> Iterator[Row]:
             paragraph = row["paragraph"]
             if isinstance(paragraph, bool) or not isinstance(paragraph, int) or paragraph < 0:
                 raise DataError("field 'paragraph' must be a whole number >= 0", path, number)
-            yield qid, Gold(_title(text_field(row, "article", path, number)), None, paragraph)
+            title = article_title(text_field(row, "article", path, number))
+            yield qid, Gold(title, None, paragraph)
 
 
 def _whole(path: Path) -> Iterator[Row]:
@@ -78,7 +79,7 @@ def _whole(path: Path) -> Iterator[Row]:
 
 
 def _of_squad(article: dict[str, Any]) -> Iterator[Row]:
-    title = _title(article["title"])
+    title = article_title(article["title"])
     for paragraph in article["paragraphs"]:
         for qa in paragraph["qas"]:
             yield str(qa["id"]), Gold(title, paragraph["context"])
@@ -89,8 +90,3 @@ def _of_dpr(entry: dict[str, Any]) -> Iterator[Row]:
     for question in dict.fromkeys((entry["question"], entry.get("question_tokens"))):
         if question is not None:
             yield question, gold
-
-
-def _title(article: str) -> str:
-    """SQuAD writes titles as in addresses: "2008_Sichuan_earthquake", "Beyonc%C3%A9"."""
-    return unquote(article).replace("_", " ")

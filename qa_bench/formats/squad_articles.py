@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from qa_bench.errors import DataError
 from qa_bench.formats.lines import parse_json, read_whole
 from qa_bench.text import straight_apostrophes
 from qa_bench.types import Question
+
+
+def article_title(written: str) -> str:
+    """A title as people write it; SQuAD writes "2008_Sichuan_earthquake", "Beyonc%C3%A9"."""
+    return unquote(written).replace("_", " ")
 
 
 def articles_of_squad(path: Path, questions: Sequence[Question]) -> tuple[str, ...]:

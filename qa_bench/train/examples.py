@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from qa_bench.formats.dpr_training import (
 from qa_bench.formats.json_entries import JsonEntries
 from qa_bench.formats.lines import parse_json, read_json_lines, read_whole, text_field
 from qa_bench.formats.qa import suffix_of
+from qa_bench.formats.squad_articles import article_title
 from qa_bench.metric.matching import answer_test
 from qa_bench.train.loop import TrainingFiles
 from qa_bench.types import Passage
@@ -125,7 +125,7 @@ def _of_squad(path: Path, near: int) -> Iterator[Example]:
     try:
         for entry in whole["data"]:
             texts = [paragraph["context"] for paragraph in entry["paragraphs"]]
-            article = _Article(_title(entry["title"]), texts)
+            article = _Article(article_title(entry["title"]), texts)
             for place, paragraph in enumerate(entry["paragraphs"]):
                 for qa in paragraph["qas"]:
                     answers = [answer["text"] for answer in qa["answers"]]
@@ -166,7 +166,7 @@ def _numbered(
     row: Mapping[str, Any], articles: dict[str, _Article], near: int, path: Path, number: int
 ) -> Example:
     question = text_field(dict(row), "question", path, number)
-    title = _title(text_field(dict(row), "article", path, number))
+    title = article_title(text_field(dict(row), "article", path, number))
     answers, place = _texts(row, "answers", path, number), row.get("paragraph")
     if not isinstance(place, int) or isinstance(place, bool) or place < 0:
         raise DataError("field 'paragraph' must be a whole number >= 0", path, number)
@@ -174,11 +174,6 @@ def _numbered(
     if article is None or place >= len(article.paragraphs):
         raise DataError(f"the articles have no paragraph {place} of '{title}'", path, number)
     return article.example(question, answers, place, near)
-
-
-def _title(article: str) -> str:
-    """SQuAD writes titles as in addresses."""
-    return unquote(article).replace("_", " ")
 
 
 # Pairs

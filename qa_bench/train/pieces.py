@@ -21,16 +21,21 @@ HELD_TOKENS = 8192
 """Tokens of a step whose intermediate results are held, padding included."""
 
 
-def pieces(lengths: np.ndarray) -> list[np.ndarray]:
+def pieces(
+    lengths: np.ndarray, tokens: int | None = None, most: int | None = None
+) -> list[np.ndarray]:
     """Places of sequences, those of like length together, the longest first.
 
     Args:
         lengths: tokens of each sequence; (sequences,).
+        tokens: of a piece, padding included; None for ``PIECE_TOKENS``.
+        most: sequences of a piece at most; None for as many as their tokens allow.
     """
     order = np.argsort(-lengths, kind="stable")
     result, first = [], 0
     while first < len(order):
-        size = max(1, PIECE_TOKENS // int(lengths[order[first]]))
+        size = max(1, (tokens or PIECE_TOKENS) // max(1, int(lengths[order[first]])))
+        size = size if most is None else min(size, most)
         result.append(order[first : first + size])
         first += size
     return result

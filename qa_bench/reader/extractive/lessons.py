@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 from qa_bench.errors import DataError, UserError
 from qa_bench.formats.dpr_training import read_examples
@@ -26,6 +25,7 @@ from qa_bench.formats.lines import (
     text_field,
 )
 from qa_bench.formats.qa import suffix_of
+from qa_bench.formats.squad_articles import article_title
 from qa_bench.metric.answer_spans import AnswerFinder, Span
 
 MOST_SPANS = 10
@@ -128,7 +128,7 @@ def _of_squad(path: Path, negatives: int) -> Iterator[Lesson | None]:
     whole = parse_json(read_whole(path), path)
     try:
         for article in whole["data"]:
-            title = _title(article["title"])
+            title = article_title(article["title"])
             paragraphs = [paragraph["context"] for paragraph in article["paragraphs"]]
             for place, paragraph in enumerate(article["paragraphs"]):
                 for qa in paragraph["qas"]:
@@ -165,7 +165,7 @@ def _of_rows(path: Path, articles: Path, negatives: int) -> Iterator[Lesson | No
         paragraphs.setdefault(title, text_field(row, "text", articles, number).split("\n\n"))
     for number, row in read_json_lines(path):
         question = text_field(row, "question", path, number)
-        title = _title(text_field(row, "article", path, number))
+        title = article_title(text_field(row, "article", path, number))
         answers, place = row.get("answers"), row.get("paragraph")
         if not isinstance(answers, list) or not all(isinstance(one, str) for one in answers):
             raise DataError("field 'answers' must be a list of texts", path, number)
@@ -209,8 +209,3 @@ def _made(
 def _places(finder: AnswerFinder, text: str) -> tuple[Span, ...]:
     """Where the answers lie; not where a text holds one that has no character to point at."""
     return tuple(span for span in finder(text) if span[0] < span[1])
-
-
-def _title(article: str) -> str:
-    """SQuAD writes titles as in addresses."""
-    return unquote(article).replace("_", " ")

@@ -166,7 +166,6 @@ def teach_lessons(
     def build() -> tuple[Any, Any, Task]:
         tokenizer, model = language_model(replace(source, precision="fp32"))
         check_t5("train.base", source, model.config.model_type)
-        _drop_attention(model, settings.dropout)
         inputs, targets = [], []
         for lesson in examples:
             ids = form.ids(tokenizer, lesson.question, lesson.passages)
@@ -181,10 +180,3 @@ def _targets(tokenizer: Any, answers: list[str], most: int) -> list[list[int]]:
     """The tokens of each answer; the end token is the last, however long it is."""
     some = tokenizer(text_target=answers, add_special_tokens=False)["input_ids"]
     return [[*ids[: most - 1], tokenizer.eos_token_id] for ids in some]
-
-
-def _drop_attention(model: Any, share: float | None) -> None:
-    """Set the dropout of T5's attention, which is a number and no layer."""
-    for layer in model.modules():
-        if share is not None and isinstance(getattr(layer, "dropout", None), float):
-            layer.dropout = share

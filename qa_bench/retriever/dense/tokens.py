@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.models.source import Text
+from qa_bench.train.pieces import pieces
 
 _AT_ONCE = 256
 _CPU_TOKENS = 1024
@@ -85,7 +86,7 @@ class Tokens:
             **dict(zip([*self._names, "attention_mask"], tensors, strict=True)),
         }
 
-    def pieces(self, places: np.ndarray, texts: int | None, cpu: bool = True) -> list[np.ndarray]:
+    def pieces(self, places: np.ndarray, texts: int | None, cpu: bool) -> list[np.ndarray]:
         """Places in pieces of like length, the longest first.
 
         Args:
@@ -93,12 +94,5 @@ class Tokens:
             texts: of a piece at most; None for as many as their tokens allow.
             cpu: whether the model is on a CPU.
         """
-        most = _CPU_TOKENS if cpu else _GPU_TOKENS
-        order = places[np.argsort(-self.lengths[places], kind="stable")]
-        pieces, first = [], 0
-        while first < len(order):
-            size = max(1, most // max(1, int(self.lengths[order[first]])))
-            size = size if texts is None else min(size, texts)
-            pieces.append(order[first : first + size])
-            first += size
-        return pieces
+        tokens = _CPU_TOKENS if cpu else _GPU_TOKENS
+        return [places[some] for some in pieces(self.lengths[places], tokens, texts)]

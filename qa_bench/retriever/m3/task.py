@@ -44,10 +44,10 @@ class M3Task(BiEncoderTask):
         import torch
 
         unique, order = np.unique(places, return_inverse=True)
-        pieces = self._tokens[side].pieces(unique, None)
+        device = next(model.parameters()).device
+        pieces = self._tokens[side].pieces(unique, None, device.type == "cpu")
         longest = int(self._tokens[side].lengths[unique].max())
         columns: list[list[Any]] = [[] for _ in range(5)]
-        device = next(model.parameters()).device
         for piece in pieces:
             features = self._tokens[side].features(piece, device)
             there = features["attention_mask"][:, 1:].bool()

@@ -113,3 +113,31 @@ def test_options_that_there_are() -> None:
 def test_settings_that_stand_twice() -> None:
     words = ["name=p", "depth=5", "name=q", "json=true", "json=true", "~metrics.em"]
     assert app.repeated(words) == ["name stands 2 times: name=q counts"]
+
+
+def test_ctrl_c_is_one_though_another_error_hides_it(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OmegaConf cleans up after what it was doing, and fails at that."""
+
+    def hidden(arguments: object) -> int:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise AttributeError("no flags")
+
+    monkeypatch.setattr(module, "_main", hidden)
+    assert module.main(["run"]) == 130
+    assert capsys.readouterr().err.startswith("qa-bench: interrupted; finished work is kept")
+
+
+def test_any_other_error_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(arguments: object) -> int:
+        try:
+            raise ValueError
+        except ValueError:
+            raise AttributeError("broken") from None
+
+    monkeypatch.setattr(module, "_main", broken)
+    with pytest.raises(AttributeError, match="broken"):
+        module.main(["run"])

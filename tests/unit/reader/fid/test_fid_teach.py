@@ -147,7 +147,7 @@ def test_dropout_is_of_attention_too(base: Path, tmp_path: Path) -> None:
     import torch
     from transformers import T5ForConditionalGeneration
 
-    from qa_bench.reader.fid.teach import _drop_attention
+    from qa_bench.models.trainable import set_dropout
 
     model = T5ForConditionalGeneration.from_pretrained(base).train()
     for layer in model.modules():
@@ -156,7 +156,7 @@ def test_dropout_is_of_attention_too(base: Path, tmp_path: Path) -> None:
     ids = torch.arange(3, 9)[None]
     one, other = (model(input_ids=ids, labels=ids).loss for _ in range(2))
     assert not one.equal(other)
-    _drop_attention(model, 0.0)
+    set_dropout(model, 0.0)
     one, other = (model(input_ids=ids, labels=ids).loss for _ in range(2))
     assert one.equal(other)
 
