@@ -23,8 +23,8 @@ from omegaconf import OmegaConf
 from qa_bench.cli.plan import seconds_to_build
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import DataError, UserError
-from qa_bench.line.further import jobs_of
-from qa_bench.line.labels import Labels, labels, swept_settings
+from qa_bench.line.further import jobs_of, settings_of
+from qa_bench.line.labels import Labels, labels
 from qa_bench.line.line import Line
 from qa_bench.net.policy import no_downloads
 from qa_bench.parts import make
@@ -100,7 +100,7 @@ class Jobs:
             parsed = OverridesParser.create(config_loader=loader).parse_overrides(
                 [*words, *config.hydra.overrides.task]
             )
-            self.swept = swept_settings(parsed)
+            self.swept = settings_of(parsed)
             self.overrides = jobs_of(parsed)
         except HydraException:
             return

@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.core.plugins import Plugins
 
 from qa_bench.errors import UserError
+from qa_bench.line.labels import swept_settings
 
 _NAME = "also"
 _SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__name__}"
@@ -40,6 +41,17 @@ def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
         (several,) = _product(common, None)
         further += [[*job, *own] for job in several]
     return [*further, *jobs]
+
+
+def settings_of(overrides: Sequence[Override]) -> frozenset[str]:
+    """The names of the settings that have several values in a multirun.
+
+    Args:
+        overrides: Hydra's parsed ones.
+    """
+    names = {name for one in overrides if one.key_or_group == _NAME for entry in _entries(one)
+             for name in entry}  # fmt: skip
+    return swept_settings(overrides) - {_NAME} | names
 
 
 @contextmanager
