@@ -14,7 +14,10 @@ from qa_bench.errors import UserError
 from qa_bench.line.line import Line
 
 BEFORE = "+train.before={mlm: {epochs: 3, learning_rate: 2e-3}, ict: {batch: 64}}"
-SOURCE = ("+retriever@train.source.retriever=bm25_native", "+train.source.chunker={size: 50, stride: 50}")
+SOURCE = (
+    "+retriever@train.source.retriever=bm25_native",
+    "+train.source.chunker={size: 50, stride: 50}",
+)
 BASE = "train.base={layers: 1, hidden: 8, heads: 2}"
 
 
