@@ -139,14 +139,18 @@ def span(entry: Entry, values: np.ndarray, alpha: float) -> tuple[list[float], l
 
 def figure(entry: Entry, metric: str, alpha: float) -> dict[str, Any]:
     """The value of a metric with its interval, as columns of a plot's CSV."""
-    low, high = span(entry, entry.outcomes.values(metric)[None, :], alpha)
+    values = entry.outcomes.values(metric)
+    there = ~np.isnan(values)
+    groups = None if entry.outcomes.groups is None else entry.outcomes.groups[there]
+    ends = intervals(values[None, there], alpha, groups)
+    low, high = [float(ends.low[0])], [float(ends.high[0])]
     return {
         "metric": metric,
         "unit": entry.record.heading(metric).unit,
         "value": entry.record.values[metric],
         "low": low[0],
         "high": high[0],
-        "n": entry.record.n,
+        "n": int(there.sum()),
     }
 
 
