@@ -141,7 +141,7 @@ def entropy(
     name: str,
     context: Context,
 ) -> Stage:
-    """``entropy.parquet``: ``qid`` and ``contrastive_entropy``, in nats; null without a gold passage.
+    """``entropy.parquet``: ``qid`` and ``contrastive_entropy`` in nats; null without gold passage.
 
     Args:
         pairs: see ``contrast``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -46,12 +47,14 @@ class Request(NamedTuple):
         cost: a column of costs; None for seconds a question.
         baseline: the row that a forest holds the others against; None for the best of each set.
         statistics: how differences are told.
+        by: of kind=setting: what the x-axis is.
     """
 
     metric: str | None
     cost: str | None
     baseline: Row | None
     statistics: Statistics
+    by: str | None = None
 
 
 def metric_of(entries: Sequence[Entry], metric: str | None) -> str:
@@ -121,6 +124,19 @@ def without_change(record: Record, start: str) -> Record:
         return record
     base = record.system.removesuffix(f"[{','.join(record.changes)}]")
     return replace(record, changes=rest, system=base + (f"[{','.join(rest)}]" if rest else ""))
+
+
+def without_passages_change(record: Record, name: str) -> Record:
+    """A record as if a setting of its corpus or chunker, such as ``chunker.size``, had its default.
+
+    Args:
+        record: the record.
+        name: of a setting whose values have neither comma nor bracket.
+    """
+    short = re.escape(name.partition(".")[2])
+    corpus = re.sub(rf"([\[,]){short}=[^,\]]*,?", r"\1", record.corpus)
+    corpus = re.sub(r",?\]$|\[\]", lambda match: "" if match[0] == "[]" else "]", corpus)
+    return replace(record, corpus=corpus, passages_key="")
 
 
 def setting(entry: Entry, name: str) -> float | None:
