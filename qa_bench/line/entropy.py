@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from qa_bench.engine.stage import Stage
+from qa_bench.line.golds import golds_of
 from qa_bench.settings import whole_number
 from qa_bench.stages.entropy import ENTROPY_FILE, METRIC, Contrastive, contrast, entropy
 from qa_bench.stages.pair_scores import of_retriever
 from qa_bench.store.columns import read_columns
-from qa_bench.train.golds import Golds, gold_paragraphs
 from qa_bench.types import Heading
 
 log = logging.getLogger(__name__)
@@ -61,17 +60,6 @@ def entropies(line: Any) -> Entropies | None:
     name = line.choice("retriever")
     stage = entropy(pairs, line.passages, questions, scores, scale, name, context)
     return Entropies(stage, negatives, scale)
-
-
-def golds_of(line: Any) -> Golds:
-    """The gold paragraphs that are known of a line's questions, see ``mine.gold``.
-
-    Raises:
-        UserError: they are named by number, and there are no articles.
-    """
-    named, articles = line.config.mine.gold, line.config.mine.articles
-    file = line.dataset.file() if named is None else Path(named)
-    return gold_paragraphs(line.questions, file, None if articles is None else Path(articles))
 
 
 class Measured(NamedTuple):
