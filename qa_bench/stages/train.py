@@ -14,7 +14,7 @@ from qa_bench.store.passages import open_passages
 from qa_bench.train.loop import Settings, TrainingFiles
 from qa_bench.types import Folder, Step
 
-VERSION = 3
+VERSION = 4
 
 
 class Mined(NamedTuple):
