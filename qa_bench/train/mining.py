@@ -11,7 +11,7 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.formats.dpr_training import GOLD_SCORE, Example, TrainingPassage
 from qa_bench.formats.gold import Gold
-from qa_bench.metric.matching import answer_test
+from qa_bench.metric.matching import answer_test, get_mode
 from qa_bench.metric.string_tests import Test
 from qa_bench.runtime.progress import progress
 from qa_bench.store.passages import Passages
@@ -124,7 +124,8 @@ class Miner:
             UserError: there is none.
         """
         judge = (self._ranking, self._passages, self._golds, self._mining.rules, self._test)
-        judged = Judge(*judge, self.counts).judged(self._questions, self._runtime)
+        titles = get_mode(self._mining.mode).titles
+        judged = Judge(*judge, self.counts, titles).judged(self._questions, self._runtime)
         self.counts |= {"questions": len(self._questions), "examples": len(judged)}
         drawn = {source: self._draw(source, judged) for source in DRAWN}
         positives = self._scores(judged, drawn)
