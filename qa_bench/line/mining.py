@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from qa_bench.engine.context import Context
+from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
 from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.stages.mine import file_name, mine
@@ -13,19 +15,48 @@ from qa_bench.stages.pair_scores import PairScores, of_reranker, of_retriever
 from qa_bench.stages.train import Mined
 from qa_bench.train.golds import gold_paragraphs
 from qa_bench.train.mining import Mining
-from qa_bench.train.negatives import Choice
+from qa_bench.train.negatives import HitChoice
 from qa_bench.train.rules import checked_rules
+from qa_bench.types import QuestionSet
 
 _SOURCES = ("hits", "random", "gold")
 _DRAWN = 50
 """Negatives of a question that are taken at random, as many as in DPR's own files."""
 
 
-def mined(line: Any) -> Mined:
+class MinedLine(Protocol):
+    """What mining looks at of a ``line.Line``; its attributes are described there."""
+
+    @property
+    def config(self) -> Any: ...  # noqa: D102
+    @property
+    def context(self) -> Context: ...  # noqa: D102
+    @property
+    def depth(self) -> int: ...  # noqa: D102
+    @property
+    def slug(self) -> str: ...  # noqa: D102
+    @property
+    def dataset(self) -> Any: ...  # noqa: D102
+    @property
+    def corpus(self) -> Any: ...  # noqa: D102
+    @property
+    def reranker(self) -> Any: ...  # noqa: D102
+    @property
+    def questions(self) -> QuestionSet: ...  # noqa: D102
+    @property
+    def ranked(self) -> Stage: ...  # noqa: D102
+    @property
+    def run_passages(self) -> Stage: ...  # noqa: D102
+    @property
+    def retrievals(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def choice(self, place: str, /) -> str: ...  # noqa: D102
+
+
+def mined(line: MinedLine) -> Mined:
     """The stage that makes a line's training file, ``stages.mine.file_name``; nothing runs.
 
     Args:
-        line: a ``line.Line``.
+        line: whose run is mined.
 
     Raises:
         UserError: a test split, a set without answers, gold paragraphs without texts, or a setting
@@ -50,7 +81,7 @@ def mined(line: Any) -> Mined:
     return Mined(stage, file_name(questions))
 
 
-def _teacher(line: Any) -> str:
+def _teacher(line: MinedLine) -> str:
     """The system's label; with a reranker that it does not name, that too."""
     name = line.choice("reranker")
     return line.slug if line.reranker is None or name in line.slug else f"{line.slug}+{name}"
@@ -69,7 +100,7 @@ def mining_of(options: Mapping[str, Any], mode: str, depth: int) -> Mining:
     """
     counts = _counts(options["from"])
     names = ("skip", "until", "sampled", "margin", "percentage", "max_score", "min_score", "seed")
-    choice = Choice(counts["hits"], **{name: options[name] for name in names})
+    choice = HitChoice(counts["hits"], **{name: options[name] for name in names})
     if choice.skip >= depth:
         raise UserError(f"mine.skip={choice.skip} leaves none of depth={depth} hits")
     if choice.until is not None and choice.until > depth:
@@ -106,7 +137,7 @@ def _counts(sources: Any) -> dict[str, int | None]:
     return counts
 
 
-def pair_scores(line: Any) -> PairScores | None:
+def pair_scores(line: MinedLine) -> PairScores | None:
     """The reranker, or the retriever where there is none; None where neither can.
 
     A run that came from elsewhere, one fused of several searches, and a hybrid's have scores of

@@ -266,6 +266,9 @@ class _Run:
             self._task.counts.update(notes[-1]["counts"])
             log.info("train: going on after step %d of %d", notes[-1]["step"], self._steps)
         number = len(notes)
+        if ranks.rank() == 0:
+            for old in range(number - 1):  # of a run killed between one checkpoint and the next
+                shards.data(old).unlink(missing_ok=True)
         with progress(self._steps, "train", "steps", runtime) as bar:
             bar.update(len(losses))
             for step in range(len(losses), self._steps):

@@ -18,7 +18,7 @@ from qa_bench.store.passages import Passages
 from qa_bench.train.drawing import draw
 from qa_bench.train.golds import GoldPassages
 from qa_bench.train.judging import Judge, Judged, Ranking, blocks, places
-from qa_bench.train.negatives import CHOSEN, REASONS, Candidates, Choice, choose
+from qa_bench.train.negatives import CHOSEN, REASONS, Candidates, HitChoice, choose
 from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 
 DRAWN = ("gold", "random")
@@ -60,7 +60,7 @@ class Mining:
         mode: whose matching rules.
     """
 
-    choice: Choice = field(default_factory=Choice)
+    choice: HitChoice = field(default_factory=HitChoice)
     gold: int = 0
     random: int = 50
     with_answers: bool = False
