@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qa_bench.errors import UserError
 from qa_bench.line.golds import golds_of
@@ -12,19 +12,22 @@ from qa_bench.stages.mine import file_name, mine
 from qa_bench.stages.pair_scores import PairScores, of_reranker, of_retriever
 from qa_bench.stages.train import Mined
 from qa_bench.train.mining import Mining
-from qa_bench.train.negatives import Choice
+from qa_bench.train.negatives import HitChoice
 from qa_bench.train.rules import checked_rules
+
+if TYPE_CHECKING:
+    from qa_bench.line.line import Line
 
 _SOURCES = ("hits", "random", "gold")
 _DRAWN = 50
 """Negatives of a question that are taken at random, as many as in DPR's own files."""
 
 
-def mined(line: Any) -> Mined:
+def mined(line: Line) -> Mined:
     """The stage that makes a line's training file, ``stages.mine.file_name``; nothing runs.
 
     Args:
-        line: a ``line.Line``.
+        line: whose run is mined.
 
     Raises:
         UserError: a test split, a set without answers, gold paragraphs without texts, or a setting
@@ -44,7 +47,7 @@ def mined(line: Any) -> Mined:
     return Mined(stage, file_name(questions))
 
 
-def _teacher(line: Any) -> str:
+def _teacher(line: Line) -> str:
     """The system's label; with a reranker that it does not name, that too."""
     name = line.choice("reranker")
     return line.slug if line.reranker is None or name in line.slug else f"{line.slug}+{name}"
@@ -63,7 +66,7 @@ def mining_of(options: Mapping[str, Any], mode: str, depth: int) -> Mining:
     """
     counts = _counts(options["from"])
     names = ("skip", "until", "sampled", "margin", "percentage", "max_score", "min_score", "seed")
-    choice = Choice(counts["hits"], **{name: options[name] for name in names})
+    choice = HitChoice(counts["hits"], **{name: options[name] for name in names})
     if choice.skip >= depth:
         raise UserError(f"mine.skip={choice.skip} leaves none of depth={depth} hits")
     if choice.until is not None and choice.until > depth:
@@ -100,7 +103,7 @@ def _counts(sources: Any) -> dict[str, int | None]:
     return counts
 
 
-def pair_scores(line: Any) -> PairScores | None:
+def pair_scores(line: Line) -> PairScores | None:
     """The reranker, or the retriever where there is none; None where neither can.
 
     A run that came from elsewhere, one fused of several searches, and a hybrid's have scores of
