@@ -47,7 +47,7 @@ def mined(line: Any) -> Mined:
         raise UserError(f"mine.gold: {named} names no gold paragraph of these questions")
     common = (questions, line.ranked, line.run_passages, golds, mining, _teacher(line))
     stage = mine(*common, line.context, pair_scores(line))
-    return Mined(stage, file_name(questions))
+    return Mined(stage, file_name(questions), len(questions))
 
 
 def _teacher(line: Any) -> str:
