@@ -81,7 +81,7 @@ def _entries(override: Override) -> list[dict[str, str]]:
     if not all(isinstance(entry, Mapping) and entry for entry in several):
         raise UserError(
             f"{_NAME}: rows beside the sweep, as {_NAME}='{{retriever: bm25, train: none}}'; got "
-            f"'{override.get_value_element_as_str()}'"
+            f"'{override.input_line}'"
         )
     return [
         {str(name): Override._get_value_element_as_str(inner) for name, inner in entry.items()}

@@ -42,6 +42,8 @@ def mined(line: Any) -> Mined:
     mining = mining_of(options, line.config.mode, line.depth)
     named, articles = options["gold"], options["articles"]
     file = line.dataset.file() if named is None else Path(named)
+    if articles is not None and not Path(articles).exists():
+        line.corpus.files()  # it may be the corpus' own file, which is downloaded on first use
     golds = gold_paragraphs(questions, file, None if articles is None else Path(articles))
     if named is not None and not golds.of:
         raise UserError(f"mine.gold: {named} names no gold paragraph of these questions")
