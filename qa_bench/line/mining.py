@@ -44,7 +44,7 @@ def mined(line: Line) -> Mined:
     mining = mining_of(options, line.config.mode, line.depth)
     common = (questions, line.ranked, line.run_passages, golds_of(line), mining, _teacher(line))
     stage = mine(*common, line.context, pair_scores(line))
-    return Mined(stage, file_name(questions))
+    return Mined(stage, file_name(questions), len(questions))
 
 
 def _teacher(line: Line) -> str:

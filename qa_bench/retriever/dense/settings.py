@@ -9,6 +9,7 @@ from typing import Any
 from qa_bench.errors import UserError
 from qa_bench.models.sharing import SCHEMES
 from qa_bench.retriever.dense.lessons import Choice
+from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS
 from qa_bench.settings import flag, number, one_of, whole_number
 from qa_bench.train.loop import Settings
 from qa_bench.train.losses.table import LossSettings
@@ -96,6 +97,11 @@ class BiEncoderSettings(LossSettings, Settings):
     def of_passages(self) -> bool:
         """Whether its examples are made of the line's passages."""
         return self.objective in _OF_PASSAGES
+
+    @property
+    def tokens(self) -> float:
+        """About how many tokens of an example are read: a question, and its passages."""
+        return QUESTION_TOKENS + (1 + self.choice.count) * PASSAGE_TOKENS
 
     @property
     def of_themselves(self) -> bool:
