@@ -248,6 +248,7 @@ def main(
     from qa_bench.line.composition import nothing_twice
     from qa_bench.line.explain import explain
     from qa_bench.line.overrides import is_swept, plain_words
+    from qa_bench.report.runs import over_settings
     from qa_bench.runtime.progress import end_whole
 
     package = logging.getLogger("qa_bench")
@@ -272,6 +273,7 @@ def main(
         try:
             with _allowance(verb, config):
                 make("statistics", config.statistics)  # a slip is told before anything runs
+                over_settings(config.table.over)
                 line = Line(config, *names)
                 if _needs_passages(verb, config):
                     line.check_corpus(verb)

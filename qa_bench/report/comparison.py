@@ -12,6 +12,7 @@ from qa_bench.protocols import Statistics
 from qa_bench.report.outcomes import Outcomes
 from qa_bench.report.rows import Row
 from qa_bench.statistics.column import ColumnStatistics
+from qa_bench.statistics.replicates import Replicates
 
 BEST, TIED, BETTER, WORSE = "●", "○", "▲", "▼"
 
@@ -99,8 +100,9 @@ def groups_of(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
     """
     groups: np.ndarray | None = None
     teller = None
-    for one in outcomes:
-        first = outcomes[0]
+    runs = [run for one in outcomes for run in one.each]
+    for one in runs:
+        first = runs[0]
         if not one.table.column("qid").equals(first.table.column("qid")):
             why = f"its questions are not those of {first.path.name}, or in another order"
             raise DataError(f"{why}: run it again", one.path.with_suffix(".csv"))
@@ -111,6 +113,15 @@ def groups_of(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
             raise DataError(f"{why}: run one of them again", one.path.with_suffix(".csv"))
         groups, teller = one.groups, one
     return groups
+
+
+def values_of(outcomes: Sequence[Outcomes], metric: str) -> np.ndarray | Replicates:
+    """A metric's values: (systems, n), or ``Replicates`` where one is the mean of several runs."""
+    if not any(len(one.each) > 1 for one in outcomes):
+        return np.stack([one.values(metric) for one in outcomes])
+    return Replicates(
+        [one.of_runs(metric) for one in outcomes], [one.seeds or ("",) for one in outcomes]
+    )
 
 
 def _compared(
@@ -124,7 +135,7 @@ def _compared(
     """Rows that were scored by the same rules."""
     first = outcomes[rows[0]]
     columns = statistics.columns(
-        {metric: np.stack([outcomes[row].values(metric) for row in rows]) for metric in metrics},
+        {metric: values_of([outcomes[row] for row in rows], metric) for metric in metrics},
         rows.index(baseline) if baseline in rows else None,
         groups,
         first.record.questions,

@@ -14,7 +14,9 @@ from qa_bench.protocols import Statistics
 from qa_bench.report.outcomes import Outcomes
 from qa_bench.report.record import Record
 from qa_bench.report.rows import Row, set_place, shortened
+from qa_bench.statistics.crossed import crossed_intervals
 from qa_bench.statistics.interval import intervals
+from qa_bench.statistics.replicates import Replicates
 
 log = logging.getLogger(__name__)
 
@@ -132,14 +134,28 @@ def setting(entry: Entry, name: str) -> float | None:
 
 
 def span(entry: Entry, values: np.ndarray, alpha: float) -> tuple[list[float], list[float]]:
-    """The intervals of the means of rows of values, (rows, n): lower and upper ends."""
-    ends = intervals(np.asarray(values, dtype=np.float64), alpha, entry.outcomes.groups)
+    """The intervals of the means of rows of values: lower and upper ends.
+
+    Args:
+        entry: whose values they are.
+        values: (rows, n), or (rows, runs, n) of an entry of several runs.
+        alpha: 1 − the level.
+    """
+    rows, groups = np.asarray(values, dtype=np.float64), entry.outcomes.groups
+    if rows.ndim == 2:
+        ends = intervals(rows, alpha, groups)
+    else:
+        ends = crossed_intervals(
+            Replicates(rows, [entry.outcomes.seeds] * len(rows)), alpha, groups
+        )
     return [float(end) for end in ends.low], [float(end) for end in ends.high]
 
 
 def figure(entry: Entry, metric: str, alpha: float) -> dict[str, Any]:
     """The value of a metric with its interval, as columns of a plot's CSV."""
-    low, high = span(entry, entry.outcomes.values(metric)[None, :], alpha)
+    outcomes = entry.outcomes
+    values = outcomes.of_runs(metric) if outcomes.runs else outcomes.values(metric)
+    low, high = span(entry, values[None], alpha)
     return {
         "metric": metric,
         "unit": entry.record.heading(metric).unit,

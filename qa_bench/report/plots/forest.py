@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.report.comparison import groups_of
+from qa_bench.report.comparison import groups_of, values_of
 from qa_bench.report.plots.entries import Entry, Request, labels, metric_of, with_metric
 from qa_bench.report.plots.sheet import GREY, Look, Point, Sheet, percent
 from qa_bench.report.rows import Row
@@ -48,10 +48,10 @@ def _of_set(
         if entry not in same:
             log.warning("not drawn: %s on %s: scored by other rules", entry.record.label, name)
     place = same.index(baseline)
-    values = np.stack([entry.outcomes.values(metric) for entry in same])
-    told_by = request.statistics
-    column = told_by.column(
-        values, place, groups_of([entry.outcomes for entry in same]), baseline.record.questions
+    outcomes = [entry.outcomes for entry in same]
+    values = np.stack([one.values(metric) for one in outcomes])  # means over runs
+    column = request.statistics.column(
+        values_of(outcomes, metric), place, groups_of(outcomes), baseline.record.questions
     )
     if column is None or column.difference is None:
         raise UserError("kind=forest draws differences: use statistics=closed or resampling")
