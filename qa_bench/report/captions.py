@@ -28,6 +28,8 @@ _INTERVALS = {
 
 _LISTED = 3
 """Rows that are named; more are counted."""
+_FEW = 2
+"""Runs of which intervals hold their level no more where runs differ much."""
 
 
 def captions(table: Table) -> list[str]:
@@ -111,7 +113,10 @@ def means(table: Table) -> list[str]:
     else:
         who = f"{len(rows)} of {len(table.rows)} rows"
     interval = f"; intervals over questions and {noun(over)}" if table.statistics else ""
-    return [f"{who}: {what}{interval}."]
+    lines = [f"{who}: {what}{interval}."]
+    if table.statistics and any(len(one.runs) == _FEW for one in there):
+        lines.append(f"Two {noun(over)} tell little of others: such intervals may be too narrow.")
+    return lines
 
 
 def _names(table: Table, methods: Iterable[str], words: dict[str, str]) -> str:

@@ -257,6 +257,7 @@ def _with_notes(records: Sequence[Record], over: Sequence[str]) -> list[Record]:
     if not any(len(one.runs) > 1 for one in means):
         return list(records)
     word = noun(over)
+    one_by_one = f"{word[:-1]} by {word[:-1]}"
     notes: dict[Row, list[str]] = {}
     sets: dict[QuestionFile, list[Mean]] = {}
     for one in means:
@@ -272,7 +273,7 @@ def _with_notes(records: Sequence[Record], over: Sequence[str]) -> list[Record]:
         if len({frozenset(one.seeds) for one in own}) > 1:
             pieces = "; ".join(f"{one.system} {', '.join(map(_shown, one.seeds))}" for one in own)
             where = own[0].question_set
-            note = f"{where}: not the same {word}, so not compared one by one: {pieces}"
+            note = f"{where}: rows of other {word} are not compared {one_by_one}: {pieces}"
             for one in own:
                 notes.setdefault(Row.of(one), []).append(note)
     noted = []
