@@ -75,9 +75,10 @@ def _classes(
     titles = [one.positives[0].passage.title for one in examples]
     names, codes = np.unique(titles, return_inverse=True)
     if len(names) < 2:
+        there = f"no other title than '{names[0]}'" if any(titles) else "no titles"
         raise UserError(
             "train.tasks: classes are the questions whose passages have one title, and the files "
-            f"have {'no other title than' if any(titles) else 'no titles, but'} '{names[0]}'"
+            f"have {there}"
         )
     members = [np.flatnonzero(codes == code) for code in range(len(names))]
     made = []
