@@ -25,6 +25,7 @@ from qa_bench.train.loop import MODEL_FOLDER, Task, TrainingFiles
 from qa_bench.train.losses.batch import Loss
 from qa_bench.train.losses.table import loss_of
 from qa_bench.train.seen import write_seen
+from qa_bench.train.tasks import by_task
 from qa_bench.types import Runtime
 
 DPR_FOLDER = "dpr"
@@ -65,6 +66,9 @@ def teach(
     else:
         examples = list(read(files, counts, settings.negatives, bare=settings.of_themselves))
         several = drawn(examples, files.examples, settings.seed)
+    if settings.tasks is not None:
+        count = settings.negatives + settings.choice.skip
+        several = by_task(several, settings.tasks, count, settings.seed, counts)
     counts["examples"] = len(several)
     made = lessons(several, settings.choice, counts, settings.of_themselves)
     learnt = teach_lessons(sides, layer_norm, made, settings, folder, runtime)
