@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.line.golds import golds_of
@@ -15,19 +15,16 @@ from qa_bench.train.mining import Mining
 from qa_bench.train.negatives import HitChoice
 from qa_bench.train.rules import checked_rules
 
-if TYPE_CHECKING:
-    from qa_bench.line.line import Line
-
 _SOURCES = ("hits", "random", "gold")
 _DRAWN = 50
 """Negatives of a question that are taken at random, as many as in DPR's own files."""
 
 
-def mined(line: Line) -> Mined:
+def mined(line: Any) -> Mined:
     """The stage that makes a line's training file, ``stages.mine.file_name``; nothing runs.
 
     Args:
-        line: whose run is mined.
+        line: a ``line.Line``, whose run is mined.
 
     Raises:
         UserError: a test split, a set without answers, gold paragraphs without texts, or a setting
@@ -47,7 +44,7 @@ def mined(line: Line) -> Mined:
     return Mined(stage, file_name(questions), len(questions))
 
 
-def _teacher(line: Line) -> str:
+def _teacher(line: Any) -> str:
     """The system's label; with a reranker that it does not name, that too."""
     name = line.choice("reranker")
     return line.slug if line.reranker is None or name in line.slug else f"{line.slug}+{name}"
@@ -103,7 +100,7 @@ def _counts(sources: Any) -> dict[str, int | None]:
     return counts
 
 
-def pair_scores(line: Line) -> PairScores | None:
+def pair_scores(line: Any) -> PairScores | None:
     """The reranker, or the retriever where there is none; None where neither can.
 
     A run that came from elsewhere, one fused of several searches, and a hybrid's have scores of
