@@ -12,8 +12,8 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.report.outcomes import Outcomes, read
 from qa_bench.report.record import Record
-from qa_bench.report.rows import Row, choose, set_place, shortened
-from qa_bench.report.table import question_file, set_names
+from qa_bench.report.rows import Row, choose, question_file, set_place, shortened
+from qa_bench.report.table import set_names
 
 Entry = tuple[Record, Path]
 TEXTS = ("question", "answers", "prediction", "first_rank", "passages")

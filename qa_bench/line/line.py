@@ -30,9 +30,9 @@ from qa_bench.line.choices import (
 )
 from qa_bench.line.entropy import Entropies, entropies
 from qa_bench.line.labels import passages_label
-from qa_bench.line.mining import mined
+from qa_bench.line.material import Material
 from qa_bench.line.retrieval import Retrieval
-from qa_bench.line.source import source_choices, source_config
+from qa_bench.line.source import source_choices, source_config, source_names
 from qa_bench.line.training import Training, not_on_a_line, training
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import make
@@ -171,14 +171,13 @@ class Line:
     @cached_property
     def training(self) -> Training | None:
         """What is trained before anything else; None where nothing is."""
-        common = (self.config, self.context)
-        return training(*common, lambda: self.passages, lambda: mined(self._source))
+        material = Material(self, source_names(self.config), self._source)
+        return training(self.config, self.context, material)
 
-    @property
-    def _source(self) -> Line:
-        """The line that ``train.source`` describes."""
-        choices = source_choices(self._choices)
-        return Line(source_config(self.config), choices, choices["retriever"])
+    def _source(self, name: str) -> Line:
+        """A line that mines what is learnt from."""
+        choices = source_choices(self._choices, name)
+        return Line(source_config(self.config, name), choices, choices["retriever"])
 
     def _chosen(self, group: str) -> Any:
         """The part of a group that has a choice without any: ``none``."""

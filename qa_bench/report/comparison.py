@@ -12,6 +12,7 @@ from qa_bench.protocols import Statistics
 from qa_bench.report.outcomes import Outcomes
 from qa_bench.report.rows import Row
 from qa_bench.statistics.column import ColumnStatistics
+from qa_bench.statistics.replicates import Replicates
 
 BEST, TIED, BETTER, WORSE = "●", "○", "▲", "▼"
 
@@ -119,8 +120,9 @@ def groups_of(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
     """
     groups: np.ndarray | None = None
     teller = None
-    for one in outcomes:
-        first = outcomes[0]
+    runs = [run for one in outcomes for run in one.each]
+    for one in runs:
+        first = runs[0]
         if not one.table.column("qid").equals(first.table.column("qid")):
             why = f"its questions are not those of {first.path.name}, or in another order"
             raise DataError(f"{why}: run it again", one.path.with_suffix(".csv"))
@@ -131,6 +133,23 @@ def groups_of(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
             raise DataError(f"{why}: run one of them again", one.path.with_suffix(".csv"))
         groups, teller = one.groups, one
     return groups
+
+
+def values_of(
+    outcomes: Sequence[Outcomes], metric: str, there: np.ndarray, sign: int = 1
+) -> np.ndarray | Replicates:
+    """A metric's values: (systems, n), or ``Replicates`` where one is the mean of several runs.
+
+    Args:
+        outcomes: of the systems.
+        metric: its name.
+        there: which questions have one; bool (all questions,).
+        sign: what they are multiplied with: -1 where the lower one is the better.
+    """
+    runs = [sign * one.of_runs(metric)[:, there] for one in outcomes]
+    if all(len(one) == 1 for one in runs):
+        return np.concatenate(runs)
+    return Replicates(runs, [one.seeds or ("",) for one in outcomes])
 
 
 def _compared(
@@ -151,7 +170,7 @@ def _compared(
     sign = -1 if part.lower else 1  # statistics take more for better
     columns = statistics.columns(
         {
-            metric: sign * np.stack([outcomes[row].values(metric)[there] for row in rows])
+            metric: values_of([outcomes[row] for row in rows], metric, there, sign)
             for metric in metrics
         },
         rows.index(baseline) if baseline in rows else None,

@@ -213,6 +213,10 @@ def _placed(pairs: Paired | None, name: str, others: np.ndarray, systems: int) -
 
 def _detectable(pairs: Paired | None, method: Method, alpha: float, comparisons: int) -> float:
     """By the middle one of the pairs' errors: some pairs are seen better, some less."""
+    if pairs is not None and pairs.freedom is not None and (pairs.error > 0).any():
+        there = pairs.error > 0
+        sizes = detectable(pairs.error[there], alpha, comparisons, pairs.freedom[there])
+        return float(np.median(sizes))
     errors = np.zeros(0) if pairs is None else pairs.error[pairs.error > 0]
     error = float(np.median(errors)) if len(errors) else assumed_error(method.items)
     return float(detectable(error, alpha, comparisons))

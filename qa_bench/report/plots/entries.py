@@ -15,7 +15,9 @@ from qa_bench.protocols import Statistics
 from qa_bench.report.outcomes import Outcomes
 from qa_bench.report.record import Record
 from qa_bench.report.rows import Row, set_place, shortened
+from qa_bench.statistics.crossed import crossed_intervals
 from qa_bench.statistics.interval import intervals
+from qa_bench.statistics.replicates import Replicates
 
 log = logging.getLogger(__name__)
 
@@ -147,19 +149,35 @@ def setting(entry: Entry, name: str) -> float | None:
     return float(node) if isinstance(node, int | float) and not isinstance(node, bool) else None
 
 
-def span(entry: Entry, values: np.ndarray, alpha: float) -> tuple[list[float], list[float]]:
-    """The intervals of the means of rows of values, (rows, n): lower and upper ends."""
-    ends = intervals(np.asarray(values, dtype=np.float64), alpha, entry.outcomes.groups)
+def span(
+    entry: Entry, values: np.ndarray, alpha: float, there: np.ndarray | None = None
+) -> tuple[list[float], list[float]]:
+    """The intervals of the means of rows of values: lower and upper ends.
+
+    Args:
+        entry: whose values they are.
+        values: (rows, n), or (rows, runs, n) of an entry of several runs.
+        alpha: 1 − the level.
+        there: whose questions' they are; bool (all questions,); None for all.
+    """
+    rows, groups = np.asarray(values, dtype=np.float64), entry.outcomes.groups
+    if groups is not None and there is not None:
+        groups = groups[there]
+    if rows.ndim == 2:
+        ends = intervals(rows, alpha, groups)
+    else:
+        ends = crossed_intervals(
+            Replicates(rows, [entry.outcomes.seeds] * len(rows)), alpha, groups
+        )
     return [float(end) for end in ends.low], [float(end) for end in ends.high]
 
 
 def figure(entry: Entry, metric: str, alpha: float) -> dict[str, Any]:
     """The value of a metric with its interval, as columns of a plot's CSV."""
-    values = entry.outcomes.values(metric)
-    there = ~np.isnan(values)
-    groups = None if entry.outcomes.groups is None else entry.outcomes.groups[there]
-    ends = intervals(values[None, there], alpha, groups)
-    low, high = [float(ends.low[0])], [float(ends.high[0])]
+    outcomes = entry.outcomes
+    there = ~np.isnan(outcomes.values(metric))
+    values = outcomes.of_runs(metric)[:, there]
+    low, high = span(entry, values[None] if outcomes.runs else values, alpha, there)
     return {
         "metric": metric,
         "unit": entry.record.heading(metric).unit,

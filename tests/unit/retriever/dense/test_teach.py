@@ -243,3 +243,19 @@ def test_the_scale_is_that_of_training(base: Path, data: Path, tmp_path: Path) -
     (folder / "training.json").write_text("[]")
     with pytest.raises(DataError, match="not what training writes of a model"):
         Dense(model=str(folder)).scale(None)
+
+
+def test_of_each_question_an_example_of_each_task(base: Path, tmp_path: Path) -> None:
+    titles = ("the king", "the king", "being", "being", "thing", "thing")
+    rows = [
+        {**row, "positive": {"title": title, "text": row["positive"]["text"]}, "scores": [3, 2, 1]}
+        for row, title in zip(ROWS, titles, strict=True)
+    ]
+    part = Dense(model=str(base), **POOLED)
+    options = {"objective": "piccolo2", "tasks": ["retrieval", "pairs", "classes"]}
+    counts = train(part, pairs(tmp_path / "p.jsonl", rows), tmp_path / "out", **options)
+    assert counts["examples"] == 18
+    assert counts["steps"] == 18, "two epochs, two examples a step, each of one task"
+    assert [counts[f"task_{task}"] for task in options["tasks"]] == [6, 6, 6]
+    said = json.loads((tmp_path / "out/model/training.json").read_text())
+    assert said["settings"]["tasks"] == options["tasks"]
