@@ -22,11 +22,13 @@ class Entropies(NamedTuple):
     """What a record takes of it.
 
     Attributes:
-        stage: makes them.
+        pairs: draws the passages; it refuses questions without gold passages, and is quick.
+        stage: makes the entropies.
         negatives: passages beside each gold one.
         scale: what similarities are multiplied with.
     """
 
+    pairs: Stage
     stage: Stage
     negatives: int
     scale: float
@@ -59,7 +61,7 @@ def entropies(line: Any) -> Entropies | None:
     pairs = contrast(questions, line.passages, *common)
     name = line.choice("retriever")
     stage = entropy(pairs, line.passages, questions, scores, scale, name, context)
-    return Entropies(stage, negatives, scale)
+    return Entropies(pairs, stage, negatives, scale)
 
 
 class Measured(NamedTuple):

@@ -39,6 +39,8 @@ def record(line: Line) -> Record:
         UserError: whatever a stage cannot do.
     """
     run, config, started = line.context.run, line.config, time.time()
+    if line.entropies is not None:
+        run(line.entropies.pairs)  # what it refuses is told before anything is trained
     if (bar := whole()) is not None:
         for stage in line.stages():
             with bar.stage(stage.key, stage.title or stage.name):

@@ -63,7 +63,10 @@ def _of_set(name: str, members: Sequence[Entry], metric: str, request: Request) 
                 f"'{several[0].record.label}' and '{several[1].record.label}' stand at one place, "
                 f"{size:,.0f} parameters and {data:,.0f} examples of {name}: choose with system=[…]"
             )
-    values = [np.stack([e.outcomes.values(metric) for e in several]) for several in cells.values()]
+    values = [  # of each seed
+        np.concatenate([entry.outcomes.of_runs(metric) for entry in several])
+        for several in cells.values()
+    ]
     groups = groups_of([entry.outcomes for entry in members])
     missing = np.isnan(values[0][0])
     if any((np.isnan(rows) != missing).any() for rows in values):

@@ -103,12 +103,11 @@ def test_the_untrained_base_is_another_line(tmp_path: Path) -> None:
     assert figure.axes[0].get_xscale() == "log"
 
 
-def test_costs_and_settings_of_the_retriever_and_the_chunker(tmp_path: Path) -> None:
+def test_costs_and_settings_of_the_retriever(tmp_path: Path) -> None:
     for size in (64, 256):
         add(
             tmp_path, "dense", (1.0, 0.0), {"retriever": {"truncate_dim": size}},
-            changes=[f"truncate_dim={size}"], corpus=f"c/words[size={size}]",
-            passages_key=f"{size}" * 4, costs={"passages": 10 * size, "x": 1},
+            changes=[f"truncate_dim={size}"], costs={"passages": 10 * size},
         )  # fmt: skip
     of_costs = setting.points(entries(tmp_path), request(METRIC, "passages"))
     assert {p["x"] for p in of_costs} == {640, 2560}
