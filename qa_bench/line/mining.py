@@ -3,56 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from qa_bench.engine.context import Context
-from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
+from qa_bench.line.golds import golds_of
 from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.stages.mine import file_name, mine
 from qa_bench.stages.pair_scores import PairScores, of_reranker, of_retriever
 from qa_bench.stages.train import Mined
-from qa_bench.train.golds import gold_paragraphs
 from qa_bench.train.mining import Mining
 from qa_bench.train.negatives import HitChoice
 from qa_bench.train.rules import checked_rules
-from qa_bench.types import QuestionSet
+
+if TYPE_CHECKING:
+    from qa_bench.line.line import Line
 
 _SOURCES = ("hits", "random", "gold")
 _DRAWN = 50
 """Negatives of a question that are taken at random, as many as in DPR's own files."""
 
 
-class MinedLine(Protocol):
-    """What mining looks at of a ``line.Line``; its attributes are described there."""
-
-    @property
-    def config(self) -> Any: ...  # noqa: D102
-    @property
-    def context(self) -> Context: ...  # noqa: D102
-    @property
-    def depth(self) -> int: ...  # noqa: D102
-    @property
-    def slug(self) -> str: ...  # noqa: D102
-    @property
-    def dataset(self) -> Any: ...  # noqa: D102
-    @property
-    def corpus(self) -> Any: ...  # noqa: D102
-    @property
-    def reranker(self) -> Any: ...  # noqa: D102
-    @property
-    def questions(self) -> QuestionSet: ...  # noqa: D102
-    @property
-    def ranked(self) -> Stage: ...  # noqa: D102
-    @property
-    def run_passages(self) -> Stage: ...  # noqa: D102
-    @property
-    def retrievals(self) -> Mapping[str, Any]: ...  # noqa: D102
-    def choice(self, place: str, /) -> str: ...  # noqa: D102
-
-
-def mined(line: MinedLine) -> Mined:
+def mined(line: Line) -> Mined:
     """The stage that makes a line's training file, ``stages.mine.file_name``; nothing runs.
 
     Args:
@@ -71,19 +42,12 @@ def mined(line: MinedLine) -> Mined:
         raise UserError(f"{questions.name} has relevance judgements, and no answers to mine with")
     options: Any = OmegaConf.to_container(line.config.mine, resolve=True)
     mining = mining_of(options, line.config.mode, line.depth)
-    named, articles = options["gold"], options["articles"]
-    file = line.dataset.file() if named is None else Path(named)
-    if articles is not None and not Path(articles).exists():
-        line.corpus.files()  # it may be the corpus' own file, which is downloaded on first use
-    golds = gold_paragraphs(questions, file, None if articles is None else Path(articles))
-    if named is not None and not golds.of:
-        raise UserError(f"mine.gold: {named} names no gold paragraph of these questions")
-    common = (questions, line.ranked, line.run_passages, golds, mining, _teacher(line))
+    common = (questions, line.ranked, line.run_passages, golds_of(line), mining, _teacher(line))
     stage = mine(*common, line.context, pair_scores(line))
-    return Mined(stage, file_name(questions))
+    return Mined(stage, file_name(questions), len(questions))
 
 
-def _teacher(line: MinedLine) -> str:
+def _teacher(line: Line) -> str:
     """The system's label; with a reranker that it does not name, that too."""
     name = line.choice("reranker")
     return line.slug if line.reranker is None or name in line.slug else f"{line.slug}+{name}"
@@ -139,7 +103,7 @@ def _counts(sources: Any) -> dict[str, int | None]:
     return counts
 
 
-def pair_scores(line: MinedLine) -> PairScores | None:
+def pair_scores(line: Line) -> PairScores | None:
     """The reranker, or the retriever where there is none; None where neither can.
 
     A run that came from elsewhere, one fused of several searches, and a hybrid's have scores of

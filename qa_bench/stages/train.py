@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.protocols import Learner
+from qa_bench.runtime.estimates import training_step
 from qa_bench.store.passages import open_passages
 from qa_bench.train.loop import Settings, TrainingFiles
-from qa_bench.types import Folder, Step
+from qa_bench.types import Folder, Load, Step
 
-VERSION = 3
+VERSION = 4
 
 
 class Mined(NamedTuple):
@@ -23,10 +24,12 @@ class Mined(NamedTuple):
     Attributes:
         stage: the stage.
         file: their file's name in its folder.
+        questions: how many examples there are at most; None where nobody knows.
     """
 
     stage: Stage
     file: str
+    questions: int | None = None
 
 
 def train(
@@ -75,6 +78,15 @@ def train(
         models = {**learner.sources(), **learner.search_sources()}
         return {**dict(zip(named, contents, strict=True)), **models}
 
+    def plan(load: Load) -> Step:
+        questions = [one.questions for one in mined]
+        known = not files.data and None not in questions
+        there = load.passages if passages is not None else sum(one or 0 for one in questions)
+        counts = [count for count in (files.examples, there if known else None) if count]
+        each = settings.tokens
+        tokens = min(counts) * each * settings.epochs if counts and each is not None else None
+        return training_step(learner.about, tokens, context.runtime, settings.words)
+
     how = {name: value for name, value in asdict(settings).items() if name != "checkpoint"}
     stages = {
         "passages": passages,
@@ -96,7 +108,7 @@ def train(
         inputs,
         digests,
         build,
-        lambda load: Step("train", 0, None, "not known"),
+        plan,
         title,
     )
 

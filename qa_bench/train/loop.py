@@ -90,6 +90,16 @@ class Settings:
         """Whether it learns from the line's passages, and from no files of examples."""
         return False
 
+    @property
+    def tokens(self) -> float | None:
+        """About how many tokens of an example are read; None where nobody reckons it."""
+        return None
+
+    @property
+    def words(self) -> float:
+        """The part of them that a head names, out of all words there are."""
+        return 0.0
+
 
 Kind = TypeVar("Kind", bound=Settings)
 

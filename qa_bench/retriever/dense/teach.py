@@ -13,6 +13,7 @@ from qa_bench.models.positions import config_of
 from qa_bench.models.sides import Side
 from qa_bench.models.source import Source
 from qa_bench.models.towers import towers
+from qa_bench.models.trainable import without_embeddings
 from qa_bench.retriever.dense.description import describe
 from qa_bench.retriever.dense.lessons import Lessons, lessons
 from qa_bench.retriever.dense.passages import examples_of
@@ -24,6 +25,7 @@ from qa_bench.train.loop import MODEL_FOLDER, Task, TrainingFiles
 from qa_bench.train.losses.batch import Loss
 from qa_bench.train.losses.table import loss_of
 from qa_bench.train.seen import write_seen
+from qa_bench.train.tasks import by_task
 from qa_bench.types import Runtime
 
 DPR_FOLDER = "dpr"
@@ -64,6 +66,9 @@ def teach(
     else:
         examples = list(read(files, counts, settings.negatives, bare=settings.of_themselves))
         several = drawn(examples, files.examples, settings.seed)
+    if settings.tasks is not None:
+        count = settings.negatives + settings.choice.skip
+        several = by_task(several, settings.tasks, count, settings.seed, counts)
     counts["examples"] = len(several)
     made = lessons(several, settings.choice, counts, settings.of_themselves)
     learnt = teach_lessons(sides, layer_norm, made, settings, folder, runtime)
@@ -90,7 +95,8 @@ def teach_lessons(
     if any(map(_is_dpr, sides)) or not unlike_dpr(build.model, pairs):
         shutil.rmtree(folder / DPR_FOLDER, ignore_errors=True)  # of a killed run
         save_dpr(build.model, folder / DPR_FOLDER, pairs)
-    return {**learnt, **build.task.crowding()}
+    size = {"non_embedding_parameters": without_embeddings(build.model)}
+    return {**learnt, **build.task.crowding(), **size}
 
 
 class _Building:

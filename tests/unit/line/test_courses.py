@@ -112,8 +112,10 @@ def test_a_plan_tells_each(tmp_path: Path) -> None:
         tmp_path, *SAMPLE, "retriever=dense", "train=retriever", BASE, *SOURCE, BEFORE,
         "++retriever.about.parameters=1e6", "++retriever.about.dimension=8",
     ))  # fmt: skip
-    names = [row.split("  ")[0] for row in told.splitlines()]
-    assert {"train mlm", "train ict", "train"} < set(names)
+    rows = {row.split("  ")[0]: row for row in told.splitlines()}
+    assert {"train mlm", "train ict", "train"} < set(rows)
+    assert "not known" in rows["mine"]
+    assert not any("not known" in rows[name] for name in rows if name.startswith("train"))
 
 
 @pytest.mark.parametrize(
