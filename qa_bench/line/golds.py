@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qa_bench.errors import UserError
+from qa_bench.line.mined_line import MinedLine
 from qa_bench.train.golds import Golds, gold_paragraphs
 
-if TYPE_CHECKING:
-    from qa_bench.line.line import Line
 
-
-def golds_of(line: Line) -> Golds:
+def golds_of(line: MinedLine) -> Golds:
     """The gold paragraphs that are known; none where no file names one.
 
     Args:

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
-from qa_bench.line.mining import MinedLine, mined
+from qa_bench.line.mined_line import MinedLine
+from qa_bench.line.mining import mined
 from qa_bench.line.names import listed, near
 from qa_bench.stages.train import Mined
 
