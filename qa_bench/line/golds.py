@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from qa_bench.errors import UserError
+from qa_bench.line.mined_line import MinedLine
 from qa_bench.train.golds import Golds, gold_paragraphs
 
 
-def golds_of(line: Any) -> Golds:
+def golds_of(line: MinedLine) -> Golds:
     """The gold paragraphs that are known; none where no file names one.
 
     Args:

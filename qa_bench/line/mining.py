@@ -7,6 +7,7 @@ from typing import Any
 
 from qa_bench.errors import UserError
 from qa_bench.line.golds import golds_of
+from qa_bench.line.mined_line import MinedLine
 from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.stages.mine import file_name, mine
 from qa_bench.stages.pair_scores import PairScores, of_reranker, of_retriever
@@ -20,11 +21,11 @@ _DRAWN = 50
 """Negatives of a question that are taken at random, as many as in DPR's own files."""
 
 
-def mined(line: Any) -> Mined:
+def mined(line: MinedLine) -> Mined:
     """The stage that makes a line's training file, ``stages.mine.file_name``; nothing runs.
 
     Args:
-        line: a ``line.Line``, whose run is mined.
+        line: whose run is mined.
 
     Raises:
         UserError: a test split, a set without answers, gold paragraphs without texts, or a setting
@@ -44,7 +45,7 @@ def mined(line: Any) -> Mined:
     return Mined(stage, file_name(questions), len(questions))
 
 
-def _teacher(line: Any) -> str:
+def _teacher(line: MinedLine) -> str:
     """The system's label; with a reranker that it does not name, that too."""
     name = line.choice("reranker")
     return line.slug if line.reranker is None or name in line.slug else f"{line.slug}+{name}"
@@ -100,7 +101,7 @@ def _counts(sources: Any) -> dict[str, int | None]:
     return counts
 
 
-def pair_scores(line: Any) -> PairScores | None:
+def pair_scores(line: MinedLine) -> PairScores | None:
     """The reranker, or the retriever where there is none; None where neither can.
 
     A run that came from elsewhere, one fused of several searches, and a hybrid's have scores of

@@ -15,7 +15,7 @@ from qa_bench.store.passages import open_passages
 from qa_bench.train.loop import Settings, TrainingFiles
 from qa_bench.types import Folder, Load, Step
 
-VERSION = 4
+VERSION = 5
 
 
 class Mined(NamedTuple):

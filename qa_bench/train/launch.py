@@ -34,7 +34,7 @@ class _Order(NamedTuple):
     """What a process needs to take part."""
 
     rank: int
-    count: int
+    processes: int
     meeting: Path
     build: Callable[[], tuple[Any, Any, Task]]
     settings: Settings
@@ -110,7 +110,7 @@ def _meet(order: _Order) -> None:
         "nccl" if device.type == "cuda" else "gloo",
         init_method=f"file://{order.meeting}/store",
         rank=order.rank,
-        world_size=order.count,
+        world_size=order.processes,
         timeout=_PATIENCE,
     )
 

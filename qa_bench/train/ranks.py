@@ -92,5 +92,6 @@ def add_up(weights: Iterable[Tensor]) -> None:
             slopes.append(weight.grad)
     whole = torch.cat([slope.ravel() for slope in slopes])
     distributed.all_reduce(whole)
-    for slope, part in zip(slopes, whole.split([s.numel() for s in slopes]), strict=True):
+    parts = torch.split(whole, [slope.numel() for slope in slopes])
+    for slope, part in zip(slopes, parts, strict=True):
         slope.copy_(part.view_as(slope))
