@@ -15,7 +15,7 @@ from qa_bench.runtime.estimates import (
 )
 from qa_bench.types import Runtime
 
-CPU = Runtime(device="cpu", workers=1)
+CPU = Runtime(device="cpu", threads=1)
 ABOUT = About(parameters=4.4e6, dimension=128)
 
 
