@@ -15,13 +15,23 @@ from qa_bench.formats.statements import Statement
 from qa_bench.parts import make
 from qa_bench.report.files import alone
 from qa_bench.report.outcomes import read
-from qa_bench.report.plots import alpha, chunks, curve, depth, forest, pareto, towers
+from qa_bench.report.plots import (
+    alpha,
+    chunks,
+    curve,
+    depth,
+    forest,
+    pareto,
+    scaling,
+    setting,
+    towers,
+)
 from qa_bench.report.plots.entries import Entry, Request
 from qa_bench.report.plots.sheet import Look, Point, pictures, table
 from qa_bench.report.record import Record
 from qa_bench.report.rows import Row, choose, ordered
 from qa_bench.report.table import question_file
-from qa_bench.settings import one_of
+from qa_bench.settings import flag, one_of
 from qa_bench.types import Runtime
 
 Points = Callable[[Sequence[Entry], Request], list[Point]]
@@ -33,11 +43,13 @@ KINDS: dict[str, tuple[Points, Draw]] = {
     "pareto": (pareto.points, pareto.draw),
     "depth": (depth.points, depth.draw),
     "chunks": (chunks.points, chunks.draw),
+    "scaling": (scaling.points, scaling.draw),
 }
 """What makes the points of a kind from an experiment's records, and what draws them."""
 
-ALPHA, TOWERS = "alpha", "towers"
-"""The kinds that are made of something else: what ``tune`` has written, vectors of the models."""
+ALPHA, TOWERS, SETTING = "alpha", "towers", "setting"
+"""The kinds that are made of something else: what ``tune`` has written, vectors of the models; or
+are drawn as settings say."""
 
 
 def plot(config: Any) -> str:
@@ -48,7 +60,8 @@ def plot(config: Any) -> str:
         DataError: a record or a per-question file that is missing, or was edited.
     """
     settings = config.plot
-    one_of("plot.kind", settings.kind, (*KINDS, ALPHA, TOWERS))
+    one_of("plot.kind", settings.kind, (*KINDS, ALPHA, TOWERS, SETTING))
+    flag("plot.log", settings.log, optional=True)
     look = Look.of(settings.width, settings.font)
     if importlib.util.find_spec("matplotlib") is None:
         raise UserError("plots are drawn by matplotlib: pip install 'qa-bench[plots]'")
@@ -62,6 +75,10 @@ def plot(config: Any) -> str:
         runtime = Runtime(**config.runtime)
         points = tower_plot.points(entries, settings, request.statistics.alpha, runtime)
         draw = towers.draw
+    elif settings.kind == SETTING:
+        entries, request = _entries(config)
+        points = setting.points(entries, request)
+        draw = setting.draw_by(settings.by, settings.log)
     else:
         make_points, draw = KINDS[settings.kind]
         points = make_points(*_entries(config))
@@ -91,7 +108,7 @@ def _entries(config: Any) -> tuple[list[Entry], Request]:
         entries = [
             _entry(*pair) for pair in sorted(pairs, key=lambda pair: rows.index(Row.of(pair[0])))
         ]
-    return entries, Request(settings.metric, settings.cost, baseline, statistics)
+    return entries, Request(settings.metric, settings.cost, baseline, statistics, settings.by)
 
 
 def one_file_a_set(records: Sequence[Record]) -> None:

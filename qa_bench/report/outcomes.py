@@ -47,13 +47,17 @@ class Outcomes:
         return [str(qid) for qid in self.table.column("qid").to_pylist()]
 
     def values(self, metric: str) -> np.ndarray:
-        """A metric's values, (n,) float64.
+        """A metric's values, (n,) float64; NaN where a question has none.
 
         Raises:
             KeyError: the record has no such metric.
         """
         # pyarrow's own way to numpy imports pandas, which takes longer than all of this.
         return np.array(self.table.column(metric).to_pylist(), dtype=np.float64)
+
+    def lower(self, metric: str) -> bool:
+        """Whether a metric's lower value is the better one."""
+        return self.record.heading(metric).lower
 
     @cached_property
     def groups(self) -> np.ndarray | None:
@@ -106,7 +110,12 @@ def read(record: Record, path: Path, texts: Collection[str] | None = None) -> Ou
         raise DataError(f"has {table.num_rows} questions, its record {record.n}", source)
     outcomes = Outcomes(record, path, table)
     for metric, value in record.values.items():
-        mean = float(outcomes.values(metric).mean()) if len(outcomes) else math.nan
+        values = outcomes.values(metric)
+        if metric in record.denominators:
+            values = values[~np.isnan(values)]
+            if len(values) != record.denominators[metric]:
+                raise DataError(f"has {len(values)} values of {metric}: run it again", source)
+        mean = float(values.mean()) if len(values) else math.nan
         if not abs(mean - value) <= _WIDTH * max(1.0, abs(value)):
             raise DataError(
                 f"{metric} is {value:.6f}, but the mean of {source.name} is {mean:.6f} (edited?): "

@@ -214,9 +214,9 @@ class Table:
         heading = self.headings[column.metric]
         values = {row: self.value(row, column) for row in self.rows}
         there = {row: value for row, value in values.items() if value is not None}
-        if len(there) < 2 or heading.unit != "%":
+        if len(there) < 2 or (heading.unit != "%" and not heading.lower):
             return frozenset()
-        top = shown(heading, max(there.values()))
+        top = shown(heading, (min if heading.lower else max)(there.values()))
         best = frozenset(row for row, value in there.items() if shown(heading, value) == top)
         return frozenset() if len(best) == len(there) else best
 
@@ -275,11 +275,12 @@ class Table:
 
 
 def half_width(table: Table, row: Row, column: Column) -> str:
-    """``±1.5``: half the width of a figure's interval in points; empty where there is none."""
+    """``±1.5``: half the width of a figure's interval in points, or in the metric's unit."""
     cell = table.cell(row, column)
-    if cell.low is None or cell.high is None or table.headings[column.metric].unit != "%":
+    if cell.low is None or cell.high is None:
         return ""
-    return f" ±{50 * (cell.high - cell.low):.1f}"
+    half = (cell.high - cell.low) / 2
+    return f" ±{100 * half:.1f}" if table.headings[column.metric].unit == "%" else f" ±{half:.2f}"
 
 
 def _csv(cell: Cell) -> list[str]:

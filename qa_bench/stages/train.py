@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from qa_bench.store.passages import open_passages
 from qa_bench.train.loop import Settings, TrainingFiles
 from qa_bench.types import Folder, Step
 
-VERSION = 3
+VERSION = 4
 
 
 class Mined(NamedTuple):
@@ -35,7 +35,9 @@ def train(
     settings: Settings,
     context: Context,
     passages: Stage | None = None,
-    mined: Mined | None = None,
+    mined: Sequence[Mined] = (),
+    base: Stage | None = None,
+    title: str = "",
 ) -> Stage:
     """A model in the folder ``model``, trained by the part that will use it.
 
@@ -48,14 +50,21 @@ def train(
         settings: how.
         context: where and how.
         passages: what is learnt from, where that is no file of examples.
-        mined: what is learnt from, where a stage makes it.
+        mined: what is learnt from, where stages make it, behind the files that are there.
+        base: the training whose model is trained further, where a stage makes it.
+        title: what a plan calls it; the stage's name where there is none.
     """
+    first = len(files.data)
+    # What was mined alone is called so since there was nothing else.
+    names = ["data"] if len(mined) == 1 and not first else []
+    names = names or [f"data{first + number}" for number in range(len(mined))]
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
         collection = open_passages(inputs["passages"].path) if "passages" in inputs else None
         lessons = files._replace(passages=collection)
-        if mined is not None:
-            lessons = lessons._replace(data=[inputs["data"].path / mined.file])
+        if mined:
+            made = [inputs[name].path / one.file for name, one in zip(names, mined, strict=True)]
+            lessons = lessons._replace(data=[*files.data, *made])
         return learner.train(lessons, settings, folder, context.runtime)
 
     def digests() -> dict[str, str]:
@@ -67,13 +76,19 @@ def train(
         return {**dict(zip(named, contents, strict=True)), **models}
 
     how = {name: value for name, value in asdict(settings).items() if name != "checkpoint"}
-    stages = {"passages": passages, "data": mined and mined.stage}
+    stages = {
+        "passages": passages,
+        **{name: one.stage for name, one in zip(names, mined, strict=True)},
+        "base": base,
+    }
     inputs = {name: stage for name, stage in stages.items() if stage is not None}
-    named = [stage.slug for stage in inputs.values()] or [files.data[0].name.partition(".")[0]]
+    named = [stage.slug for name, stage in inputs.items() if name != "base"]
+    named = [*(file.name.partition(".")[0] for file in files.data[:1]), *named]
+    data = "+".join(dict.fromkeys(named))
     return Stage(
         "train",
         VERSION,
-        f"{named[0]}-{settings.objective}",
+        f"{data}-{settings.objective}",
         {
             "learner": without(learner.identity, learner.reading_only),
             "train": {**how, "examples": files.examples},
@@ -82,6 +97,7 @@ def train(
         digests,
         build,
         lambda load: Step("train", 0, None, "not known"),
+        title,
     )
 
 

@@ -110,7 +110,10 @@ def settings_of(kind: type[Kind], options: Mapping[str, Any]) -> Kind:
     return kind(**options)
 
 
-FILES = ("data", "articles", "source", "examples", "base")
+FILES = (
+    *("data", "articles", "source", "sources", "mixture", "passages", "examples"),
+    *("base", "before"),
+)
 """The settings that say what is learnt from, and what is trained further."""
 
 

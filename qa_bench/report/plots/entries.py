@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -46,12 +47,14 @@ class Request(NamedTuple):
         cost: a column of costs; None for seconds a question.
         baseline: the row that a forest holds the others against; None for the best of each set.
         statistics: how differences are told.
+        by: of kind=setting: what the x-axis is.
     """
 
     metric: str | None
     cost: str | None
     baseline: Row | None
     statistics: Statistics
+    by: str | None = None
 
 
 def metric_of(entries: Sequence[Entry], metric: str | None) -> str:
@@ -123,6 +126,19 @@ def without_change(record: Record, start: str) -> Record:
     return replace(record, changes=rest, system=base + (f"[{','.join(rest)}]" if rest else ""))
 
 
+def without_passages_change(record: Record, name: str) -> Record:
+    """A record as if a setting of its corpus or chunker, such as ``chunker.size``, had its default.
+
+    Args:
+        record: the record.
+        name: of a setting whose values have neither comma nor bracket.
+    """
+    short = re.escape(name.partition(".")[2])
+    corpus = re.sub(rf"([\[,]){short}=[^,\]]*,?", r"\1", record.corpus)
+    corpus = re.sub(r",?\]$|\[\]", lambda match: "" if match[0] == "[]" else "]", corpus)
+    return replace(record, corpus=corpus, passages_key="")
+
+
 def setting(entry: Entry, name: str) -> float | None:
     """A number of the configuration, such as ``reader.depth``; None where it has none."""
     node: Any = entry.config
@@ -139,14 +155,18 @@ def span(entry: Entry, values: np.ndarray, alpha: float) -> tuple[list[float], l
 
 def figure(entry: Entry, metric: str, alpha: float) -> dict[str, Any]:
     """The value of a metric with its interval, as columns of a plot's CSV."""
-    low, high = span(entry, entry.outcomes.values(metric)[None, :], alpha)
+    values = entry.outcomes.values(metric)
+    there = ~np.isnan(values)
+    groups = None if entry.outcomes.groups is None else entry.outcomes.groups[there]
+    ends = intervals(values[None, there], alpha, groups)
+    low, high = [float(ends.low[0])], [float(ends.high[0])]
     return {
         "metric": metric,
         "unit": entry.record.heading(metric).unit,
         "value": entry.record.values[metric],
         "low": low[0],
         "high": high[0],
-        "n": entry.record.n,
+        "n": int(there.sum()),
     }
 
 

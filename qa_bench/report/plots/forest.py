@@ -49,10 +49,16 @@ def _of_set(
             log.warning("not drawn: %s on %s: scored by other rules", entry.record.label, name)
     place = same.index(baseline)
     values = np.stack([entry.outcomes.values(metric) for entry in same])
-    told_by = request.statistics
-    column = told_by.column(
-        values, place, groups_of([entry.outcomes for entry in same]), baseline.record.questions
-    )
+    there = ~np.isnan(values[place])
+    if (np.isnan(values) == there).any():
+        raise UserError(f"{metric} on {name}: not of the same questions in all systems")
+    values, groups = values[:, there], groups_of([entry.outcomes for entry in same])
+    codes = None if groups is None else groups[there]
+    lower, told_by = baseline.record.heading(metric).lower, request.statistics
+    sign = -1 if lower else 1  # statistics take more for better
+    column = told_by.column(sign * values, place, codes, baseline.record.questions)
+    if column is not None and lower:
+        column = column.turned()
     if column is None or column.difference is None:
         raise UserError("kind=forest draws differences: use statistics=closed or resampling")
     assert column.difference_low is not None
@@ -74,7 +80,7 @@ def _of_set(
             "wins": int((values[row] > values[place]).sum()),
             "losses": int((values[row] < values[place]).sum()),
             "ties": int((values[row] == values[place]).sum()),
-            "n": entry.record.n,
+            "n": values.shape[1],
         }
         for row, entry in enumerate(same)
         if row != place
@@ -83,7 +89,8 @@ def _of_set(
 
 def _baseline(members: Sequence[Entry], metric: str, request: Request) -> Entry | None:
     if request.baseline is None:
-        return max(members, key=lambda entry: entry.record.values[metric])
+        sign = -1 if members[0].record.heading(metric).lower else 1
+        return max(members, key=lambda entry: sign * entry.record.values[metric])
     same = [entry for entry in members if Row.of(entry.record) == request.baseline]
     return same[0] if same else None
 

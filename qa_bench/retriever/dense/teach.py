@@ -13,6 +13,7 @@ from qa_bench.models.positions import config_of
 from qa_bench.models.sides import Side
 from qa_bench.models.source import Source
 from qa_bench.models.towers import towers
+from qa_bench.models.trainable import without_embeddings
 from qa_bench.retriever.dense.description import describe
 from qa_bench.retriever.dense.lessons import Lessons, lessons
 from qa_bench.retriever.dense.passages import examples_of
@@ -109,7 +110,8 @@ def teach_lessons(
     if any(map(_is_dpr, sides)) or not unlike_dpr(models[0], pairs):
         shutil.rmtree(folder / DPR_FOLDER, ignore_errors=True)  # of a killed run
         save_dpr(models[0], folder / DPR_FOLDER, pairs)
-    return {**learnt, **tasks[0].crowding()}
+    size = {"non_embedding_parameters": without_embeddings(models[0])}
+    return {**learnt, **tasks[0].crowding(), **size}
 
 
 def _is_dpr(side: Side) -> bool:

@@ -123,3 +123,21 @@ def test_how_a_retriever_was_trained_is_in_the_label_but_not_where_its_files_lie
     assert named(*words, **trained).system == "bm25[train.negatives=7]"
     swept = named(*words, swept="train.data train.negatives")
     assert swept.system == "bm25[train.data=a/b.json,train.negatives=7]"
+
+
+def test_lines_that_mine_and_trainings_that_come_first_have_short_names() -> None:
+    before = {"mlm": {"epochs": 3}, "retromae": None, "ict": {}}
+    trained = {"train": {"part": "retriever", "before": before}}
+    mines = (
+        "+train.source={dataset: {split: train}}", "+train.sources.webq.dataset.split=train",
+        "+retriever@train.source.retriever=bm25_native",
+    )  # fmt: skip
+    word = "+train.before={mlm:{epochs:3},retromae:null,ict:{}}"
+    own = "train.before.mlm.epochs=3"
+    assert named(*mines, **trained).system == "bm25[trained]"
+    words = (*mines, "train.mixture=[squad,webq]", word, own)
+    label = "bm25[train.mixture=[squad,webq],train.before=mlm+ict,train.before.mlm.epochs=3]"
+    assert named(*words, **trained).system == label
+    swept = named(*words, swept="train.before train.sources.webq.dataset.split", **trained).system
+    assert f",{word[1:]}," in swept
+    assert "[train.sources.webq.dataset.split=train," in swept

@@ -113,7 +113,8 @@ def test_a_hash_of_the_base_is_not_asked_of_what_was_trained(base: Path, tmp_pat
     one = line(tmp_path, "retriever=minilm", "train=retriever", f"train.base={base}")
     assert one.training is not None
     used = one.training.used(Path("x"))
-    assert used == {"model": "x/model"}
+    assert used == {"model": "x/model", "sha256": None}
+    assert not one.retrieval.part._question.sha256
     minilm = line(tmp_path, "retriever=minilm", "train=retriever")
     assert minilm.training is not None
     assert minilm.training.used(Path("x")) == {"model": "x/model", "sha256": None}
