@@ -146,7 +146,7 @@ def span(entry: Entry, values: np.ndarray, alpha: float) -> tuple[list[float], l
         ends = intervals(rows, alpha, groups)
     else:
         ends = crossed_intervals(
-            Replicates(rows, [entry.outcomes.seeds] * len(rows)), alpha, groups
+            Replicates(list(rows), [entry.outcomes.seeds] * len(rows)), alpha, groups
         )
     return [float(end) for end in ends.low], [float(end) for end in ends.high]
 
