@@ -61,13 +61,13 @@ class _Run(NamedTuple):
         return _row(self.record, self.changes)
 
 
-def over_settings(over: object) -> list[str]:
+def over_settings(over: Sequence[str] | None) -> list[str]:
     """The settings of ``table.over``; none for null.
 
     Raises:
         UserError: it is no list of names, or one makes other passages or questions.
     """
-    names = strings("table.over", over)  # type: ignore[type-var]
+    names = strings("table.over", over)
     for name in names:
         if "=" in name or not name.strip():
             raise UserError(f"table.over: names of settings, such as [train.seed], got '{name}'")

@@ -58,7 +58,8 @@ def satterthwaite(parts: np.ndarray, freedom: np.ndarray) -> np.ndarray:
     """
     below = (parts**2 / np.maximum(freedom, 1)).sum(axis=0)
     whole = parts.sum(axis=0) ** 2
-    return np.divide(whole, below, out=np.ones_like(whole), where=below > 0)
+    degrees: np.ndarray = np.divide(whole, below, out=np.ones_like(whole), where=below > 0)
+    return degrees
 
 
 def crossed_intervals(
@@ -77,7 +78,7 @@ def crossed_intervals(
     if len(several):
         rows, mean[several] = values.averaged[several], values.mean[several]
         error, size = errors(rows, mean[several], groups)
-        parts = np.stack([error**2, np.array([_of_runs(values, row) for row in several])])
+        parts = np.stack([error**2, np.array([_of_runs(values, row) for row in several.tolist()])])
         freedom = np.stack([np.full(len(several), size - 1), values.counts[several] - 1])
         total = np.sqrt(parts.sum(axis=0)) if size > 1 else np.zeros(len(several))
         low[several], high[several] = by_t(

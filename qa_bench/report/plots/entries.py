@@ -167,7 +167,7 @@ def span(
         ends = intervals(rows, alpha, groups)
     else:
         ends = crossed_intervals(
-            Replicates(rows, [entry.outcomes.seeds] * len(rows)), alpha, groups
+            Replicates(list(rows), [entry.outcomes.seeds] * len(rows)), alpha, groups
         )
     return [float(end) for end in ends.low], [float(end) for end in ends.high]
 
