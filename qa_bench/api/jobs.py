@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from qa_bench.errors import UserError
-from qa_bench.line.labels import labels, swept_settings
+from qa_bench.line.labels import labels
 from qa_bench.line.line import Line
 from qa_bench.paths import CONF, register_resolvers
 
@@ -18,10 +18,10 @@ def lines(overrides: Sequence[str]) -> list[Line]:
     Raises:
         UserError: an override that Hydra refuses.
     """
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.types import RunMode
 
+    from qa_bench.line.further import jobs_of, settings_of
     from qa_bench.line.overrides import plain_words
 
     with _loader(overrides) as loader:
@@ -33,9 +33,8 @@ def lines(overrides: Sequence[str]) -> list[Line]:
         params = (master.hydra.sweeper.params or {}).items() if swept else ()
         words = [*(f"{name}={values}" for name, values in params), *texts]
         parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
-        (batch,) = BasicSweeper.split_arguments(parsed, None)
-        names = swept_settings(parsed)
-        jobs = [loader.load_sweep_config(master, job) for job in batch]
+        names = settings_of(parsed)
+        jobs = [loader.load_sweep_config(master, job) for job in jobs_of(parsed)]
         return [_line(config, names, place) for place, config in enumerate(jobs)]
 
 

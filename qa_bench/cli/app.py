@@ -247,6 +247,7 @@ def main(
     from qa_bench.cli.train import with_defaults
     from qa_bench.line.composition import nothing_twice
     from qa_bench.line.explain import explain
+    from qa_bench.line.further import further_jobs
     from qa_bench.line.overrides import is_swept, plain_words
     from qa_bench.runtime.progress import end_whole
 
@@ -311,7 +312,7 @@ def main(
             print(f"qa-bench: {note}", file=sys.stderr)
         words = plain_words(words, is_swept(options, words))
         sys.argv = ["qa-bench", *options, *words]
-        with nothing_twice():
+        with nothing_twice(), further_jobs():
             decorated()
     except (BrokenPipeError, _Unread):
         raise BrokenPipeError from None

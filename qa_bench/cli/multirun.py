@@ -23,7 +23,8 @@ from omegaconf import OmegaConf
 from qa_bench.cli.plan import seconds_to_build
 from qa_bench.engine.files import write_whole
 from qa_bench.errors import DataError, UserError
-from qa_bench.line.labels import Labels, labels, swept_settings
+from qa_bench.line.further import jobs_of, settings_of
+from qa_bench.line.labels import Labels, labels
 from qa_bench.line.line import Line
 from qa_bench.net.policy import no_downloads
 from qa_bench.parts import make
@@ -86,7 +87,6 @@ class Jobs:
 
         The jobs of a sweeper that makes them up as it goes are not known beforehand.
         """
-        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
         from hydra.core.global_hydra import GlobalHydra
         from hydra.core.override_parser.overrides_parser import OverridesParser
         from hydra.errors import HydraException
@@ -100,8 +100,8 @@ class Jobs:
             parsed = OverridesParser.create(config_loader=loader).parse_overrides(
                 [*words, *config.hydra.overrides.task]
             )
-            self.swept = swept_settings(parsed)
-            (self.overrides,) = BasicSweeper.split_arguments(parsed, None)
+            self.swept = settings_of(parsed)
+            self.overrides = jobs_of(parsed)
         except HydraException:
             return
         self._compose = lambda job: loader.load_sweep_config(config, job)

@@ -57,7 +57,7 @@ class Groups:
             UserError: the file is missing.
             DataError: a question has no group, two, or there is but one group.
         """
-        path = self._path(source, split, official)
+        path = self.path(source, split, official)
         if path is None or len(questions) < 2:
             return ()
         if path.suffix == ".json":
@@ -83,7 +83,17 @@ class Groups:
                 )
         return names
 
-    def _path(self, source: Path | str, split: str, official: str | None) -> Path | None:
+    def path(self, source: Path | str, split: str, official: str | None) -> Path | None:
+        """The file that tells the groups; None where there is none.
+
+        Args:
+            source: what the questions are read from.
+            split: their split.
+            official: see ``of``.
+
+        Raises:
+            UserError: it is not there, or the set has no file of its own.
+        """
         if self._file is not None:
             path = Path(self._file)
             if not path.is_file():

@@ -11,7 +11,7 @@ from qa_bench.fetch.hub import HubSplit
 from qa_bench.fetch.sources import Requirement
 from qa_bench.formats.faults import Faults
 from qa_bench.formats.qa import Row
-from qa_bench.types import Match
+from qa_bench.types import Match, QuestionSet
 
 
 class HubQuestions(QuestionFile):
@@ -81,6 +81,9 @@ class HubQuestions(QuestionFile):
 
     def _where(self) -> str:
         return str(self._source())
+
+    def _read(self) -> QuestionSet:
+        return self._parsed()
 
     def _rows(self, faults: Faults) -> Iterator[tuple[Row, Path]]:
         source, columns = self._source(), self._columns

@@ -28,6 +28,10 @@ from qa_bench.types import Match, Question, QuestionSet
 
 log = logging.getLogger(__name__)
 
+_SETS: dict[str, QuestionSet] = {}
+"""What was read last, by settings and files."""
+_HELD = 8
+
 
 def content_digest(
     questions: tuple[Question, ...], titles: tuple[tuple[str, ...], ...] = ()
@@ -191,6 +195,31 @@ class QuestionFile(Part):
                 is to be compared as strings, or several faults in the file.
             DataError: anything wrong in the file: a question without text or answers, an id twice.
         """
+        read = self._read()
+        if read.remark:
+            log.warning("WARNING: %s (%s)", read.remark, self._where())
+        return read
+
+    def _read(self) -> QuestionSet:
+        """The split as it is in its files; those of the jobs of a multirun are read once."""
+        for thing in self.requirements():
+            if thing.present is None:
+                get_or_explain(thing, self._missing())
+        files = [self.file(), self._groups.path(*self._origin())]
+        stamps = [(str(path), path.stat()) for path in files if path is not None and path.exists()]
+        settings = {**vars(self), "_groups": vars(self._groups)}
+        place = repr((settings, [(name, at.st_mtime_ns, at.st_size) for name, at in stamps]))
+        if place not in _SETS:
+            _SETS[place] = self._parsed()
+            if len(_SETS) > _HELD:
+                del _SETS[next(iter(_SETS))]
+        return _SETS[place]
+
+    def _origin(self) -> tuple[Path | str, str, str | None]:
+        """What the rows are read from, their split and its official file of groups."""
+        return self._where(), self._split, self._published().get("groups")
+
+    def _parsed(self) -> QuestionSet:
         published = self._published()
         questions: list[Question] = []
         titles: dict[str, tuple[str, ...]] = {}
@@ -213,25 +242,22 @@ class QuestionFile(Part):
         official, remark = self._compare(published, whole)
         if doubt := self._doubt(whole):
             remark = f"{remark}; {doubt}" if remark else doubt
-        whole, part = self._of_fold(whole, published.get("groups"))
+        whole, part = self._of_fold(whole)
         whole, cut = limited(whole, self._limit)
         for less in filter(None, (part, cut)):
             remark, official = f"{remark}; {less}" if remark else less, False
         if remark:
             remark = f"{self.name} {self._split}: {remark}"
-            log.warning("WARNING: %s (%s)", remark, self._where())
         golds = tuple(titles[q.qid] for q in whole) if any(titles.values()) else ()
         digest = content_digest(whole, golds)
         if self._dpr_apostrophes:
             whole = tuple(q._replace(text=straight_apostrophes(q.text)) for q in whole)
         others = rest(every, whole)
         common = (self.name, self._split, self._match, whole, digest, official, remark)
-        groups = self._groups.of(whole, self._where(), self._split, published.get("groups"))
+        groups = self._groups.of(whole, *self._origin())
         return QuestionSet(*common, titles=golds, rest=others, groups=groups)
 
-    def _of_fold(
-        self, questions: tuple[Question, ...], official: str | None
-    ) -> tuple[tuple[Question, ...], str]:
+    def _of_fold(self, questions: tuple[Question, ...]) -> tuple[tuple[Question, ...], str]:
         """Those of the fold's articles, and what to say of it.
 
         Raises:
@@ -239,7 +265,7 @@ class QuestionFile(Part):
         """
         if self._fold is None:
             return questions, ""
-        groups = self._groups.of(questions, self._where(), self._split, official)
+        groups = self._groups.of(questions, *self._origin())
         if not groups:
             raise UserError(
                 "dataset.fold: nothing tells which article a question is of: set "
@@ -270,9 +296,6 @@ class QuestionFile(Part):
 
     def _rows(self, faults: Faults) -> Iterator[tuple[Row, Path]]:
         """The questions and their files, in order; wrong rows go to ``faults``."""
-        for thing in self.requirements():
-            if thing.present is None:
-                get_or_explain(thing, self._missing())
         path = self.file()
         for row in read_questions(path, self._columns, faults):
             yield row, path

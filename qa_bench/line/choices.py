@@ -84,6 +84,8 @@ def check_settings(config: Any) -> None:
         UserError: nothing is called so, no part is chosen that could look at it, or a section or
             a metric is none.
     """
+    if config.get("also") is not None:
+        raise UserError("also= adds rows to a multirun: -m")
     settings, places = contents()
     _check_names_in("", config, [*settings, *sorted(places)])
     sections = {name: list(own) for name, own in settings.items() if isinstance(own, Mapping)}
