@@ -68,7 +68,8 @@ def _read(record: Record, path: Path, config: Any) -> tuple[Subject, dict[str, l
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        columns = {metric: [float(row[metric]) for row in rows] for metric in record.values}
+        metrics = [m for m in record.values if m not in record.denominators]  # n would be another
+        columns = {metric: [float(row[metric]) for row in rows] for metric in metrics}
         questions = tuple(_question(row, record.match) for row in rows)
     except FileNotFoundError:
         raise DataError("no such file: run the system again", path) from None

@@ -16,7 +16,8 @@ def groups() -> list[str]:
 
 def choices(group: str) -> list[tuple[str, str]]:
     """(name, description) pairs of a group."""
-    return [(path.stem, _description(path)) for path in sorted((CONF / group).glob("*.yaml"))]
+    files = sorted((CONF / group).glob("[!_]*.yaml"))  # the others are what several have in common
+    return [(path.stem, _description(path)) for path in files]
 
 
 def _description(path: Path) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from qa_bench.engine.files import locked
 from qa_bench.errors import UserError
 from qa_bench.fetch.archive import unpack
-from qa_bench.fetch.convert import CONVERTERS, split_of, write_questions
+from qa_bench.fetch.convert import CONVERTERS
 from qa_bench.fetch.download import Expected, download
 from qa_bench.fetch.dump import get_dump
 from qa_bench.net.address import shown
@@ -185,9 +185,8 @@ def _made(entry: OfficialFile, target: Path, patience: Patience | None) -> Path:
     raw = get(upstream, target.with_name(PurePosixPath(upstream.file).name), patience)
     with locked(target, "getting"):
         if not target.exists():
-            pairs = CONVERTERS[entry.convert](raw)
-            count = write_questions(target, split_of(pairs, entry.split))
-            log.info("%s: %d questions made of %s", target, count, raw)
+            what = CONVERTERS[entry.convert](raw, target, entry.split, entry.name)
+            log.info("%s: %s made of %s", target, what, raw)
     return target
 
 

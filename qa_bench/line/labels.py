@@ -16,6 +16,9 @@ _SYSTEM = (
 )
 """How the overrides begin that make another system."""
 
+_AT = re.compile(r"^[\w/]+@")
+"""How the choice of a part at another place than its group's own begins."""
+
 _METRICS = re.compile(r"[\w/]+@metrics\.")
 """How those begin that choose parts of a metric: a model that judges is none that reads."""
 
@@ -29,9 +32,9 @@ somebody else, and goes as deep as it goes. A reranker and a reader still ask fo
 _PASSAGES = ("corpus.", "chunker.")
 """How those begin that make other passages."""
 
-_TRAINING_FILES = ("train.data=", "train.articles=", "train.checkpoint=")
-"""How overrides begin that a label shows only where the command sweeps them: files have long names,
-and how often a checkpoint is written changes nothing."""
+_LONG = re.compile(r"train\.(data|articles|checkpoint|sources?)(\.[^=]*)?=")
+"""Overrides that a label shows only where the command sweeps them: files have long names, lines
+that mine have many settings, and how often a checkpoint is written changes nothing."""
 
 _ELSEWHERE = re.compile(
     r"(dataset|corpus|chunker|retriever|expander|reranker|reader|train|experiment|name|system|run"
@@ -94,7 +97,7 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
         for word in words
         if not _is_address(word)
         and not _is_in_no_key(word)
-        and (not word.startswith(_TRAINING_FILES) or _name(word) in swept)
+        and (not _LONG.match(_AT.sub("", word)) or _name(word) in swept)
     ]
     system_of = _SYSTEM if config.predictions is None else _PREDICTIONS
     if config.run is not None:
@@ -104,14 +107,17 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
             for word in words
             if not word.startswith(_SEARCH) or (deep and word.startswith("depth="))
         ]
+    words = [word if _name(word) in swept else _short(word, config) for word in words]
+    own_set = any(word.startswith("dataset.name=") for word in words)  # a name tells which it is
     changes = tuple(
-        re.sub(r"^[\w/]+@", "", word).removeprefix("retriever.")
+        _AT.sub("", word).removeprefix("retriever.")
         for word in words
         if (word.startswith(system_of) and not _METRICS.match(word))
         or (
             _name(word) in swept
             and not word.startswith((*_PASSAGES, *(() if system_of is _SYSTEM else _SYSTEM)))
             and not _ELSEWHERE.match(word)
+            and not (own_set and word.startswith("dataset."))
         )
     )
     training = config.get("train") or {}
@@ -186,6 +192,14 @@ def file_label(path: Path) -> str:
     while (suffix := Path(name).suffix).lower() in _SUFFIXES:
         name = name.removesuffix(suffix)
     return name
+
+
+def _short(word: str, config: Any) -> str:
+    """An override; of trainings that come before, their names alone: ``train.before=mlm+ict``."""
+    if not word.startswith("train.before="):
+        return word
+    before = (config.get("train") or {}).get("before") or {}
+    return f"train.before={'+'.join(str(name) for name in before if before[name] is not None)}"
 
 
 def _name(word: str) -> str:

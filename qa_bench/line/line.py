@@ -28,10 +28,11 @@ from qa_bench.line.choices import (
     check_settings,
     no_corpus,
 )
+from qa_bench.line.entropy import Entropies, entropies
 from qa_bench.line.labels import passages_label
-from qa_bench.line.mining import mined
+from qa_bench.line.material import Material
 from qa_bench.line.retrieval import Retrieval
-from qa_bench.line.source import source_choices, source_config
+from qa_bench.line.source import source_choices, source_config, source_names
 from qa_bench.line.training import Training, not_on_a_line, training
 from qa_bench.metric.matching import get_mode
 from qa_bench.parts import make
@@ -170,14 +171,13 @@ class Line:
     @cached_property
     def training(self) -> Training | None:
         """What is trained before anything else; None where nothing is."""
-        common = (self.config, self.context)
-        return training(*common, lambda: self.passages, lambda: mined(self._source))
+        material = Material(self, source_names(self.config), self._source)
+        return training(self.config, self.context, material)
 
-    @property
-    def _source(self) -> Line:
-        """The line that ``train.source`` describes."""
-        choices = source_choices(self._choices)
-        return Line(source_config(self.config), choices, choices["retriever"])
+    def _source(self, name: str) -> Line:
+        """A line that mines what is learnt from."""
+        choices = source_choices(self._choices, name)
+        return Line(source_config(self.config, name), choices, choices["retriever"])
 
     def _chosen(self, group: str) -> Any:
         """The part of a group that has a choice without any: ``none``."""
@@ -381,10 +381,16 @@ class Line:
             return None
         return ceiling(self.questions, self.passages, self.config.mode, self.context)
 
+    @cached_property
+    def entropies(self) -> Entropies | None:
+        """Passages and the retriever → contrastive entropies; None where not wanted."""
+        return entropies(self)
+
     def stages(self) -> list[Stage]:
         """The graph: all stages of the line, each after what it is made of; nothing runs.
 
         Raises:
             UserError: a setting is out of range, or the questions are missing.
         """
-        return graph(self.scores, *([self.ceiling] if self.ceiling else []), *self.latencies)
+        beside = [self.ceiling, self.entropies and self.entropies.stage, *self.latencies]
+        return graph(self.scores, *filter(None, beside))

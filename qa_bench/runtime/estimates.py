@@ -69,6 +69,27 @@ def model_step(
     return Step(name, 0, seconds, model_memory(about.parameters, precision))
 
 
+def training_step(about: About, tokens: float | None, runtime: Runtime, words: float = 0) -> Step:
+    """The step of training a model further: a pass forward, and one back, which takes two of it.
+
+    Args:
+        about: the model's ``parameters``, without which the time is not known, and ``dimension``.
+        tokens: that it reads in all; None where nobody knows.
+        runtime: the devices.
+        words: the part of the tokens that a head names, out of all words there are.
+    """
+    if about.parameters is None:
+        return Step("train", 0, None, "set about.parameters")
+    disk = 4 * about.parameters
+    memory = f"{4 * disk / 1e9 + 1:.1f} GB"  # the gradient, and AdamW's two means
+    if tokens is None:
+        return Step("train", disk, None, memory)
+    dimension = about.dimension or 0
+    head = 2 * words * _EMBEDDED_WORDS * dimension / encoding_rate(runtime)
+    seconds = 3 * tokens * (1 / token_rate(about.parameters, dimension, runtime) + head)
+    return Step("train", disk, seconds, memory)
+
+
 SEARCH_RATE = 5e11
 """Multiplications and additions a second of an exact search, on two cores."""
 

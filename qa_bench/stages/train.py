@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from qa_bench.engine.context import Context
 from qa_bench.engine.stage import Stage
 from qa_bench.protocols import Learner
+from qa_bench.runtime.estimates import training_step
 from qa_bench.store.passages import open_passages
 from qa_bench.train.loop import Settings, TrainingFiles
-from qa_bench.types import Folder, Step
+from qa_bench.types import Folder, Load, Step
 
-VERSION = 3
+VERSION = 4
 
 
 class Mined(NamedTuple):
@@ -23,10 +24,12 @@ class Mined(NamedTuple):
     Attributes:
         stage: the stage.
         file: their file's name in its folder.
+        questions: how many examples there are at most; None where nobody knows.
     """
 
     stage: Stage
     file: str
+    questions: int | None = None
 
 
 def train(
@@ -35,7 +38,9 @@ def train(
     settings: Settings,
     context: Context,
     passages: Stage | None = None,
-    mined: Mined | None = None,
+    mined: Sequence[Mined] = (),
+    base: Stage | None = None,
+    title: str = "",
 ) -> Stage:
     """A model in the folder ``model``, trained by the part that will use it.
 
@@ -48,14 +53,21 @@ def train(
         settings: how.
         context: where and how.
         passages: what is learnt from, where that is no file of examples.
-        mined: what is learnt from, where a stage makes it.
+        mined: what is learnt from, where stages make it, behind the files that are there.
+        base: the training whose model is trained further, where a stage makes it.
+        title: what a plan calls it; the stage's name where there is none.
     """
+    first = len(files.data)
+    # What was mined alone is called so since there was nothing else.
+    names = ["data"] if len(mined) == 1 and not first else []
+    names = names or [f"data{first + number}" for number in range(len(mined))]
 
     def build(folder: Path, inputs: Mapping[str, Folder]) -> dict[str, Any]:
         collection = open_passages(inputs["passages"].path) if "passages" in inputs else None
         lessons = files._replace(passages=collection)
-        if mined is not None:
-            lessons = lessons._replace(data=[inputs["data"].path / mined.file])
+        if mined:
+            made = [inputs[name].path / one.file for name, one in zip(names, mined, strict=True)]
+            lessons = lessons._replace(data=[*files.data, *made])
         return learner.train(lessons, settings, folder, context.runtime)
 
     def digests() -> dict[str, str]:
@@ -66,14 +78,29 @@ def train(
         models = {**learner.sources(), **learner.search_sources()}
         return {**dict(zip(named, contents, strict=True)), **models}
 
+    def plan(load: Load) -> Step:
+        questions = [one.questions for one in mined]
+        known = not files.data and None not in questions
+        there = load.passages if passages is not None else sum(one or 0 for one in questions)
+        counts = [count for count in (files.examples, there if known else None) if count]
+        each = settings.tokens
+        tokens = min(counts) * each * settings.epochs if counts and each is not None else None
+        return training_step(learner.about, tokens, context.runtime, settings.words)
+
     how = {name: value for name, value in asdict(settings).items() if name != "checkpoint"}
-    stages = {"passages": passages, "data": mined and mined.stage}
+    stages = {
+        "passages": passages,
+        **{name: one.stage for name, one in zip(names, mined, strict=True)},
+        "base": base,
+    }
     inputs = {name: stage for name, stage in stages.items() if stage is not None}
-    named = [stage.slug for stage in inputs.values()] or [files.data[0].name.partition(".")[0]]
+    named = [stage.slug for name, stage in inputs.items() if name != "base"]
+    named = [*(file.name.partition(".")[0] for file in files.data[:1]), *named]
+    data = "+".join(dict.fromkeys(named))
     return Stage(
         "train",
         VERSION,
-        f"{named[0]}-{settings.objective}",
+        f"{data}-{settings.objective}",
         {
             "learner": without(learner.identity, learner.reading_only),
             "train": {**how, "examples": files.examples},
@@ -81,7 +108,8 @@ def train(
         inputs,
         digests,
         build,
-        lambda load: Step("train", 0, None, "not known"),
+        plan,
+        title,
     )
 
 

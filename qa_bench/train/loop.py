@@ -21,10 +21,11 @@ import numpy as np
 from qa_bench.engine.shards import Shards
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import quiet
-from qa_bench.models.trainable import set_attention, set_dropout
+from qa_bench.models.trainable import set_attention, set_dropout, trainable
 from qa_bench.runtime.devices import devices, torch_threads
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import number, one_of, whole_number
+from qa_bench.train import ranks
 from qa_bench.types import Runtime
 
 if TYPE_CHECKING:
@@ -89,6 +90,16 @@ class Settings:
         """Whether it learns from the line's passages, and from no files of examples."""
         return False
 
+    @property
+    def tokens(self) -> float | None:
+        """About how many tokens of an example are read; None where nobody reckons it."""
+        return None
+
+    @property
+    def words(self) -> float:
+        """The part of them that a head names, out of all words there are."""
+        return 0.0
+
 
 Kind = TypeVar("Kind", bound=Settings)
 
@@ -110,7 +121,10 @@ def settings_of(kind: type[Kind], options: Mapping[str, Any]) -> Kind:
     return kind(**options)
 
 
-FILES = ("data", "articles", "source", "examples", "base")
+FILES = (
+    *("data", "articles", "source", "sources", "mixture", "passages", "examples"),
+    *("base", "before"),
+)
 """The settings that say what is learnt from, and what is trained further."""
 
 
@@ -204,7 +218,8 @@ def learn(
     """
     import torch
 
-    device = devices(runtime)[0]
+    several = devices(runtime)
+    device = several[ranks.rank() % len(several)]
     with torch_threads(runtime.workers):
         torch.manual_seed(settings.seed)
         model, tokenizer, task = build()
@@ -213,10 +228,11 @@ def learn(
             set_attention(model, "eager")  # with dropout, twice as fast there as sdpa
         run = _Run(model.to(device), task, settings)
         loss = run.all_steps(Shards(folder, "checkpoint", ".safetensors", last_only=True), runtime)
-        target = folder / MODEL_FOLDER
-        shutil.rmtree(target, ignore_errors=True)
-        with quiet():
-            _write(run.model.cpu().eval(), tokenizer, target)
+        if ranks.rank() == 0:
+            target = folder / MODEL_FOLDER
+            shutil.rmtree(target, ignore_errors=True)
+            with quiet():
+                _write(run.model.cpu().eval(), tokenizer, target)
     return {**run.size, **task.counts, "loss": round(loss, 4)}
 
 
@@ -243,7 +259,7 @@ class _Run:
             "steps": self._steps,
         }
         decayed: dict[bool, list[Any]] = {True: [], False: []}
-        for name, weight in model.named_parameters():
+        for name, weight in trainable(model):
             decayed[not name.endswith(_UNDECAYED)].append(weight)
         self._optimizer = _adamw(
             [
@@ -263,19 +279,24 @@ class _Run:
             self._task.counts.update(notes[-1]["counts"])
             log.info("train: going on after step %d of %d", notes[-1]["step"], self._steps)
         number = len(notes)
+        if ranks.rank() == 0:
+            for old in range(number - 1):  # of a run killed between one checkpoint and the next
+                shards.data(old).unlink(missing_ok=True)
         with progress(self._steps, "train", "steps", runtime) as bar:
             bar.update(len(losses))
             for step in range(len(losses), self._steps):
                 losses.append(self._step(step))
                 bar.set_postfix(loss=f"{np.mean(losses[-20:]):.3f}", refresh=False)
                 bar.update()
-                if (step + 1) % self._settings.checkpoint == 0 and step + 1 < self._steps:
+                due = (step + 1) % self._settings.checkpoint == 0 and step + 1 < self._steps
+                if due and ranks.rank() == 0:
                     note = {"step": step + 1, "losses": losses, "counts": self._task.counts}
                     with shards.write(number, note) as path:
                         self._save(path)
                     shards.data(number - 1).unlink(missing_ok=True)
                     number += 1
-        shards.data(number - 1).unlink(missing_ok=True)
+        if ranks.rank() == 0:
+            shards.data(number - 1).unlink(missing_ok=True)
         return float(np.mean(losses[-max(1, self._steps // 10) :]))
 
     def _tell_cost(self, steps: int) -> None:
@@ -322,7 +343,8 @@ class _Run:
     def _step(self, step: int) -> float:
         import torch
 
-        torch.manual_seed((self._settings.seed << 32) + step)
+        # Another dropout in each process, and the same one in the first as where it is alone.
+        torch.manual_seed((self._settings.seed << 32) + (ranks.rank() << 24) + step)
         value = self._task.backward(self.model, self._batch(step), self._autocast)
         if not np.isfinite(value):
             raise UserError(
@@ -335,6 +357,7 @@ class _Run:
     def _learn(self, rate: float) -> None:
         import torch
 
+        ranks.add_up(weight for _, weight in trainable(self.model))
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -353,7 +376,7 @@ class _Run:
         from safetensors.torch import save_file
 
         tensors = {}
-        for name, weight in self.model.named_parameters():
+        for name, weight in trainable(self.model):
             tensors[f"weight.{name}"] = weight.detach().cpu()
             state = self._optimizer.state.get(weight, {})
             for kind in ("exp_avg", "exp_avg_sq"):
@@ -367,7 +390,7 @@ class _Run:
 
         tensors = load_file(path)
         with torch.no_grad():
-            for name, weight in self.model.named_parameters():
+            for name, weight in trainable(self.model):
                 weight.copy_(tensors[f"weight.{name}"])
                 if f"exp_avg.{name}" in tensors:
                     self._optimizer.state[weight] = {

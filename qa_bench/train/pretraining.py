@@ -102,6 +102,13 @@ OBJECTIVES: dict[str, Callable[[Masks], Objective]] = {
 }
 
 
+def named_words(objective: str, masks: Masks) -> float:
+    """The part of a passage's tokens that a head names; RetroMAE's decoder names all of them."""
+    learning = OBJECTIVES[objective](masks)
+    share = learning.share if masks.encoder is None else masks.encoder
+    return share + isinstance(learning, RetroMae)
+
+
 def pretrain(
     source: Source,
     passages: Passages,

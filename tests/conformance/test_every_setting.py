@@ -138,6 +138,7 @@ DIFFERENT: dict[tuple[str, str], set[str]] = {
     **{("dataset", name): {"splits", "dpr_apostrophes"} for name in OFFICIAL},
     ("dataset", "squad"): {"splits", "dpr_apostrophes", "groups"},
     ("corpus", "psgs_w100"): {"source"},
+    ("corpus", "squad"): {"source"},
     # The paper's model and reading, of a class that takes any.
     ("reranker", "upr"): {"model", "precision", "end_token"},
     ("retriever", "hybrid"): {"parts_depth"},

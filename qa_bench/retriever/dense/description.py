@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def describe(
     names = files.data if files.articles is None else [*files.data, files.articles]
     how = {name: value for name, value in asdict(settings).items() if name != "checkpoint"}
     said = {
-        "data": {path.name: file_digest(path) for path in names},
+        "data": {_called(path, names): file_digest(path) for path in names},
         "base": {
             name: {"model": side.source.model, "content": side.identity()}
             for name, side in zip(("question", "passage"), sides, strict=True)
@@ -37,3 +37,9 @@ def describe(
     }
     text = json.dumps(said, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     (folder / TRAINING_FILE).write_text(text, encoding="utf-8")
+
+
+def _called(path: Path, files: Sequence[Path]) -> str:
+    """A file's name, with its folder's where another file has the same."""
+    alike = {file for file in files if file.name == path.name}
+    return path.name if len(alike) == 1 else f"{path.parent.name}/{path.name}"

@@ -15,10 +15,11 @@ from qa_bench.models.sides import Side
 from qa_bench.models.source import Text
 from qa_bench.retriever.dense.description import describe
 from qa_bench.retriever.dense.settings import BiEncoderSettings
+from qa_bench.runtime.estimates import PASSAGE_TOKENS
 from qa_bench.store.passages import Passages
 from qa_bench.train.ict import KEEP, pseudo_questions, same_sentences
 from qa_bench.train.loop import MODEL_FOLDER, Settings, TrainingFiles, settings_of
-from qa_bench.train.pretraining import OBJECTIVES, Masks, pretrain
+from qa_bench.train.pretraining import OBJECTIVES, Masks, named_words, pretrain
 from qa_bench.types import Runtime
 
 _Maker = Callable[[Passages, np.ndarray, BiEncoderSettings, dict[str, Any]], Sequence[Example]]
@@ -53,6 +54,16 @@ class PassageSettings(Settings):
     def of_passages(self) -> bool:
         """It learns from passages."""
         return True
+
+    @property
+    def tokens(self) -> float:
+        """About how many tokens of a passage are read."""
+        return PASSAGE_TOKENS
+
+    @property
+    def words(self) -> float:
+        """The part of them that a head names."""
+        return named_words(self.objective, self.masks)
 
     @property
     def similarity(self) -> None:

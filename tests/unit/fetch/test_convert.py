@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from qa_bench.dataset.question_file import QuestionFile
 from qa_bench.errors import DataError
 from qa_bench.fetch.convert import (
+    Example,
     curatedtrec,
     in_dev,
     split_of,
     squad,
+    squad_articles,
     webquestions,
     write_questions,
 )
@@ -72,7 +74,7 @@ def test_orqas_rule() -> None:
     assert in_dev("What is the southwestern-most tip of England?")
     assert not in_dev("what is the name of justin bieber brother?")
     assert not in_dev("When is Fashion week in NYC?")
-    pairs = [(f"question {n}", ["a"]) for n in range(1000)]
+    pairs = [Example(f"question {n}", ["a"]) for n in range(1000)]
     train, dev = (list(split_of(pairs, split)) for split in ("train", "dev"))
     assert sorted(train + dev) == sorted(pairs)
     assert train == sorted(train, key=pairs.index)
@@ -82,7 +84,28 @@ def test_orqas_rule() -> None:
 def test_squad(tmp_path: Path) -> None:
     path = tmp_path / "train-v1.1.json"
     path.write_bytes(as_squad([(" Where is it?", ["Rome"]), ("Who?", ["Bo", "Bo Ek"])]))
-    assert list(squad(path)) == [(" Where is it?", ["Rome"]), ("Who?", ["Bo", "Bo Ek"])]
+    examples = [
+        Example(" Where is it?", ["Rome"], "A", 0),
+        Example("Who?", ["Bo", "Bo Ek"], "A", 0),
+    ]
+    assert list(squad(path)) == examples
+
+
+def test_articles_of_squad(tmp_path: Path) -> None:
+    """Their paragraphs are those that questions tell by number."""
+    paragraphs = [
+        {"context": "One.\n\nStill one.", "qas": []},
+        {"context": "Two.", "qas": [{"id": "1", "question": "Q?", "answers": [{"text": "Two"}]}]},
+    ]
+    raw = tmp_path / "train-v1.1.json"
+    raw.write_text(json.dumps({"data": [{"title": "An_A", "paragraphs": paragraphs}]}))
+    article, questions = tmp_path / "articles.jsonl", tmp_path / "train.jsonl"
+    assert squad_articles(raw, article, "", "") == "1 articles"
+    [(_, row)] = read_json_lines(article)
+    assert row == {"id": "0", "title": "An A", "text": "One.\nStill one.\n\nTwo."}
+    write_questions(questions, squad(raw), "squad-train")
+    [(_, row)] = read_json_lines(questions)
+    assert (row["id"], row["article"], row["paragraph"]) == ("squad-train-0", "An_A", 1)
 
 
 def test_webquestions(tmp_path: Path) -> None:
@@ -92,13 +115,13 @@ def test_webquestions(tmp_path: Path) -> None:
         ("what?", ["Monsters, Inc.", "WALL-E", "Holes (film)", "R. (Bob) Ek"]),
     ]
     path.write_bytes(as_webquestions(pairs))
-    assert list(webquestions(path)) == pairs
+    assert list(webquestions(path)) == [Example(*pair) for pair in pairs]
 
 
 def test_curatedtrec(tmp_path: Path) -> None:
     path = tmp_path / "x.tsv"
     path.write_text('1756\tfactoid\tWhen "is" it?\tSept?(ember)?|\\b9\\b\n')
-    assert list(curatedtrec(path)) == [('When "is" it?', ["Sept?(ember)?|\\b9\\b"])]
+    assert list(curatedtrec(path)) == [Example('When "is" it?', ["Sept?(ember)?|\\b9\\b"])]
 
 
 @pytest.mark.parametrize(
@@ -129,13 +152,13 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r
 @pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
 def test_what_is_written_is_read_again(tmp_path: Path, name: str, pairs: Pairs) -> None:
     path = tmp_path / name
-    assert write_questions(path, pairs) == len(pairs)
+    assert write_questions(path, (Example(*pair) for pair in pairs)) == len(pairs)
     assert [(text, answers) for _, text, answers, *_ in read_questions(path)] == pairs
 
 
 def test_nothing_half_written(tmp_path: Path) -> None:
     def breaking() -> Any:
-        yield "who?", ["x"]
+        yield Example("who?", ["x"])
         raise DataError("broken", "x")
 
     for pairs in (breaking(), []):

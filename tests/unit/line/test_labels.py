@@ -74,6 +74,13 @@ def test_any_other_setting_is_in_the_label_where_it_is_swept(word: str):
     assert named(word, swept=word.partition("=")[0]).system == f"bm25[{word}]"
 
 
+def test_a_set_with_a_name_of_its_own_is_told_by_it():
+    words = ("dataset=file", "dataset.path=a.jsonl", "dataset.fold=null", "retriever.k1=1")
+    swept = "dataset dataset.path dataset.fold dataset.name retriever.k1"
+    assert named(*words, "dataset.name=mine", swept=swept).system == "bm25[k1=1]"
+    assert "dataset.path=a.jsonl" in named(*words, swept=swept).system
+
+
 @pytest.mark.parametrize(
     "word",
     ["dataset=nq", "name=x", "run=a.trec", "dataset.split=dev", "json=true", "paths.results=r",
@@ -123,3 +130,21 @@ def test_how_a_retriever_was_trained_is_in_the_label_but_not_where_its_files_lie
     assert named(*words, **trained).system == "bm25[train.negatives=7]"
     swept = named(*words, swept="train.data train.negatives")
     assert swept.system == "bm25[train.data=a/b.json,train.negatives=7]"
+
+
+def test_lines_that_mine_and_trainings_that_come_first_have_short_names() -> None:
+    before = {"mlm": {"epochs": 3}, "retromae": None, "ict": {}}
+    trained = {"train": {"part": "retriever", "before": before}}
+    mines = (
+        "+train.source={dataset: {split: train}}", "+train.sources.webq.dataset.split=train",
+        "+retriever@train.source.retriever=bm25_native",
+    )  # fmt: skip
+    word = "+train.before={mlm:{epochs:3},retromae:null,ict:{}}"
+    own = "train.before.mlm.epochs=3"
+    assert named(*mines, **trained).system == "bm25[trained]"
+    words = (*mines, "train.mixture=[squad,webq]", word, own)
+    label = "bm25[train.mixture=[squad,webq],train.before=mlm+ict,train.before.mlm.epochs=3]"
+    assert named(*words, **trained).system == label
+    swept = named(*words, swept="train.before train.sources.webq.dataset.split", **trained).system
+    assert f",{word[1:]}," in swept
+    assert "[train.sources.webq.dataset.split=train," in swept

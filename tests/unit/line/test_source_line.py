@@ -81,3 +81,55 @@ def test_data_and_a_source_are_two(base: Path, tmp_path: Path) -> None:
     words = (BM25, "train.data=x.json")
     with pytest.raises(UserError, match=r"train\.data and train\.source both"):
         _ = line(tmp_path, base, *words).training
+
+
+BOTH = ("+train.sources={a: {dataset: {limit: 7}}, b: {dataset: {name: other, limit: 9}}}",)
+
+
+def test_several_sources_are_learnt_from_together(base: Path, tmp_path: Path) -> None:
+    one = line(tmp_path, base, BM25, *BOTH)
+    made = stages(one)
+    (train,), mines = made["train"], made["mine"]
+    assert train.inputs == {"data0": mines[0], "data1": mines[1]}
+    assert [mine.slug for mine in mines] == ["nq-sample-bm25_native", "other-sample-bm25_native"]
+    assert train.slug == "nq-sample-bm25_native+other-sample-bm25_native-contrastive"
+    assert len(made["index"]) == 2, "what train.source says is true of each of them"
+    assert source_config(one.config, "b").dataset.limit == 9
+    keys = {
+        mixture: stages(line(tmp_path, base, BM25, *BOTH, f"train.mixture={mixture}"))["train"][0]
+        for mixture in ("[a,b]", "[b,a]", "a", "[a,a]", "[b]")
+    }
+    assert keys["[a,b]"].key == train.key
+    assert len({stage.key for stage in keys.values()}) == 5
+    assert list(keys["[a,a]"].inputs) == ["data0", "data1"], "it counts twice"
+    alone = stages(line(tmp_path, base, BM25, "+train.source.dataset.limit=7"))["train"][0]
+    assert keys["a"].key == alone.key, "the name of a source is in no key"
+
+
+def test_a_part_is_chosen_for_one_of_several_sources(base: Path, tmp_path: Path) -> None:
+    word = "+retriever@train.sources.b.retriever=bm25_robertson"
+    mines = stages(line(tmp_path, base, BM25, word, *BOTH))["mine"]
+    assert [mine.slug.rpartition("-")[2] for mine in mines] == ["bm25_native", "bm25_robertson"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("train.mixture=[a,c]",), r"train\.mixture: no source is called 'c': there are a, b"),
+        (("train.mixture=[]",), r"train\.mixture: names of train\.sources, \[a,b\], got '\[\]'"),
+        (("+train.sources.line={mode: dpr}",), r"train\.passages=line means the line itself"),
+        (("+train.sources.b.reader={}",), r"train\.sources\.b\.reader: there are only dataset"),
+        (("+train.sources.c=7",), r"train\.sources\.c: what the line that mines has of its own"),
+    ],
+)
+def test_what_is_wrong_with_several(
+    words: tuple[str, ...], message: str, base: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=message):
+        _ = line(tmp_path, base, BM25, *BOTH, *words).training
+
+
+@pytest.mark.parametrize("value", ["7", "{}", "{a: null}"])
+def test_no_sources(value: str, base: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"train\.sources: .*squad: {…}, webq: {…}"):
+        _ = line(tmp_path, base, f"train.sources={value}").training

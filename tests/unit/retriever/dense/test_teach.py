@@ -224,3 +224,19 @@ def test_simcse_learns_texts_from_themselves(base: Path, tmp_path: Path) -> None
     counts = train(part, data, tmp_path / "out", dropout=0.3, **common)
     assert counts["examples"] == len(ROWS)
     assert counts["loss"] > 0
+
+
+def test_of_each_question_an_example_of_each_task(base: Path, tmp_path: Path) -> None:
+    titles = ("the king", "the king", "being", "being", "thing", "thing")
+    rows = [
+        {**row, "positive": {"title": title, "text": row["positive"]["text"]}, "scores": [3, 2, 1]}
+        for row, title in zip(ROWS, titles, strict=True)
+    ]
+    part = Dense(model=str(base), **POOLED)
+    options = {"objective": "piccolo2", "tasks": ["retrieval", "pairs", "classes"]}
+    counts = train(part, pairs(tmp_path / "p.jsonl", rows), tmp_path / "out", **options)
+    assert counts["examples"] == 18
+    assert counts["steps"] == 18, "two epochs, two examples a step, each of one task"
+    assert [counts[f"task_{task}"] for task in options["tasks"]] == [6, 6, 6]
+    said = json.loads((tmp_path / "out/model/training.json").read_text())
+    assert said["settings"]["tasks"] == options["tasks"]
