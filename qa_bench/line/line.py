@@ -102,8 +102,8 @@ class Line:
 
     def choice(self, place: str) -> str:
         """The name of the YAML chosen for a place of the configuration."""
-        group, _, inner = place.partition(".")
-        return self._choices.get(f"{group}@{place}" if inner else group) or place.rpartition(".")[2]
+        own = place if "@" in place else f"{place.partition('.')[0]}@{place}"
+        return self._choices.get(own, self._choices.get(place)) or place.rpartition(".")[2]
 
     @cached_property
     def dataset(self) -> Any:
