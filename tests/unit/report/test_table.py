@@ -85,7 +85,7 @@ def test_a_metric_has_its_own_heading():
     assert WordRecall().heading("word_recall@500") == Heading("500 words", "%")
     assert Reading().heading("retrieved_not_read") == Heading("retrieved, not read", "%")
     assert Reading().heading("read_not_retrieved") == Heading("read, not retrieved", "%")
-    assert Part.heading(Reading(), "em") == ("EM", "%")
+    assert Part.heading(Reading(), "em") == Heading("EM", "%")
 
 
 def test_a_metric_of_another_unit_is_shown_in_it():
