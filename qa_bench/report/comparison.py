@@ -58,7 +58,7 @@ class _Part(NamedTuple):
     Attributes:
         rows: they.
         mode: their rules of matching.
-        missing: which questions have no value, bool (n,) as bytes.
+        missing: which questions have no value, bool (n,) as bytes; empty where all have one.
         lower: whether the lower value is the better one.
     """
 
@@ -87,8 +87,9 @@ def compare(
     parts: dict[str, list[_Part]] = {}
     for row, one in outcomes.items():
         for metric in one.record.values:
-            values = one.values(metric)
-            part = _Part((), one.record.mode, np.isnan(values).tobytes(), one.lower(metric))
+            partial = metric in one.record.denominators
+            missing = np.isnan(one.values(metric)).tobytes() if partial else b""
+            part = _Part((), one.record.mode, missing, one.lower(metric))
             several = parts.setdefault(metric, [])
             place = next((at for at, other in enumerate(several) if other[1:] == part[1:]), None)
             if place is None:
@@ -163,7 +164,9 @@ def _compared(
     """Rows that were scored by the same rules, over the questions with a value."""
     rows = part.rows
     first = outcomes[rows[0]]
-    there = ~np.frombuffer(part.missing, dtype=bool)
+    there = np.ones(len(first), dtype=bool)
+    if part.missing:
+        there = ~np.frombuffer(part.missing, dtype=bool)
     codes = None if groups is None else np.unique(groups[there], return_inverse=True)[1]
     if not there.any() or (codes is not None and not codes.any()):
         return {}
