@@ -96,7 +96,7 @@ def mine_ours(folder: Path, threads: int, out: Path) -> dict[str, float]:
     from qa_bench.retriever.dense.part import Dense
     from qa_bench.store.passages import Passages
     from qa_bench.train.mining import Miner, Mining, Teacher
-    from qa_bench.train.negatives import Choice
+    from qa_bench.train.negatives import HitChoice
     from qa_bench.types import Question, QuestionSet, Runtime
 
     class Stored(Dense):
@@ -118,7 +118,7 @@ def mine_ours(folder: Path, threads: int, out: Path) -> dict[str, float]:
         )
     }
     retriever = Stored(model="stored")
-    mining = Mining(Choice(NEGATIVES, percentage=1 - MARGIN), random=0)
+    mining = Mining(HitChoice(NEGATIVES, percentage=1 - MARGIN), random=0)
     few = replace(questions, questions=questions.questions[:16])
     retriever.search(folder, passages, few, DEPTH, runtime)  # imports and compiles
     with common.clock() as clock:

@@ -112,7 +112,8 @@ class Part(Protocol):
         costly: a chunker is run in processes of its own.
         sees_answers: a reader looks at the gold answers.
         identity: what decides its results: class, version, packages, settings without labels. Set
-            by ``make``, and ``about`` too.
+            by ``make``, as ``about`` and ``inside`` are.
+        inside: its settings, the parts among them as parts; see ``inner_part``.
     """
 
     version: ClassVar[int] = 1
@@ -127,6 +128,7 @@ class Part(Protocol):
     sees_answers: ClassVar[bool] = False
     identity: Mapping[str, Any] = {}
     about: About = About()
+    inside: Mapping[str, Any] = {}
 
     def sources(self) -> dict[str, str]:
         """What it reads beside inputs and settings, such as a model's files: name to hash."""
@@ -226,6 +228,14 @@ def _made(group: str, settings: Mapping[str, Any]) -> Any:
         raise UserError(f"{group} ({target}): {reason}; given {plain}") from error
     part.identity = _identity(kind, settings)
     part.about = About.of(group, settings.get("about"))
+    part.inside = arguments
+    return part
+
+
+def inner_part(part: Any, place: str) -> Any:
+    """The part at a place inside of another, such as ``parts.base``; itself for an empty place."""
+    for name in place.split(".") if place else ():
+        part = (part if isinstance(part, Mapping) else part.inside)[name]
     return part
 
 

@@ -355,7 +355,7 @@ class Statistics(Part, Protocol):
         """Intervals and marks of one metric on one set; None where the part tells none.
 
         Args:
-            values: a value a question for every system, (systems, n).
+            values: a value a question for every system, (systems, n); or ``Replicates``.
             baseline: the row that the others are compared with.
             groups: what each question was drawn with, a code or name, (n,).
             digest: of the set's questions; random numbers come from it.

@@ -49,10 +49,7 @@ class Passage(NamedTuple):
 
 
 class Question(NamedTuple):
-    """One question with its gold answers.
-
-    Strings, or patterns where the set's match is "regex"; none where it is "qrels".
-    """
+    """A question and its gold answers; patterns where the match is "regex", none for "qrels"."""
 
     qid: str
     text: str
@@ -281,10 +278,12 @@ class Heading(NamedTuple):
     Attributes:
         title: the header.
         unit: "%" for fractions, shown as per cents; otherwise the values' own.
+        lower: whether the lower value is the better one.
     """
 
     title: str
     unit: str = "%"
+    lower: bool = False
 
 
 class Load(NamedTuple):

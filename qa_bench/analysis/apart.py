@@ -102,6 +102,7 @@ def _rows(
     if not order:
         return []
     qids, questions = pair.a.qids, pair.a.column("question")
+    sign = -1 if pair.a.record.heading(metric).lower else 1
     beside: list[list[Any]] = []
     for name in ("first_rank", "passages", "prediction"):
         for one in (pair.a, pair.b):
@@ -115,7 +116,7 @@ def _rows(
         Apart(
             pair.name,
             metric,
-            "a" if _above(first[row], second[row], beside[0][at], beside[1][at]) else "b",
+            "a" if _above(sign * (first[row] - second[row]), beside[0][at], beside[1][at]) else "b",
             qids[row],
             str(questions[row]),
             float(first[row]),
@@ -126,10 +127,10 @@ def _rows(
     ]
 
 
-def _above(first: float, second: float, rank: Any, other: Any) -> bool:
-    """Whether the first system is the better one: by its value, else by its rank."""
-    if first != second:
-        return bool(first > second)
+def _above(gain: float, rank: Any, other: Any) -> bool:
+    """Whether the first system is the better one: by what it gains, else by its rank."""
+    if gain:
+        return bool(gain > 0)
     return (rank or math.inf) < (other or math.inf)
 
 

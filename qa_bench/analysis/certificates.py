@@ -12,7 +12,7 @@ from qa_bench.errors import DataError
 from qa_bench.report.certificate import settings
 from qa_bench.report.record import Record
 
-_GOAL = ("metrics", "mode", "ceiling")
+_GOAL = ("metrics", "mode", "ceiling", "contrastive_entropy")
 _DATA = ("dataset", "corpus", "questions", "passages", "file")
 _OF_METHOD = re.compile(r"model|^file\d* of (index|search|expand|rerank|read)\b")
 _SHORT = 12

@@ -178,10 +178,12 @@ def _relative(
         return _breach(record, condition, str(error))
     share = _is_share(record, condition.metric)
     value = getattr(contrast, condition.end or "difference")
+    won = (contrast.a_only, contrast.b_only)
+    better, worse = won[::-1] if record.heading(condition.metric).lower else won
     reason = (
         f"{_heading(record, condition.metric)} {_number(contrast.difference, share, True)} against "
         f"{name} ({100 * (1 - alpha):g} % {_number(contrast.low, share, True)} to "
-        f"{_number(contrast.high, share, True)}; {contrast.a_only} better, {contrast.b_only} "
+        f"{_number(contrast.high, share, True)}; {better} better, {worse} "
         f"worse of {contrast.n:,})"
     )
     return _judged(

@@ -12,8 +12,8 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.report.outcomes import Outcomes, read
 from qa_bench.report.record import Record
-from qa_bench.report.rows import Row, choose, set_place, shortened
-from qa_bench.report.table import question_file, set_names
+from qa_bench.report.rows import Row, choose, question_file, set_place, shortened
+from qa_bench.report.table import set_names
 
 Entry = tuple[Record, Path]
 TEXTS = ("question", "answers", "prediction", "first_rank", "passages")
@@ -45,10 +45,15 @@ class Pair:
 
     @cached_property
     def metrics(self) -> list[str]:
-        """Those that both have; ``ceiling`` only where it is of different passages."""
+        """Those that both have; ``ceiling`` only where it is of different passages.
+
+        None of which some questions have no value: what is compared here has one of every question.
+        """
         first, second = self.a.record, self.b.record
         same = first.passages_key == second.passages_key
-        return [m for m in first.values if m in second.values and not (same and m == "ceiling")]
+        partial = {*first.denominators, *second.denominators}
+        both = [m for m in first.values if m in second.values and m not in partial]
+        return [m for m in both if not (same and m == "ceiling")]
 
     @cached_property
     def _ranks(self) -> tuple[np.ndarray, np.ndarray]:

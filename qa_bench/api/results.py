@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qa_bench.errors import UserError
+from qa_bench.line import entropy
 from qa_bench.line.line import Line
 from qa_bench.report.record import Record
 from qa_bench.report.rows import choose
@@ -128,6 +129,7 @@ def _rows(line: Line, record: Record, depth: int) -> Iterator[dict[str, Any]]:
     columns = read_columns(line.context.run(line.scores).path / SCORES_FILE)
     if line.ceiling is not None:
         columns |= read_columns(line.context.run(line.ceiling).path / CEILING_FILE)
+    columns |= entropy.measured(line).columns
     pids, titles = _best(line, depth)
     for place, question in enumerate(line.questions):
         yield {

@@ -13,6 +13,7 @@ from qa_bench.net.consent import large_downloads
 from qa_bench.net.policy import network_forbidden
 from qa_bench.parts import make
 from qa_bench.report.files import write_tables
+from qa_bench.report.runs import over_settings
 from qa_bench.trust import allow
 
 
@@ -34,6 +35,7 @@ def run(*overrides: str, trust: Sequence[str] = ()) -> Results:
     allow(trust)
     jobs = lines(overrides)
     statistics = make("statistics", jobs[-1].config.statistics)
+    over = over_settings(jobs[-1].config.table.over)
     records = []
     for line in jobs:
         network = network_forbidden() if line.config.offline else nullcontext()
@@ -42,6 +44,6 @@ def run(*overrides: str, trust: Sequence[str] = ()) -> Results:
             records.append(record(line))
     tables = {(line.config.paths.results, line.config.name): None for line in jobs}
     for results, name in tables:
-        if faults := write_tables(Path(results), name, (), statistics).faults:
+        if faults := write_tables(Path(results), name, (), statistics, (), over).faults:
             raise faults[0]
     return Results(list(zip(jobs, records, strict=True)))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_bench.analysis.breakdown import BREAKDOWNS, Cell, _cell, _csv, _markdown, _records
+from qa_bench.analysis.orders import Measured, agreements, orders_csv, orders_markdown
 from qa_bench.analysis.subject import Subject, UnknownError
 from qa_bench.errors import DataError, UserError
 from qa_bench.parts import make
@@ -21,16 +22,20 @@ from qa_bench.types import Question
 def analyse(config: Any) -> str:
     """Write ``<name>.breakdown.md`` and ``.csv``, and return what was written and left out.
 
+    Where two sets have three systems or more in common, ``<name>.orders.md`` and ``.csv`` too.
+
     Raises:
         UserError: the experiment has no results.
         DataError: a per-question file that is missing or something else.
     """
     results, name = Path(config.paths.results), config.name
     cells: list[Cell] = []
+    measured: list[Measured] = []
     left_out: dict[str, None] = {}
     with alone(results, name) as pairs:
         for record, path in _records(pairs, systems(config)):
             subject, columns = _read(record, path, config)
+            measured.append((record, columns))
             cells.append(_cell(record, "all", "all", [True] * record.n, columns))
             for breakdown, parted in BREAKDOWNS.items():
                 try:
@@ -42,7 +47,12 @@ def analyse(config: Any) -> str:
                     cells.append(_cell(record, breakdown, subset, members, columns))
         write(results / f"{name}.breakdown.csv", _csv(cells))
         write(results / f"{name}.breakdown.md", _markdown(name, cells, list(left_out)))
-    return "\n".join([*left_out, f"breakdown: {results / name}.breakdown.md, .breakdown.csv"])
+        told = [*left_out, f"breakdown: {results / name}.breakdown.md, .breakdown.csv"]
+        if several := agreements(measured):
+            write(results / f"{name}.orders.csv", orders_csv(several))
+            write(results / f"{name}.orders.md", orders_markdown(name, several))
+            told.append(f"orders: {results / name}.orders.md, .orders.csv")
+    return "\n".join(told)
 
 
 def systems(config: Any) -> list[str]:
@@ -58,7 +68,8 @@ def _read(record: Record, path: Path, config: Any) -> tuple[Subject, dict[str, l
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        columns = {metric: [float(row[metric]) for row in rows] for metric in record.values}
+        metrics = [m for m in record.values if m not in record.denominators]  # n would be another
+        columns = {metric: [float(row[metric]) for row in rows] for metric in metrics}
         questions = tuple(_question(row, record.match) for row in rows)
     except FileNotFoundError:
         raise DataError("no such file: run the system again", path) from None

@@ -249,6 +249,7 @@ def main(
     from qa_bench.line.explain import explain
     from qa_bench.line.further import further_jobs
     from qa_bench.line.overrides import is_swept, plain_words
+    from qa_bench.report.runs import over_settings
     from qa_bench.runtime.progress import end_whole
 
     package = logging.getLogger("qa_bench")
@@ -273,6 +274,7 @@ def main(
         try:
             with _allowance(verb, config):
                 make("statistics", config.statistics)  # a slip is told before anything runs
+                over_settings(config.table.over)
                 line = Line(config, *names)
                 if _needs_passages(verb, config):
                     line.check_corpus(verb)

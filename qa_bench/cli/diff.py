@@ -13,8 +13,7 @@ from qa_bench.cli.explain import _cell
 from qa_bench.errors import UserError
 from qa_bench.report.files import alone
 from qa_bench.report.record import Record, load
-from qa_bench.report.rows import Row, choose
-from qa_bench.report.table import question_file
+from qa_bench.report.rows import Row, choose, question_file
 
 _LISTED = 10
 Side = tuple[list[Entry], list[str] | None]

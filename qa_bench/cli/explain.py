@@ -194,7 +194,8 @@ def _made(label: str, record: Record, row: dict[str, Any]) -> Iterator[str]:
     where = (
         "" if rank is None else f"first answer at rank {rank}" if rank else "no answer retrieved"
     )
-    figures = "  ".join(f"{record.heading(m).title} {row[m]:g}" for m in record.values)
+    values = {m: "–" if row[m] is None else f"{row[m]:g}" for m in record.values}
+    figures = "  ".join(f"{record.heading(m).title} {value}" for m, value in values.items())
     yield f"{label}: {where}" if where else label
     yield f"  {figures}"
     if "prediction" in row:

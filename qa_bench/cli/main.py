@@ -189,7 +189,7 @@ def _spelled(word: str, verb: str) -> str:
         return "verbose=true"
     if verb == "export" and word.startswith(("what=", "format=", "out=")):
         return f"export.{word}"
-    if verb == "plot" and word.startswith(("kind=", "metric=", "sets=", "out=")):
+    if verb == "plot" and word.startswith(("kind=", "metric=", "sets=", "out=", "by=")):
         return f"plot.{word}"
     if verb == "synthesize" and word.startswith("n="):
         return f"synthesize.{word}"

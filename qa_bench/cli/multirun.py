@@ -33,6 +33,7 @@ from qa_bench.report.files import write, write_tables
 from qa_bench.report.latex import latex
 from qa_bench.report.record import Record
 from qa_bench.report.rows import choose
+from qa_bench.report.runs import members, over_settings
 from qa_bench.report.table import Table
 from qa_bench.report.terminal import text
 from qa_bench.runtime.progress import start_whole, whole
@@ -227,7 +228,10 @@ class Jobs:
             missing = stale(of_it)
             settings = OmegaConf.create(next(dict(one.tables) for one in of_it if one.tables))
             statistics = make("statistics", settings.statistics)
-            table = write_tables(Path(results), name, missing, statistics, list(settings.merge))
+            over = over_settings(settings.table.over)
+            table = write_tables(
+                Path(results), name, missing, statistics, list(settings.merge), over
+            )
             files = [f"{Path(results) / name}.{kind}" for kind in ("md", "csv")]
             if settings.table.format is not None:
                 files.append(f"{Path(results) / name}.tex")
@@ -236,11 +240,15 @@ class Jobs:
                 some = choose(table.records, self.systems)
                 table = Table(name, some, missing, table.outcomes, statistics, table.faults)
             if self.quiet:
-                records = {(one.row, one.question_set): one for one in table.records}
-                own = dict.fromkeys((one.row, one.question_set) for one in of_it)  # as they ran
-                for place in records if self.whole else own:
-                    if place in records:
-                        print(table.line(records[place]), flush=True)
+                rows = {
+                    (run.row, run.question_set): place
+                    for place, one in enumerate(table.records)
+                    for run in members(one)
+                }
+                own = [rows.get((one.row, one.question_set)) for one in of_it]  # as they ran
+                for place in dict.fromkeys(range(len(table.records)) if self.whole else own):
+                    if place is not None:
+                        print(table.line(table.records[place]), flush=True)
             else:
                 print(text(table), flush=True)
             faults += table.faults

@@ -138,8 +138,9 @@ qa-bench plot kind=KIND [name=NAME] [OVERRIDE ...]: an experiment's results as p
   qa-bench plot kind=pareto name=sample plot.width=6.8 sets=[nq-sample,webq-sample]
 
 Kinds: curve, forest (differences), pareto (quality against cost), depth (of a reader), chunks (size
-of passages), alpha (what tune tried), towers (where bi-encoders put questions and passages; wants
-plot.pairs=<a file of mine>). system= chooses systems. Writes .svg, .png and .csv into
+of passages), setting (by any number: by=train.examples), scaling (a law of contrastive entropy by
+size and examples), alpha (what tune tried), towers (where bi-encoders put questions and passages;
+wants plot.pairs=<a file of mine>). system= chooses systems. Writes .svg, .png and .csv into
 results/<name>/plots/: docs/plots.md
 """,
     "analyse": """\

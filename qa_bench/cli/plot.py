@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,24 @@ from qa_bench.errors import DataError, UserError
 from qa_bench.formats.statements import Statement
 from qa_bench.parts import make
 from qa_bench.report.files import alone
-from qa_bench.report.outcomes import read
-from qa_bench.report.plots import alpha, chunks, curve, depth, forest, pareto, towers
+from qa_bench.report.outcomes import Outcomes, read
+from qa_bench.report.plots import (
+    alpha,
+    chunks,
+    curve,
+    depth,
+    forest,
+    pareto,
+    scaling,
+    setting,
+    towers,
+)
 from qa_bench.report.plots.entries import Entry, Request
 from qa_bench.report.plots.sheet import Look, Point, pictures, table
 from qa_bench.report.record import Record
-from qa_bench.report.rows import Row, choose, ordered
-from qa_bench.report.table import question_file
-from qa_bench.settings import one_of
+from qa_bench.report.rows import QuestionFile, Row, choose, ordered, question_file
+from qa_bench.report.runs import averaged, members, outcomes_of, over_settings
+from qa_bench.settings import flag, one_of
 from qa_bench.types import Runtime
 
 Points = Callable[[Sequence[Entry], Request], list[Point]]
@@ -33,11 +43,13 @@ KINDS: dict[str, tuple[Points, Draw]] = {
     "pareto": (pareto.points, pareto.draw),
     "depth": (depth.points, depth.draw),
     "chunks": (chunks.points, chunks.draw),
+    "scaling": (scaling.points, scaling.draw),
 }
 """What makes the points of a kind from an experiment's records, and what draws them."""
 
-ALPHA, TOWERS = "alpha", "towers"
-"""The kinds that are made of something else: what ``tune`` has written, vectors of the models."""
+ALPHA, TOWERS, SETTING = "alpha", "towers", "setting"
+"""The kinds that are made of something else: what ``tune`` has written, vectors of the models; or
+are drawn as settings say."""
 
 
 def plot(config: Any) -> str:
@@ -48,7 +60,8 @@ def plot(config: Any) -> str:
         DataError: a record or a per-question file that is missing, or was edited.
     """
     settings = config.plot
-    one_of("plot.kind", settings.kind, (*KINDS, ALPHA, TOWERS))
+    one_of("plot.kind", settings.kind, (*KINDS, ALPHA, TOWERS, SETTING))
+    flag("plot.log", settings.log, optional=True)
     look = Look.of(settings.width, settings.font)
     if importlib.util.find_spec("matplotlib") is None:
         raise UserError("plots are drawn by matplotlib: pip install 'qa-bench[plots]'")
@@ -62,6 +75,10 @@ def plot(config: Any) -> str:
         runtime = Runtime(**config.runtime)
         points = tower_plot.points(entries, settings, request.statistics.alpha, runtime)
         draw = towers.draw
+    elif settings.kind == SETTING:
+        entries, request = _entries(config)
+        points = setting.points(entries, request)
+        draw = setting.draw_by(settings.by, settings.log)
     else:
         make_points, draw = KINDS[settings.kind]
         points = make_points(*_entries(config))
@@ -72,8 +89,10 @@ def plot(config: Any) -> str:
 def _entries(config: Any) -> tuple[list[Entry], Request]:
     """What is drawn, and what of it."""
     settings, statistics = config.plot, make("statistics", config.statistics)
+    over = [] if settings.kind == TOWERS else over_settings(config.table.over)  # one model a panel
     with alone(Path(config.paths.results), config.name, list(config.merge)) as pairs:
-        records = [record for record, _ in pairs]
+        paths = {_cell(record): path for record, path in pairs}
+        records = averaged([record for record, _ in pairs], over)
         chosen = choose(records, names) if (names := systems(config)) else records
         baseline = None
         if statistics.against is not None and settings.kind == "forest":
@@ -87,11 +106,14 @@ def _entries(config: Any) -> tuple[list[Entry], Request]:
             chosen = [*chosen, *(r for r in records if Row.of(r) == baseline and r not in chosen)]
         chosen, rows = _of_sets(chosen, settings.sets), ordered(records)
         one_file_a_set(chosen)
-        pairs = [pair for pair in pairs if pair[0] in chosen]
         entries = [
-            _entry(*pair) for pair in sorted(pairs, key=lambda pair: rows.index(Row.of(pair[0])))
+            _entry(record, paths)
+            for record in sorted(
+                (record for record in records if record in chosen),
+                key=lambda record: rows.index(Row.of(record)),
+            )
         ]
-    return entries, Request(settings.metric, settings.cost, baseline, statistics)
+    return entries, Request(settings.metric, settings.cost, baseline, statistics, settings.by)
 
 
 def one_file_a_set(records: Sequence[Record]) -> None:
@@ -127,9 +149,22 @@ def _of_sets(records: Sequence[Record], sets: Any) -> list[Record]:
     return [record for record in records if record.question_set in names]
 
 
-def _entry(record: Record, path: Path) -> Entry:
+def _cell(record: Record) -> tuple[Row, QuestionFile]:
+    return Row.of(record), question_file(record)
+
+
+def _entry(record: Record, paths: Mapping[tuple[Row, QuestionFile], Path]) -> Entry:
+    """A record with its values; of several runs, with the configuration of the first."""
+    runs = [(run, paths[_cell(run)]) for run in members(record)]
+    known = [_outcomes(*run) for run in runs]
+    (outcomes,) = outcomes_of([record], known)
+    path = outcomes.path
+    statement = Statement.of(json.loads(path.read_text(encoding="utf-8")), path)
+    return Entry(record, outcomes, statement.config, statement.command)
+
+
+def _outcomes(record: Record, path: Path) -> Outcomes:
     outcomes = read(record, path, ("first_rank",))
     if outcomes is None:
         raise DataError("no per-question values: run the system again", path.with_suffix(".csv"))
-    statement = Statement.of(json.loads(path.read_text(encoding="utf-8")), path)
-    return Entry(record, outcomes, statement.config, statement.command)
+    return outcomes

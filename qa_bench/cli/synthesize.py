@@ -29,6 +29,8 @@ from qa_bench.types import Load, QuestionSet
 
 _NOTHING = QuestionSet("", "", "string", (), "")
 """Where only indexes are looked at."""
+_NAMER = "reader@synthesize.standalone"
+"""Where the reader stands that is asked which article a question is about."""
 _UNUSED = ("dataset", "expander", "retriever", "reranker")
 """Groups that this verb looks at nothing of."""
 _MEANT = ("generator", "lm@generator", "synthesize.")
@@ -49,7 +51,7 @@ def synthesize(line: Line, config: Any) -> str:
     name = f"{line.corpus.name}-{line.choice('generator')}"
     drafts = drafts_of(line, settings)
     run = line.context.run
-    reader = _closed_book(line)
+    reader, namer = _closed_book(line), _namer(line)
     nodes = {one: _node(line, one) for one in settings.round_trip}  # before anybody is asked
     for one in nodes:
         _retrieval(line, one, nodes[one], _NOTHING)
@@ -57,12 +59,21 @@ def synthesize(line: Line, config: Any) -> str:
     runs = {
         one: _retrieval(line, one, node, questions).run(settings.k) for one, node in nodes.items()
     }
-    closed = None
-    if reader is not None:
-        first = next(iter(runs.values()))
-        common = (first, line.passages, questions, reader, line.choice("reader"))
-        closed = read(*common, settings.k, line.context)
-    trip = RoundTrip(runs, closed, line.choice("reader"))
+    first = next(iter(runs.values()))
+
+    def replies(part: Any, place: str) -> Stage | None:
+        if part is None:
+            return None
+        common = (first, line.passages, questions, part, line.choice(place))
+        return read(*common, settings.k, line.context)
+
+    trip = RoundTrip(
+        runs,
+        replies(reader, "reader"),
+        line.choice("reader"),
+        replies(namer, _NAMER),
+        line.choice(_NAMER),
+    )
     stages = (drafts, line.passages, trip, settings, config.mode, _command(line), line.context)
     folder = run(synthesize_stage(*stages))
     counts = ", ".join(f"{n} {name}" for name, n in folder.manifest["counts"].items())
@@ -107,6 +118,7 @@ def settings_of(config: Any) -> SynthesisSettings:
     from omegaconf import OmegaConf
 
     values: Any = OmegaConf.to_container(config.synthesize, resolve=True)
+    values.pop("standalone", None)
     try:
         return SynthesisSettings(**values)
     except TypeError as error:
@@ -142,6 +154,28 @@ def _closed_book(line: Line) -> Any:
         raise UserError(
             f"reader={line.choice('reader')} reads passages: to tell what is known by heart, "
             "choose one that reads none, such as reader=generative_closed_book"
+        )
+    return reader
+
+
+def _namer(line: Line) -> Any:
+    """The reader that is asked which article is meant; None where none is chosen.
+
+    Raises:
+        UserError: it is none, or it reads passages or looks at the answers.
+    """
+    node = line.config.synthesize.get("standalone")
+    if node is None:
+        return None
+    if isinstance(node, str) or "_target_" not in node:
+        raise UserError(
+            f"synthesize.standalone: a reader, as +{_NAMER}=generative_article, got '{node}'"
+        )
+    reader = make("reader", node)
+    if reader.depth or reader.sees_answers:
+        raise UserError(
+            f"+{_NAMER}={line.choice(_NAMER)} reads passages, which tell what is meant: choose one "
+            "that reads none, such as generative_article"
         )
     return reader
 

@@ -34,7 +34,8 @@ def train(line: Line) -> str:
     counts = ", ".join(f"{number} {name}" for name, number in folder.manifest["counts"].items())
     settings = training.used(folder.path)
     words = " ".join(
-        f"{training.place}.{name}={'null' if value is None else value}"
+        f"{place}.{name}={'null' if value is None else value}"
+        for place in training.places
         for name, value in settings.items()
     )
     use = _USE[training.place.partition(".")[0]]

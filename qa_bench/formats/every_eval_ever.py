@@ -164,13 +164,13 @@ def _result(
             },
         },
         "metric_config": {
-            "evaluation_description": f"mean of {title} over all questions",
+            "evaluation_description": f"mean of {title} over {_questions(figure)}",
             "metric_id": f"qa_bench.{base}",
             "metric_name": title,
             "metric_kind": _KINDS.get(base, base),
             "metric_unit": "proportion" if fraction else unit,
             **({"metric_parameters": {"k": k}} if k is not None else {}),
-            "lower_is_better": False,
+            "lower_is_better": statement.lower(metric),
             "score_type": "continuous",
             "min_score": 0 if fraction else None,
             "max_score": 1 if fraction else None,
@@ -179,7 +179,7 @@ def _result(
         "score_details": {
             "score": figure["value"],
             "details": details,
-            "uncertainty": _uncertainty(figure, metric, int(measurement["n"]), rows),
+            "uncertainty": _uncertainty(figure, metric, _n(statement, metric), rows),
         },
         "generation_config": {
             "generation_args": {"execution_command": statement.command},
@@ -205,7 +205,7 @@ def _uncertainty(
             }
     grouped = str(figure.get("ci_method", "")).startswith("cluster")
     if rows is not None and n > 1 and not grouped:
-        values = [_number(row, metric) for row in rows]
+        values = [_number(row, metric) for row in _with_value(rows, metric, figure)]
         mean = math.fsum(values) / n
         deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
         uncertainty["standard_deviation"] = deviation
@@ -214,6 +214,20 @@ def _uncertainty(
             "method": "analytic",
         }
     return uncertainty
+
+
+def _n(statement: Statement, metric: str) -> int:
+    """How many questions have a value of a metric."""
+    return int(statement.figures[metric].get("n", statement.measurement["n"]))
+
+
+def _questions(figure: Mapping[str, Any]) -> str:
+    return f"the {figure['n']} questions with a value" if "n" in figure else "all questions"
+
+
+def _with_value(rows: Sequence[Row], metric: str, figure: Mapping[str, Any]) -> Sequence[Row]:
+    """The questions with a value, where the figure says that some have none; else all."""
+    return [row for row in rows if row.get(metric) not in ("", None)] if "n" in figure else rows
 
 
 def _number(row: Row, metric: str) -> float:
@@ -249,7 +263,9 @@ def _instances(
         )
         content = question + "".join(answers)
         sample = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
-        for metric in statement.figures:
+        for metric, figure in statement.figures.items():
+            if not _with_value([row], metric, figure):
+                continue
             score = _number(row, metric)
             yield {
                 "schema_version": VERSION,

@@ -73,9 +73,14 @@ class Statement:
     def heading(self, metric: str) -> tuple[str, str]:
         """What tables call a metric, and its unit: "%" for fractions."""
         heading = (self.measurement.get("headings") or {}).get(metric)
-        if not isinstance(heading, list | tuple) or len(heading) != 2:
+        if not isinstance(heading, list | tuple) or len(heading) not in (2, 3):
             return metric, "%"
         return str(heading[0]), str(heading[1])
+
+    def lower(self, metric: str) -> bool:
+        """Whether a metric's lower value is the better one."""
+        heading = (self.measurement.get("headings") or {}).get(metric)
+        return isinstance(heading, list | tuple) and len(heading) == 3 and bool(heading[2])
 
     @property
     def _build(self) -> Mapping[str, Any]:

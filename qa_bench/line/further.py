@@ -77,7 +77,7 @@ def further_jobs() -> Iterator[None]:
 def _entries(override: Override) -> list[dict[str, str]]:
     """The mappings of an override, their values as Hydra takes them."""
     value: Any = override.value()
-    several = value.list if isinstance(value, ChoiceSweep) else [value]
+    several: list[Any] = value.list if isinstance(value, ChoiceSweep) else [value]
     if not all(isinstance(entry, Mapping) and entry for entry in several):
         raise UserError(
             f"{_NAME}: rows beside the sweep, as {_NAME}='{{retriever: bm25, train: none}}'; got "

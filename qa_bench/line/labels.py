@@ -108,6 +108,7 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
             if not word.startswith(_SEARCH) or (deep and word.startswith("depth="))
         ]
     words = [word if _name(word) in swept else _short(word, config) for word in words]
+    own_set = any(word.startswith("dataset.name=") for word in words)  # a name tells which it is
     changes = tuple(
         _AT.sub("", word).removeprefix("retriever.")
         for word in words
@@ -116,6 +117,7 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
             _name(word) in swept
             and not word.startswith((*_PASSAGES, *(() if system_of is _SYSTEM else _SYSTEM)))
             and not _ELSEWHERE.match(word)
+            and not (own_set and word.startswith("dataset."))
         )
     )
     training = config.get("train") or {}

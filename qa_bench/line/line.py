@@ -28,6 +28,7 @@ from qa_bench.line.choices import (
     check_settings,
     no_corpus,
 )
+from qa_bench.line.entropy import Entropies, entropies
 from qa_bench.line.labels import passages_label
 from qa_bench.line.material import Material
 from qa_bench.line.retrieval import Retrieval
@@ -101,8 +102,8 @@ class Line:
 
     def choice(self, place: str) -> str:
         """The name of the YAML chosen for a place of the configuration."""
-        group, _, inner = place.partition(".")
-        return self._choices.get(f"{group}@{place}" if inner else group) or place.rpartition(".")[2]
+        own = place if "@" in place else f"{place.partition('.')[0]}@{place}"
+        return self._choices.get(own, self._choices.get(place)) or place.rpartition(".")[2]
 
     @cached_property
     def dataset(self) -> Any:
@@ -380,10 +381,16 @@ class Line:
             return None
         return ceiling(self.questions, self.passages, self.config.mode, self.context)
 
+    @cached_property
+    def entropies(self) -> Entropies | None:
+        """Passages and the retriever → contrastive entropies; None where not wanted."""
+        return entropies(self)
+
     def stages(self) -> list[Stage]:
         """The graph: all stages of the line, each after what it is made of; nothing runs.
 
         Raises:
             UserError: a setting is out of range, or the questions are missing.
         """
-        return graph(self.scores, *([self.ceiling] if self.ceiling else []), *self.latencies)
+        beside = [self.ceiling, self.entropies and self.entropies.stage, *self.latencies]
+        return graph(self.scores, *filter(None, beside))

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from qa_bench.engine.stage import Stage
 from qa_bench.errors import UserError
+from qa_bench.line.mined_line import MinedLine
 from qa_bench.line.mining import mined
 from qa_bench.line.names import listed, near
 from qa_bench.stages.train import Mined
@@ -15,14 +16,8 @@ _OWN = "line"
 _PASSAGES = ("corpus", "chunker")
 
 
-class Passaged(Protocol):
-    """What is looked at of a ``line.Line`` here; ``line.mining`` looks at more.
-
-    Attributes:
-        config: its configuration.
-    """
-
-    config: Any
+class Passaged(MinedLine, Protocol):
+    """What is looked at of a ``line.Line`` here and in ``line.mining``."""
 
     @property
     def passages(self) -> Stage:

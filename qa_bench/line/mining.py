@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from qa_bench.errors import UserError
+from qa_bench.line.golds import golds_of
+from qa_bench.line.mined_line import MinedLine
 from qa_bench.settings import flag, one_of, whole_number
 from qa_bench.stages.mine import file_name, mine
 from qa_bench.stages.pair_scores import PairScores, of_reranker, of_retriever
 from qa_bench.stages.train import Mined
-from qa_bench.train.golds import gold_paragraphs
 from qa_bench.train.mining import Mining
-from qa_bench.train.negatives import Choice
+from qa_bench.train.negatives import HitChoice
 from qa_bench.train.rules import checked_rules
 
 _SOURCES = ("hits", "random", "gold")
@@ -21,11 +21,11 @@ _DRAWN = 50
 """Negatives of a question that are taken at random, as many as in DPR's own files."""
 
 
-def mined(line: Any) -> Mined:
+def mined(line: MinedLine) -> Mined:
     """The stage that makes a line's training file, ``stages.mine.file_name``; nothing runs.
 
     Args:
-        line: a ``line.Line``.
+        line: whose run is mined.
 
     Raises:
         UserError: a test split, a set without answers, gold paragraphs without texts, or a setting
@@ -40,19 +40,12 @@ def mined(line: Any) -> Mined:
         raise UserError(f"{questions.name} has relevance judgements, and no answers to mine with")
     options: Any = OmegaConf.to_container(line.config.mine, resolve=True)
     mining = mining_of(options, line.config.mode, line.depth)
-    named, articles = options["gold"], options["articles"]
-    file = line.dataset.file() if named is None else Path(named)
-    if articles is not None and not Path(articles).exists():
-        line.corpus.files()  # it may be the corpus' own file, which is downloaded on first use
-    golds = gold_paragraphs(questions, file, None if articles is None else Path(articles))
-    if named is not None and not golds.of:
-        raise UserError(f"mine.gold: {named} names no gold paragraph of these questions")
-    common = (questions, line.ranked, line.run_passages, golds, mining, _teacher(line))
+    common = (questions, line.ranked, line.run_passages, golds_of(line), mining, _teacher(line))
     stage = mine(*common, line.context, pair_scores(line))
     return Mined(stage, file_name(questions), len(questions))
 
 
-def _teacher(line: Any) -> str:
+def _teacher(line: MinedLine) -> str:
     """The system's label; with a reranker that it does not name, that too."""
     name = line.choice("reranker")
     return line.slug if line.reranker is None or name in line.slug else f"{line.slug}+{name}"
@@ -71,7 +64,7 @@ def mining_of(options: Mapping[str, Any], mode: str, depth: int) -> Mining:
     """
     counts = _counts(options["from"])
     names = ("skip", "until", "sampled", "margin", "percentage", "max_score", "min_score", "seed")
-    choice = Choice(counts["hits"], **{name: options[name] for name in names})
+    choice = HitChoice(counts["hits"], **{name: options[name] for name in names})
     if choice.skip >= depth:
         raise UserError(f"mine.skip={choice.skip} leaves none of depth={depth} hits")
     if choice.until is not None and choice.until > depth:
@@ -108,7 +101,7 @@ def _counts(sources: Any) -> dict[str, int | None]:
     return counts
 
 
-def pair_scores(line: Any) -> PairScores | None:
+def pair_scores(line: MinedLine) -> PairScores | None:
     """The reranker, or the retriever where there is none; None where neither can.
 
     A run that came from elsewhere, one fused of several searches, and a hybrid's have scores of

@@ -12,6 +12,7 @@ import numpy as np
 import qa_bench
 from qa_bench.engine.digests import digest
 from qa_bench.engine.stage import graph
+from qa_bench.line import entropy
 from qa_bench.line.doubts import doubts
 from qa_bench.line.line import Line
 from qa_bench.line.provenance import provenance
@@ -27,6 +28,9 @@ from qa_bench.types import Heading
 
 log = logging.getLogger(__name__)
 
+_OF_TRAINING = ("non_embedding_parameters", "examples")
+"""Counts of a training that are costs of what it trained."""
+
 
 def record(line: Line) -> Record:
     """Run the whole line, and write its record and the per-question file into the results.
@@ -35,6 +39,8 @@ def record(line: Line) -> Record:
         UserError: whatever a stage cannot do.
     """
     run, config, started = line.context.run, line.config, time.time()
+    if line.entropies is not None:
+        run(line.entropies.pairs)  # what it refuses is told before anything is trained
     if (bar := whole()) is not None:
         for stage in line.stages():
             with bar.stage(stage.key, stage.title or stage.name):
@@ -45,6 +51,7 @@ def record(line: Line) -> Record:
     ours = retrieved and config.run is None
     used_corpus = retrieved and line.run_passages is not line.run
     ceiling = run(line.ceiling) if line.ceiling else None
+    contrast = entropy.measured(line)
     rows = read_columns(scores.path / SCORES_FILE)
     cautions = doubts(line, rows)
     for caution in cautions:
@@ -62,13 +69,14 @@ def record(line: Line) -> Record:
         corpus=line.passages_label if used_corpus else "",
         published_corpus=used_corpus and _is_published_corpus(line),
         passages_key=line.passages.key if used_corpus else "",
-        values=counts["means"] | (ceiling.manifest["counts"] if ceiling else {}),
+        values=counts["means"] | (ceiling.manifest["counts"] if ceiling else {}) | contrast.values,
         headings={
             **{name: line.metrics[of].heading(name) for name, of in counts["metrics"].items()},
             **({"ceiling": Heading("ceiling")} if ceiling else {}),
+            **dict.fromkeys(contrast.values, entropy.HEADING),
         },
         costs=_costs(line) if ours else {},
-        notes=[*_notes(line, counts, used_corpus), *cautions],
+        notes=[*_notes(line, counts, used_corpus), *contrast.notes, *cautions],
         published_as=repeated,
         published_unlike=unlike,
         version=qa_bench.__version__,
@@ -77,9 +85,11 @@ def record(line: Line) -> Record:
         file=str(config.run or config.predictions or ""),
         place=line.place,
         key=key_of(line),
+        denominators=contrast.denominators,
     )
     if ceiling:
         rows |= read_columns(ceiling.path / CEILING_FILE)
+    rows |= contrast.columns
     groups = {"group": list(questions.groups)} if questions.groups else {}
     rows = {"qid": rows.pop("qid"), "question": [q.text for q in questions], **groups, **rows}
     path = save(result, Path(config.paths.results), config.name, rows, provenance(line, started))
@@ -119,6 +129,7 @@ def _costs(line: Line) -> dict[str, float]:
         "peak_mb": _peak(line),
         **(line.retrieval.kept_of_base(line.depth) if line.expander is None else {}),
         **_of_a_question(line),
+        **_of_training(line),
     }
 
 
@@ -157,6 +168,14 @@ def _of_a_question(line: Line) -> dict[str, float]:
         if tokens:
             costs["read_tokens"] = round(sum(tokens) / questions, 1)
     return costs
+
+
+def _of_training(line: Line) -> dict[str, float]:
+    """What was trained, where something was: parameters without embeddings, and examples."""
+    if line.training is None:
+        return {}
+    counts = line.context.run(line.training.stage).manifest["counts"]
+    return {name: counts[name] for name in _OF_TRAINING if name in counts}
 
 
 def _notes(line: Line, counts: dict[str, Any], used_corpus: bool) -> list[str]:

@@ -48,7 +48,7 @@ class Retrieval:
         """
         self._node, self._passages, self._wording = node, passages, wording
         self._context = context
-        self._model = training.stage if training and training.place == place else None
+        self._model = training.stage if training and place in training.places else None
         self.part: Any = (
             make("retriever", node) if training is None else training.part(place, node, context)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from qa_bench.errors import UserError
 from qa_bench.line.courses import Course, earlier
 from qa_bench.line.material import Material
 from qa_bench.models.random_model import RandomModel
-from qa_bench.parts import class_of, make
+from qa_bench.parts import class_of, inner_part, make
 from qa_bench.protocols import Learner
 from qa_bench.stages.train import train
 from qa_bench.train.loop import MODEL_FOLDER, Settings
@@ -30,19 +30,24 @@ class Training(NamedTuple):
     """A part that is trained, and how it is used then.
 
     Attributes:
-        place: where the part stands in the configuration: ``retriever``,
-            ``retriever.parts.dense``.
+        places: where the part stands in the configuration: ``retriever``,
+            ``retriever.parts.dense``; several, where parts are alike.
         learner: the part around the model that is trained further.
         stage: makes the trained model.
         how: the settings of the training.
         outdated: settings of the part that are true of another model alone.
     """
 
-    place: str
+    places: tuple[str, ...]
     learner: Learner
     stage: Stage
     how: Settings
     outdated: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The first of the places."""
+        return self.places[0]
 
     def used(self, folder: Path) -> dict[str, Any]:
         """The part's settings that use what was trained, by name: ``question.model``.
@@ -60,17 +65,24 @@ class Training(NamedTuple):
             node: the part's configuration.
             context: where the stage's folder will be.
         """
-        inside = self.place.removeprefix(f"{place}.")
-        if self.place != place and inside == self.place:
+        inside = [
+            one[len(place) :].lstrip(".")
+            for one in self.places
+            if f"{one}.".startswith(f"{place}.")
+        ]
+        if not inside:
             return make(place, node)
+        if not all(at == "" or at.startswith("parts.") for at in inside):
+            raise not_on_a_line(self.place)  # its index would be of no stage that follows from it
         settings = self.used(context.target(self.stage).absolute())
-        if self.place != place:
-            named = {f"{inside}.{name}": value for name, value in settings.items()}
-            return make(place, _changed(node, named))
-        part = make(place, _changed(node, settings))
         names = {name: NEW_MODEL if _is_model(name) else one for name, one in settings.items()}
-        part.identity = make(place, _changed(node, names)).identity
-        part.sources = part.search_sources = dict  # the stage is among the index' inputs
+        part, named = (
+            make(place, _changed(node, _everywhere(inside, some))) for some in (settings, names)
+        )
+        part.identity = named.identity
+        for at in inside:
+            learner = inner_part(part, at)
+            learner.sources = learner.search_sources = dict  # the stage is among the index' inputs
         return part
 
 
@@ -98,16 +110,16 @@ def training(config: Any, context: Context, material: Material) -> Training | No
     chosen: Any = OmegaConf.to_container(config[group], resolve=True)
     if "_target_" not in chosen:
         raise UserError(f"train needs {group}=<one of `qa-bench list {group}`>")
-    place, node = _learning(group, chosen)
+    places, node = _learning(group, chosen)
     stage: Stage | None = None
     for course in [*earlier(before, options), Course("", options)]:
         with course.errors():
-            learner = _learner(place, node, base, stage, context)
+            learner = _learner(places[0], node, base, stage, context)
             settings = learner.training(course.settings)
             lessons = course.lessons(settings, material, Path(config.paths.raw), context)
             common = (settings, context, lessons.passages, lessons.mined)
             stage = train(learner, lessons.files, *common, stage, course.title)
-            made = Training(place, learner, stage, settings, _outdated(node))
+            made = Training(places, learner, stage, settings, _outdated(node))
     return made
 
 
@@ -146,8 +158,10 @@ def not_on_a_line(place: str) -> UserError:
     )
 
 
-def _learning(group: str, node: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The one part in a tree of parts that learns: its place and settings.
+def _learning(group: str, node: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The one part in a tree of parts that learns: its places and settings.
+
+    Parts with the same settings are one, such as the base of BGE-M3's three ways to search.
 
     Raises:
         UserError: there is none, or more than one.
@@ -156,10 +170,12 @@ def _learning(group: str, node: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
     if not learners:
         kind = class_of(group, node).__name__
         raise UserError(f"{group}/{kind} is not trained: `qa-bench train --help` says what is")
-    if len(learners) > 1:
-        places = ", ".join(place for place, _ in learners)
-        raise UserError(f"train: {places} can all be trained, one at a time: choose one of them")
-    return learners[0]
+    places = tuple(place for place, _ in learners)
+    if any(settings != learners[0][1] for _, settings in learners):
+        raise UserError(
+            f"train: {', '.join(places)} can all be trained, one at a time: choose one of them"
+        )
+    return places, learners[0][1]
 
 
 def _described(place: str, node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -182,6 +198,11 @@ def _based(node: Mapping[str, Any], base: str | None) -> dict[str, Any]:
     if "model" in settings and settings["model"] is None:
         settings["model"] = DEFAULT_BASE
     return settings
+
+
+def _everywhere(places: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of several parts that are alike, each with its place before it."""
+    return {f"{at}.{name}".lstrip("."): one for at in places for name, one in settings.items()}
 
 
 def _changed(node: Any, settings: Mapping[str, Any]) -> Any:

@@ -64,11 +64,9 @@ def language_model(source: Source, group: str | None = None, fast: bool = False)
     import transformers
 
     with checkpoint(source, group) as place:
-        common: dict[str, Any] = {"revision": place.commit}
+        common: dict[str, Any] = {"revision": place.commit, **place.file()}
         if group is not None:
             common["trust_remote_code"] = source.trust_remote_code
-        if place.gguf_file is not None:
-            common["gguf_file"] = place.gguf_file
         tokenizer = transformers.AutoTokenizer.from_pretrained(place.name, **common)
         config = transformers.AutoConfig.from_pretrained(place.name, **common)
         _need_head(source, config, _GENERATING, "a language model")
@@ -132,7 +130,8 @@ def tokenizer_of(source: Source, model: Any = None) -> Any:
     from transformers import AutoTokenizer
 
     with checkpoint(source, None) as place:
-        tokenizer = AutoTokenizer.from_pretrained(place.name, revision=place.commit)
+        common: Any = {"revision": place.commit, **place.file()}
+        tokenizer = AutoTokenizer.from_pretrained(place.name, **common)
     check_tokenizer(source, tokenizer, model)
     return tokenizer
 

@@ -47,7 +47,9 @@ def _of_sentence_transformers(source: Source, place: Place) -> Any:
             device="cpu",
             revision=place.commit,
             trust_remote_code=source.trust_remote_code,
-            model_kwargs={"dtype": torch_dtype(source)},
+            model_kwargs={"dtype": torch_dtype(source), **place.file()},
+            processor_kwargs=place.file(),
+            config_kwargs=place.file(),
         )
     firsts = first_modules(model)
     for first in firsts if source.bidirectional else ():

@@ -45,6 +45,10 @@ class Place(NamedTuple):
     commit: str | None
     gguf_file: str | None
 
+    def file(self) -> dict[str, str]:
+        """What transformers must be told beside the name: nothing but of a GGUF file."""
+        return {} if self.gguf_file is None else {"gguf_file": self.gguf_file}
+
 
 @dataclass(frozen=True)
 class Source:

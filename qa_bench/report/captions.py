@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qa_bench.report.comparison import BEST, BETTER, TIED, WORSE
+from qa_bench.report.rows import Row
+from qa_bench.report.runs import noun
 from qa_bench.report.table import Column, Table, unique
 from qa_bench.statistics.column import ColumnStatistics
 
@@ -12,21 +14,35 @@ _TESTS = {
     "mcnemar-midp": "McNemar, mid-p",
     "paired-t": "paired t",
     "cluster-t": "paired t by groups",
+    "crossed-t": "paired t over questions and {runs}",
+    "crossed-cluster-t": "paired t over groups of questions and {runs}",
 }
-_INTERVALS = {"wilson": "Wilson", "t": "t", "cluster-t": "t by groups", "bootstrap": "bootstrap"}
+_INTERVALS = {
+    "wilson": "Wilson",
+    "t": "t",
+    "cluster-t": "t by groups",
+    "bootstrap": "bootstrap",
+    "crossed-t": "t over questions and {runs}",
+    "crossed-cluster-t": "t over groups of questions and {runs}",
+}
+
+_LISTED = 3
+"""Rows that are named; more are counted."""
+_FEW = 2
+"""Runs of which intervals hold their level no more where runs differ much."""
 
 
 def captions(table: Table) -> list[str]:
     """Lines under a table; none where nothing was computed."""
     several = [s for column in table.columns() if (s := _statistics(table, column)) is not None]
     if not several:
-        return _left_out(table)
+        return means(table) + _left_out(table)
     alpha = several[0].alpha
     level = f"{100 * (1 - alpha):g} %"
-    methods = _names((s.interval for s in several), _INTERVALS)
-    lines = [f"±: half the {level} interval ({methods})."]
+    methods = _names(table, (s.interval for s in several), _INTERVALS)
+    lines = [*means(table), f"±: half the {level} interval ({methods})."]
     if any(s.test for s in several):
-        tests = _names((s.test for s in several), _TESTS)
+        tests = _names(table, (s.test for s in several), _TESTS)
         families = "; ".join(unique(s.family for s in several if s.comparisons))
         lines.append(
             f"{BEST} best of its column, {TIED} not separable from the best ({tests}; "
@@ -81,9 +97,32 @@ def _statistics(table: Table, column: Column) -> ColumnStatistics | None:
     return None if comparison is None else comparison.statistics
 
 
-def _names(methods: Iterable[str], words: dict[str, str]) -> str:
+def means(table: Table) -> list[str]:
+    """Which rows are means of several runs; none where no row is."""
+    there = table.means()
+    if not there:
+        return []
+    rows = unique(table.labels[Row.of(one)] for one in there)
+    counts = " or ".join(map(str, sorted({len(one.runs) for one in there})))
+    over = there[0].over
+    what = f"mean of {counts} {noun(over)} ({', '.join(over)})"
+    if len(rows) == len(table.rows):
+        who = "All rows"
+    elif len(rows) <= _LISTED:
+        who = ", ".join(rows)
+    else:
+        who = f"{len(rows)} of {len(table.rows)} rows"
+    interval = f"; intervals over questions and {noun(over)}" if table.statistics else ""
+    lines = [f"{who}: {what}{interval}."]
+    if table.statistics and any(len(one.runs) == _FEW for one in there):
+        lines.append(f"Two {noun(over)} tell little of others: such intervals may be too narrow.")
+    return lines
+
+
+def _names(table: Table, methods: Iterable[str], words: dict[str, str]) -> str:
     several = unique(name for joined in methods for name in joined.split(",") if name)
-    return ", ".join(words.get(name, name) for name in several)
+    runs = next((noun(one.over) for one in table.means()), "")
+    return ", ".join(words.get(name, name).format(runs=runs) for name in several)
 
 
 def _grouped(table: Table) -> list[str]:

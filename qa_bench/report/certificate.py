@@ -71,6 +71,11 @@ def statement(
     measured = dict(record)
     costs = measured.pop("costs")
     digest = measured.pop("digest")
+    measured.pop("denominators", None)  # a figure tells its own
+    measured["headings"] = {
+        metric: list(heading) if any(heading[2:]) else list(heading[:2])
+        for metric, heading in record["headings"].items()
+    }
     groups = _codes(rows["group"]) if "group" in rows else None
     measured["values"] = {
         metric: _figure(value, rows.get(metric), groups)
@@ -113,11 +118,18 @@ def _codes(names: Sequence[Any]) -> np.ndarray:
 def _figure(
     value: float, column: Sequence[Any] | None, groups: np.ndarray | None
 ) -> dict[str, Any]:
-    """A figure with its 95 % interval; of 0/1 values, with their number."""
+    """A figure with its 95 % interval; of 0/1 values, with their number.
+
+    Where questions have no value, it is one of ``n`` others.
+    """
     figure: dict[str, Any] = {"value": value}
     if column is None or not len(column):
         return figure
     values = np.asarray(column, dtype=np.float64)
+    if any(entry is None for entry in column):
+        there = ~np.isnan(values)
+        figure["n"], values = int(there.sum()), values[there]
+        groups = None if groups is None else np.unique(groups[there], return_inverse=True)[1]
     if groups is None and bool(np.isin(values, (0.0, 1.0)).all()):
         figure["hits"] = int(values.sum())
     if np.isfinite(values).all() and (groups is None or len(np.unique(groups)) > 1):
@@ -170,6 +182,7 @@ def fields(content: Any) -> dict[str, Any]:
     return {
         **measured,
         "values": {metric: figure["value"] for metric, figure in values.items()},
+        "denominators": {metric: figure["n"] for metric, figure in values.items() if "n" in figure},
         "costs": content["predicate"]["runDetails"]["costs"],
         "digest": subject["digest"]["sha256"],
     }

@@ -12,6 +12,7 @@ from qa_bench.protocols import Statistics
 from qa_bench.report.outcomes import Outcomes
 from qa_bench.report.rows import Row
 from qa_bench.statistics.column import ColumnStatistics
+from qa_bench.statistics.replicates import Replicates
 
 BEST, TIED, BETTER, WORSE = "●", "○", "▲", "▼"
 
@@ -51,6 +52,22 @@ class Comparison(NamedTuple):
     groups: int = 0
 
 
+class _Part(NamedTuple):
+    """Rows of a metric that can be compared with each other.
+
+    Attributes:
+        rows: they.
+        mode: their rules of matching.
+        missing: which questions have no value, bool (n,) as bytes.
+        lower: whether the lower value is the better one.
+    """
+
+    rows: tuple[Row, ...]
+    mode: str
+    missing: bytes
+    lower: bool
+
+
 def compare(
     outcomes: Mapping[Row, Outcomes], statistics: Statistics, baseline: Row | None
 ) -> dict[str, Comparison]:
@@ -67,27 +84,31 @@ def compare(
     groups = groups_of(list(outcomes.values()))
     if any(one.single for one in outcomes.values()):
         return {}  # one group tells nothing of another
-    having: dict[str, list[Row]] = {}
+    parts: dict[str, list[_Part]] = {}
     for row, one in outcomes.items():
         for metric in one.record.values:
-            having.setdefault(metric, []).append(row)
-    alike: dict[tuple[Row, ...], list[str]] = {}
-    for metric, rows in having.items():
-        alike.setdefault(tuple(rows), []).append(metric)
+            values = one.values(metric)
+            part = _Part((), one.record.mode, np.isnan(values).tobytes(), one.lower(metric))
+            several = parts.setdefault(metric, [])
+            place = next((at for at, other in enumerate(several) if other[1:] == part[1:]), None)
+            if place is None:
+                several.append(part._replace(rows=(row,)))
+            else:
+                several[place] = part._replace(rows=(*several[place].rows, row))
+    metrics_of: dict[_Part, list[str]] = {}
+    for metric, several in parts.items():
+        for part in several:
+            metrics_of.setdefault(part, []).append(metric)
+    compared = {
+        part: _compared(part, metrics, outcomes, statistics, baseline, groups)
+        for part, metrics in metrics_of.items()
+    }
     comparisons: dict[str, Comparison] = {}
-    for group, metrics in alike.items():
-        rules: dict[str, list[Row]] = {}
-        for row in group:
-            rules.setdefault(outcomes[row].record.mode, []).append(row)
-        parts = [
-            _compared(own, metrics, outcomes, statistics, baseline, groups)
-            for own in rules.values()
-        ]
-        for metric in metrics:
-            several = [part[metric] for part in parts if metric in part]
-            cells = {row: cell for one in several for row, cell in one.cells.items()}
-            single = several[0] if len(parts) == 1 and several else Comparison({})
-            comparisons[metric] = single._replace(cells=cells)
+    for metric, several in parts.items():
+        own = [compared[part][metric] for part in several if metric in compared[part]]
+        cells = {row: cell for one in own for row, cell in one.cells.items()}
+        single = own[0] if len(several) == 1 and own else Comparison({})
+        comparisons[metric] = single._replace(cells=cells)
     return comparisons
 
 
@@ -99,8 +120,9 @@ def groups_of(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
     """
     groups: np.ndarray | None = None
     teller = None
-    for one in outcomes:
-        first = outcomes[0]
+    runs = [run for one in outcomes for run in one.each]
+    for one in runs:
+        first = runs[0]
         if not one.table.column("qid").equals(first.table.column("qid")):
             why = f"its questions are not those of {first.path.name}, or in another order"
             raise DataError(f"{why}: run it again", one.path.with_suffix(".csv"))
@@ -113,30 +135,63 @@ def groups_of(outcomes: Sequence[Outcomes]) -> np.ndarray | None:
     return groups
 
 
+def values_of(
+    outcomes: Sequence[Outcomes], metric: str, there: np.ndarray, sign: int = 1
+) -> np.ndarray | Replicates:
+    """A metric's values: (systems, n), or ``Replicates`` where one is the mean of several runs.
+
+    Args:
+        outcomes: of the systems.
+        metric: its name.
+        there: which questions have one; bool (all questions,).
+        sign: what they are multiplied with: -1 where the lower one is the better.
+    """
+    runs = [sign * one.of_runs(metric)[:, there] for one in outcomes]
+    if all(len(one) == 1 for one in runs):
+        return np.concatenate(runs)
+    return Replicates(runs, [one.seeds or ("",) for one in outcomes])
+
+
 def _compared(
-    rows: Sequence[Row],
+    part: _Part,
     metrics: Sequence[str],
     outcomes: Mapping[Row, Outcomes],
     statistics: Statistics,
     baseline: Row | None,
     groups: np.ndarray | None,
 ) -> dict[str, Comparison]:
-    """Rows that were scored by the same rules."""
+    """Rows that were scored by the same rules, over the questions with a value."""
+    rows = part.rows
     first = outcomes[rows[0]]
+    there = ~np.frombuffer(part.missing, dtype=bool)
+    codes = None if groups is None else np.unique(groups[there], return_inverse=True)[1]
+    if not there.any() or (codes is not None and not codes.any()):
+        return {}
+    sign = -1 if part.lower else 1  # statistics take more for better
     columns = statistics.columns(
-        {metric: np.stack([outcomes[row].values(metric) for row in rows]) for metric in metrics},
+        {
+            metric: values_of([outcomes[row] for row in rows], metric, there, sign)
+            for metric in metrics
+        },
         rows.index(baseline) if baseline in rows else None,
-        groups,
+        codes,
         first.record.questions,
     )
-    count = 0 if groups is None else int(groups.max()) + 1
+    count = 0 if codes is None else int(codes.max()) + 1
     missing = baseline is not None and baseline not in rows
-    return {
-        metric: Comparison(
-            dict(zip(rows, _cells(column, len(rows), missing), strict=True)), column, count
-        )
-        for metric, column in columns.items()
-    }
+    compared = {}
+    for metric, column in columns.items():
+        cells, shown = _cells(column, len(rows), missing), column
+        if part.lower:
+            cells, shown = [_turned(cell) for cell in cells], column.turned()
+        compared[metric] = Comparison(dict(zip(rows, cells, strict=True)), shown, count)
+    return compared
+
+
+def _turned(cell: Cell) -> Cell:
+    """A cell of values whose signs were changed, as of the values themselves."""
+    low, high = (None if end is None else -end for end in (cell.high, cell.low))
+    return cell._replace(low=low, high=high)
 
 
 def _cells(statistics: ColumnStatistics, rows: int, missing: bool) -> list[Cell]:

@@ -13,6 +13,7 @@ from qa_bench.report.markdown import markdown
 from qa_bench.report.merge import folders, merged
 from qa_bench.report.outcomes import Outcomes, read
 from qa_bench.report.record import Record, load
+from qa_bench.report.runs import averaged, outcomes_of
 from qa_bench.report.table import Place, Table
 
 
@@ -50,6 +51,7 @@ def write_tables(
     stale: Collection[Place] = (),
     statistics: Statistics | None = None,
     others: Sequence[str] = (),
+    over: Sequence[str] = (),
 ) -> Table:
     """Write ``<experiment>.csv`` and ``.md`` from the experiment's records.
 
@@ -62,12 +64,15 @@ def write_tables(
         stale: what the command should have made anew and did not.
         statistics: how rows are compared; None for not at all.
         others: folders of results to merge.
+        over: settings, such as ``train.seed``: rows that differ in nothing else are one.
 
     Raises:
         UserError: there are no records, or a table cannot be written.
     """
     with alone(results, experiment, others) as pairs:
-        records, outcomes, faults = checked(pairs)
+        singles, known, faults = checked(pairs)
+        records = averaged(singles, over)
+        outcomes = outcomes_of(records, known)
         table = Table(experiment, records, stale, outcomes, statistics, faults)
         write(results / f"{experiment}.csv", table.csv())
         write(results / f"{experiment}.md", markdown(table))

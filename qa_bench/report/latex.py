@@ -103,7 +103,8 @@ def _cell(table: Table, row: Row, column: Column, intervals: bool) -> str:
     text += "$^{+}$" if BETTER in mark else "$^{-}$" if WORSE in mark else ""
     if intervals:
         return text + escaped(half_width(table, row, column)).replace(" ", "\\,")
-    return figure if text == table.figure(row, column) else f"{{{text}}}"
+    number = text == table.figure(row, column) and table.headings[column.metric].unit == "%"
+    return figure if number else f"{{{text}}}"
 
 
 def _caption(table: Table) -> str:

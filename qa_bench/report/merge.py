@@ -101,8 +101,14 @@ def _differing(one: Pair, other: Pair) -> int | None:
     if first is None or second is None:
         return 0 if one[0].values == other[0].values else None
     common = [metric for metric in one[0].values if metric in other[0].values]
-    unequal = [first.values(metric) != second.values(metric) for metric in common]
+    unequal = [_unequal(first.values(metric), second.values(metric)) for metric in common]
     return int(np.any(unequal, axis=0).sum()) if unequal else None
+
+
+def _unequal(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Where values differ; no value is no other than none."""
+    differ: np.ndarray = (one != other) & ~(np.isnan(one) & np.isnan(other))
+    return differ
 
 
 def _changes(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:

@@ -31,11 +31,16 @@ class Outcomes:
         record: its record.
         path: the record's file.
         table: the per-question file as an Arrow table: texts, and floats for metrics.
+        runs: what this is the mean of, where it is of several runs; path and table are then those
+            of the first.
+        seeds: what tells the runs apart, one a run.
     """
 
     record: Record
     path: Path
     table: Any
+    runs: tuple[Outcomes, ...] = ()
+    seeds: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of questions."""
@@ -47,13 +52,33 @@ class Outcomes:
         return [str(qid) for qid in self.table.column("qid").to_pylist()]
 
     def values(self, metric: str) -> np.ndarray:
-        """A metric's values, (n,) float64.
+        """A metric's values, (n,) float64; NaN where a question has none; of several runs, means.
 
         Raises:
             KeyError: the record has no such metric.
         """
+        if self.runs:
+            mean: np.ndarray = self.of_runs(metric).sum(axis=0) / len(self.runs)
+            return mean
         # pyarrow's own way to numpy imports pandas, which takes longer than all of this.
         return np.array(self.table.column(metric).to_pylist(), dtype=np.float64)
+
+    def lower(self, metric: str) -> bool:
+        """Whether a metric's lower value is the better one."""
+        return self.record.heading(metric).lower
+
+    @property
+    def each(self) -> tuple[Outcomes, ...]:
+        """Single runs: this one, or those that it is the mean of."""
+        return self.runs or (self,)
+
+    def of_runs(self, metric: str) -> np.ndarray:
+        """A metric's values in each run, float64 (runs, n).
+
+        Raises:
+            KeyError: a run has no such metric.
+        """
+        return np.stack([run.values(metric) for run in self.each])
 
     @cached_property
     def groups(self) -> np.ndarray | None:
@@ -106,7 +131,12 @@ def read(record: Record, path: Path, texts: Collection[str] | None = None) -> Ou
         raise DataError(f"has {table.num_rows} questions, its record {record.n}", source)
     outcomes = Outcomes(record, path, table)
     for metric, value in record.values.items():
-        mean = float(outcomes.values(metric).mean()) if len(outcomes) else math.nan
+        values = outcomes.values(metric)
+        if metric in record.denominators:
+            values = values[~np.isnan(values)]
+            if len(values) != record.denominators[metric]:
+                raise DataError(f"has {len(values)} values of {metric}: run it again", source)
+        mean = float(values.mean()) if len(values) else math.nan
         if not abs(mean - value) <= _WIDTH * max(1.0, abs(value)):
             raise DataError(
                 f"{metric} is {value:.6f}, but the mean of {source.name} is {mean:.6f} (edited?): "

@@ -30,7 +30,7 @@ class Record:
         system: what was measured; a row of the table.
         dataset: the question set's name.
         split: its split.
-        n: questions; the denominator of every figure.
+        n: questions; the denominator of every figure that ``denominators`` does not name.
         match: string or regex.
         mode: whose matching rules.
         questions: first eight digits of the questions' content hash.
@@ -39,9 +39,10 @@ class Record:
         published_corpus: whether the corpus is the published one.
         passages_key: key of the passages; tells corpora of one name apart.
         values: mean by metric, fractions.
-        headings: what a table calls each metric, and its unit.
+        headings: what a table calls each metric, its unit, and which way is better.
         costs: passages, index_mb, build_s, search_s, questions_per_s, latency_p50_s and
-            latency_p95_s, peak_mb, and a question's rerank_s, read_s and read_tokens, where known.
+            latency_p95_s, peak_mb, and a question's rerank_s, read_s and read_tokens, where known;
+            of what was trained: non_embedding_parameters and examples.
         notes: what a reader of the table must know.
         published_as: the published systems that this one repeats.
         published_unlike: published systems that it nearly repeats, and what differs.
@@ -53,6 +54,7 @@ class Record:
         key: digest of what was ranked or read, of the questions and of the rules of matching: what
             makes the figures, whatever it is called; empty where only reported.
         digest: SHA-256 of the per-question file; empty where the figures are only reported.
+        denominators: questions with a value, of each metric of which some have none.
     """
 
     system: str
@@ -79,6 +81,7 @@ class Record:
     place: int = 0
     key: str = ""
     digest: str = ""
+    denominators: dict[str, int] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -98,8 +101,8 @@ class Record:
     def signature(self, metric: str) -> str:
         """How a figure came about, in sacrebleu's manner."""
         return (
-            f"{metric}|match:{self.match}|tok:{self.mode}|n:{self.n}|questions:{self.questions}"
-            f"|v:{self.version}"
+            f"{metric}|match:{self.match}|tok:{self.mode}|n:{self.denominators.get(metric, self.n)}"
+            f"|questions:{self.questions}|v:{self.version}"
         )
 
     def heading(self, metric: str) -> Heading:
@@ -214,7 +217,7 @@ _SAMPLE = {
     **dict.fromkeys(("system", "dataset", "split", "match", "mode", "questions"), ""),
     **dict.fromkeys(("corpus", "passages_key", "version", "scores", "file", "key", "digest"), ""),
     **dict.fromkeys(("n", "place"), 0),
-    **{name: {} for name in ("values", "costs", "published_unlike")},
+    **{name: {} for name in ("values", "costs", "published_unlike", "denominators")},
     **{name: [] for name in ("notes", "published_as", "changes")},
 }
 """A value of each field's kind."""
@@ -230,7 +233,7 @@ def _check(record: Record) -> None:
         value = getattr(record, name)
         if type(value) is not type(sample):
             raise TypeError(f"{name}: {type(sample).__name__} expected")
-    for values in (record.values, record.costs):
+    for values in (record.values, record.costs, record.denominators):
         for name, value in values.items():
             if type(value) not in (int, float):
                 raise TypeError(f"{name}: a number expected")

@@ -14,6 +14,8 @@ PAPER_ORDER = ("nq", "triviaqa", "webq", "curatedtrec", "squad")
 
 T = TypeVar("T")
 
+QuestionFile = tuple[str, str, int, str]
+
 Natural = list[tuple[int, int, str]]
 
 
@@ -34,6 +36,11 @@ class Row(NamedTuple):
     def of(cls, record: Record) -> Row:
         """The row of a record."""
         return cls(record.system, record.corpus, record.passages_key)
+
+
+def question_file(record: Record) -> QuestionFile:
+    """What figures must share to stand in one column."""
+    return record.question_set, record.questions, record.n, record.match
 
 
 def set_place(record: Record) -> tuple[int, str, str]:
@@ -79,7 +86,7 @@ def shortened(records: Sequence[Record]) -> Shortened:
     """The rows' labels without what all of them share: settings, parts around, the corpus."""
     rows = ordered(records)
     changes = {Row.of(record): record.changes for record in records}
-    bases = {row: _base(row.system, changes[row]) for row in rows}
+    bases = {row: bracketless(row.system, changes[row]) for row in rows}
     shared: list[str] = []
     common: list[str] = []
     if len(rows) > 1:
@@ -103,7 +110,8 @@ def shortened(records: Sequence[Record]) -> Shortened:
     return Shortened(" ".join(shared), labels)
 
 
-def _base(system: str, changes: Sequence[str]) -> str:
+def bracketless(system: str, changes: Sequence[str]) -> str:
+    """A system's label without its settings."""
     brackets = f"[{','.join(changes)}]"
     return system.removesuffix(brackets) if changes else system
 

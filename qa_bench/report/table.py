@@ -13,7 +13,16 @@ from qa_bench.protocols import Statistics
 from qa_bench.report.comparison import BEST, NOTHING, Cell, Comparison, compare
 from qa_bench.report.outcomes import Outcomes
 from qa_bench.report.record import Record
-from qa_bench.report.rows import Row, choose, ordered, set_place, shortened
+from qa_bench.report.rows import (
+    QuestionFile,
+    Row,
+    choose,
+    ordered,
+    question_file,
+    set_place,
+    shortened,
+)
+from qa_bench.report.runs import Mean, members
 from qa_bench.types import Heading
 
 Known = Sequence[tuple[int, float]]
@@ -174,6 +183,9 @@ class Table:
     def line(self, record: Record) -> str:
         """A record as one JSON line: figures as fractions, and what stands beside them."""
         fields = json.loads(record.line())
+        if isinstance(record, Mean):
+            spreads = {f"{metric}/spread": record.spread(metric) for metric in record.values}
+            fields |= {"runs": len(record.runs), **spreads}
         for name in (name for (_, name), one in self._cells.items() if one is record):
             for metric in record.values:
                 cell = self.cell(Row.of(record), Column(name, metric))
@@ -204,7 +216,13 @@ class Table:
         return shown(self.headings[column.metric], value) + mark
 
     def _is_stale(self, row: Row, name: str) -> bool:
-        return bool({(row.system, corpus, name) for corpus in (row.corpus, "")} & self.stale)
+        systems = {row.system, *(one.system for one in members(self.record(row, name)))}
+        places = {(system, corpus, name) for system in systems for corpus in (row.corpus, "")}
+        return bool(places & self.stale)
+
+    def means(self) -> list[Mean]:
+        """The records that are the mean of several runs."""
+        return [r for r in self.records if isinstance(r, Mean) and len(r.runs) > 1]
 
     def best(self, column: Column) -> frozenset[Row]:
         """The rows with a column's best figure, as it is shown; none where nothing is compared.
@@ -214,9 +232,9 @@ class Table:
         heading = self.headings[column.metric]
         values = {row: self.value(row, column) for row in self.rows}
         there = {row: value for row, value in values.items() if value is not None}
-        if len(there) < 2 or heading.unit != "%":
+        if len(there) < 2 or (heading.unit != "%" and not heading.lower):
             return frozenset()
-        top = shown(heading, max(there.values()))
+        top = shown(heading, (min if heading.lower else max)(there.values()))
         best = frozenset(row for row, value in there.items() if shown(heading, value) == top)
         return frozenset() if len(best) == len(there) else best
 
@@ -249,11 +267,14 @@ class Table:
         writer = csv.writer(file, lineterminator="\n")
         columns = self.columns()
         beside = ("low", "high", "mark", "p") if self._outcomes and self.statistics else ()
+        several = bool(self.means())
         head = ["system", "corpus"]
         for name, metric in columns:
             head += [f"{name}/{metric}", f"{name}/{metric}/signature"]
             head += [f"{name}/{metric}/{what}" for what in beside]
-        writer.writerow([*head, *(f"{name}/n" for name in self.sets), *self.costs])
+            head += [f"{name}/{metric}/spread"] if several else []
+        counts = [f"{name}/{what}" for name in self.sets for what in ("n", "runs")[: 1 + several]]
+        writer.writerow([*head, *counts, *self.costs])
         for row in self.rows:
             cells: list[object] = [*row[:2]]
             for name, metric in columns:
@@ -264,9 +285,12 @@ class Table:
                     cells += ["", ""]
                 if beside:
                     cells += _csv(self.cell(row, Column(name, metric)))
+                cells += [_spread(record, metric)] if several else []
             for name in self.sets:
                 record = self.record(row, name)
                 cells.append(record.n if record else "")
+                if several:
+                    cells.append(_count(record))
             for cost in self.costs:
                 value = self.cost(row, cost)
                 cells.append("" if value is None else f"{value:.10g}")
@@ -275,11 +299,12 @@ class Table:
 
 
 def half_width(table: Table, row: Row, column: Column) -> str:
-    """``±1.5``: half the width of a figure's interval in points; empty where there is none."""
+    """``±1.5``: half the width of a figure's interval in points, or in the metric's unit."""
     cell = table.cell(row, column)
-    if cell.low is None or cell.high is None or table.headings[column.metric].unit != "%":
+    if cell.low is None or cell.high is None:
         return ""
-    return f" ±{50 * (cell.high - cell.low):.1f}"
+    half = (cell.high - cell.low) / 2
+    return f" ±{100 * half:.1f}" if table.headings[column.metric].unit == "%" else f" ±{half:.2f}"
 
 
 def _csv(cell: Cell) -> list[str]:
@@ -288,12 +313,19 @@ def _csv(cell: Cell) -> list[str]:
     return [*ends, cell.mark, "" if cell.p is None else f"{cell.p:.6g}"]
 
 
-QuestionFile = tuple[str, str, int, str]
+def _spread(record: Record | None, metric: str) -> str:
+    """The standard deviation between runs; empty where there is one run."""
+    if not isinstance(record, Mean) or metric not in record.values:
+        return ""
+    spread = record.spread(metric)
+    return "" if spread is None else f"{spread:.6f}"
 
 
-def question_file(record: Record) -> QuestionFile:
-    """What figures must share to stand in one column."""
-    return record.question_set, record.questions, record.n, record.match
+def _count(record: Record | None) -> object:
+    """How many runs a figure is the mean of; empty where there is none."""
+    if record is None:
+        return ""
+    return len(record.runs) if isinstance(record, Mean) else 1
 
 
 def set_names(records: Iterable[Record]) -> dict[QuestionFile, str]:

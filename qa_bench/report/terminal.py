@@ -6,7 +6,7 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
-from qa_bench.report.captions import captions
+from qa_bench.report.captions import captions, means
 from qa_bench.report.comparison import BEST
 from qa_bench.report.rows import Row
 from qa_bench.report.table import STALE, Column, Table, half_width
@@ -27,8 +27,8 @@ def text(table: Table) -> str:
         gap = _GAP if _width(table, block) <= WIDTH else 1
         lines += ([""] if number else []) + _drawn(table, block, gap)
     below = captions(table)
-    if not below and any(table.best(column) for column in table.columns()):
-        below = [f"{BEST} the best of its column"]
+    if below == means(table) and any(table.best(column) for column in table.columns()):
+        below = [*below, f"{BEST} the best of its column"]
     lines += [piece for line in below for piece in textwrap.wrap(line, WIDTH)]
     return "\n".join(lines)
 

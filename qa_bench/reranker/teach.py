@@ -19,7 +19,7 @@ from qa_bench.reranker.scorer import pair_model
 from qa_bench.settings import one_of, whole_number
 from qa_bench.train.examples import drawn, read
 from qa_bench.train.loop import MODEL_FOLDER, Settings, Task, TrainingFiles, learn
-from qa_bench.train.pieces import in_pieces
+from qa_bench.train.pieces import held_tokens, in_pieces
 from qa_bench.train.seen import write_seen
 from qa_bench.types import Runtime
 
@@ -90,7 +90,9 @@ class PairTask(Task):
         ]
         rows = np.concatenate(of_questions)
         lengths = self._padded(self._rows.lengths[rows])
-        pieces = in_pieces(lambda some: model(self._features(rows[some], device)), lengths)
+        pieces = in_pieces(
+            lambda some: model(self._features(rows[some], device)), lengths, held_tokens(model)
+        )
         order = np.argsort(np.concatenate([some for some, _ in pieces]), kind="stable")
         flat = torch.cat([scores for _, scores in pieces])[torch.from_numpy(order).to(device)]
         with torch.autocast(device.type, enabled=False):

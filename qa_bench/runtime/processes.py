@@ -40,7 +40,7 @@ def in_order(
         yield from map(function, batches)
         return
     with ExitStack() as stack:
-        processes = [stack.enter_context(_Process(function)) for _ in range(workers)]
+        processes = [stack.enter_context(Process(function)) for _ in range(workers)]
         sent = received = 0
         for batch in batches:
             result: list[_Result] = []
@@ -54,10 +54,17 @@ def in_order(
             yield processes[oldest % workers].receive()
 
 
-class _Process:
+class Process:
     """A process that applies the function to what it is sent."""
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+    def __init__(self, function: Callable[[Any], Any], without: str = "runtime.threads=1") -> None:
+        """Start it.
+
+        Args:
+            function: what it applies.
+            without: the setting that needs no such process, for messages.
+        """
+        self._without = without
         self._connection, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
@@ -75,6 +82,10 @@ class _Process:
         except OSError:
             raise self._ended() from None
 
+    def answers(self, seconds: float) -> bool:
+        """Whether there is something to receive, or it has ended, after so many seconds at most."""
+        return self._connection.poll(seconds)
+
     def receive(self) -> Any:
         """The result of the batch sent last."""
         try:
@@ -88,14 +99,14 @@ class _Process:
     def _ended(self) -> UserError:
         status = self._process.wait()
         why = f"by signal {-status}; is memory short?" if status < 0 else f"with status {status}"
-        return UserError(
-            f"a process that helped ended early, {why} (runtime.threads=1 does without)"
-        )
+        return UserError(f"a process that helped ended early, {why} ({self._without} does without)")
 
-    def __enter__(self) -> _Process:
+    def __enter__(self) -> Process:
+        """Itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End it, whatever it does."""
         self._connection.close()
         self._process.kill()
         self._process.wait()

@@ -27,9 +27,10 @@ from qa_bench.synthetic.round_trip import ranks, shares
 from qa_bench.synthetic.screening import NOT_RETRIEVED, screen
 from qa_bench.synthetic.settings import SynthesisSettings
 from qa_bench.synthetic.sheet import SHEET_FILE, sheet
+from qa_bench.synthetic.titles import named
 from qa_bench.types import Folder, Question, QuestionSet, Step
 
-VERSION = 1
+VERSION = 2
 QUESTIONS_FILE = "questions.jsonl"
 DROPPED_FILE = "dropped.jsonl"
 FACTS_FILE = "set.json"
@@ -37,17 +38,21 @@ SPLIT = "synthetic"
 
 
 class RoundTrip(NamedTuple):
-    """What was asked of the retrievers, and of a reader without passages.
+    """What was asked of the retrievers, and of readers without passages.
 
     Attributes:
         runs: the searches, by retriever.
         closed: the answers of a reader that reads no passage; None where there is none.
         reader: what it is called.
+        articles: which articles another one takes the questions to be about; None likewise.
+        namer: what that is called.
     """
 
     runs: Mapping[str, Stage]
     closed: Stage | None = None
     reader: str = ""
+    articles: Stage | None = None
+    namer: str = ""
 
 
 def candidates(
@@ -133,6 +138,7 @@ def synthesize(
             )
         stay = [searched[number] for number in left]
         closed = _closed(inputs, stay, mode)
+        alone = _alone(inputs, stay, mode)
         answers, own = [one.answer for one in stay], [one.row for one in stay]
         others = holders(inputs["passages"].path, answers, own, mode, context.runtime)
         pairs = [
@@ -154,6 +160,7 @@ def synthesize(
                     "pids": collection.pids(np.array(other.rows, dtype=np.int64)).to_pylist(),
                 },
                 **({} if closed is None else {"closed_book": closed[one.qid]}),
+                **({} if alone is None else {"standalone": alone[one.qid]}),
             }
             for number, one, other, pair in zip(left, stay, others, pairs, strict=True)
         ]
@@ -180,6 +187,14 @@ def synthesize(
             "closed_book": None
             if closed is None
             else {"reader": trip.reader, "questions": sum(closed.values())},
+            "titled": sum(bool(named(one.question, one.title, mode)) for one in stay),
+            "standalone": None
+            if alone is None
+            else {
+                "reader": trip.namer,
+                "questions": sum(one is True for one in alone.values()),
+                "without_title": sum(one is None for one in alone.values()),
+            },
             "digests": {
                 "questions": digest([[one.question, one.answer] for one in stay]),
                 **{name: stage.key for name, stage in stages.items()},
@@ -205,8 +220,9 @@ def synthesize(
 
 def _inputs(drafts: Stage, passages: Stage, trip: RoundTrip) -> dict[str, Stage]:
     runs = {f"run.{name}": stage for name, stage in trip.runs.items()}
-    closed = {} if trip.closed is None else {"closed": trip.closed}
-    return {"drafts": drafts, "passages": passages, **runs, **closed}
+    maybe = {"closed": trip.closed, "articles": trip.articles}
+    readers = {name: stage for name, stage in maybe.items() if stage is not None}
+    return {"drafts": drafts, "passages": passages, **runs, **readers}
 
 
 def _filters(settings: SynthesisSettings) -> tuple[int, float]:
@@ -228,6 +244,16 @@ def _closed(
     return {
         one.qid: contains_answer(said.get(one.qid, ""), [one.answer], mode=mode) for one in several
     }
+
+
+def _alone(
+    inputs: Mapping[str, Folder], several: Sequence[Proposal], mode: str
+) -> dict[str, bool | None] | None:
+    """Whether the article that is guessed of each question is its own, by qid; see ``named``."""
+    if "articles" not in inputs:
+        return None
+    said = read_answers(inputs["articles"].path)
+    return {one.qid: named(said.get(one.qid, ""), one.title, mode) for one in several}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -16,7 +16,7 @@ from qa_bench.train.loop import MODEL_FOLDER, Settings, TrainingFiles
 from qa_bench.train.seen import pass_on_seen
 from qa_bench.types import Folder, Load, Step
 
-VERSION = 3
+VERSION = 5
 
 
 class Mined(NamedTuple):

@@ -9,10 +9,12 @@ import numpy as np
 
 from qa_bench.parts import Part
 from qa_bench.statistics.column import Choice, ColumnStatistics, column
+from qa_bench.statistics.crossed import crossed_differences, crossed_intervals
 from qa_bench.statistics.holm import holm
 from qa_bench.statistics.interval import Intervals, intervals
 from qa_bench.statistics.paired import Paired, paired
-from qa_bench.statistics.pairs import Pairs, every_pair, matrix, pairs
+from qa_bench.statistics.pairs import Pairs, every_pair, matrices, matrix, pairs
+from qa_bench.statistics.replicates import Replicates
 from qa_bench.statistics.values import checked, codes
 
 
@@ -41,7 +43,7 @@ class Closed(Part):
         """Intervals and marks of one metric on one set.
 
         Args:
-            values: a value a question for every system, (systems, n).
+            values: a value a question for every system, (systems, n), or ``Replicates``.
             baseline: the row of ``against``.
             groups: a code or name a question, (n,).
             digest: not looked at.
@@ -49,10 +51,8 @@ class Closed(Part):
         Raises:
             UserError: a value is not finite, there is but one group, or no such row.
         """
-        rows = checked(values)
-        places = None if groups is None else codes(groups, rows.shape[1])
         choice = Choice(self.alpha, self.family, self.against)
-        return column(_ClosedForms(rows, self.alpha, places), choice, baseline)
+        return column(self._method(values, groups), choice, baseline)
 
     def columns(
         self,
@@ -70,14 +70,26 @@ class Closed(Part):
         """All systems against each other.
 
         Args:
-            values: (systems, n).
+            values: (systems, n), or ``Replicates``.
             groups: (n,).
             digest: not looked at.
 
         Raises:
             UserError: a value is not finite, or there is but one group.
         """
-        return pairs(values, groups, self.alpha)
+        if not isinstance(values, Replicates):
+            return pairs(values, groups, self.alpha)
+        each = self._method(values, groups).differences(*every_pair(len(values.runs)))
+        return matrices(each.difference, each.low, each.high, holm(each.p), each.test)
+
+    def _method(self, values: Any, groups: Any) -> _ClosedForms:
+        """The forms of these values: those of single runs as long as no system has several."""
+        if isinstance(values, Replicates):
+            n = values.averaged.shape[1]
+            return _OverRuns(values, self.alpha, None if groups is None else codes(groups, n))
+        rows = checked(values)
+        places = None if groups is None else codes(groups, rows.shape[1])
+        return _ClosedForms(rows, self.alpha, places)
 
 
 class _ClosedForms:
@@ -107,3 +119,18 @@ class _ClosedForms:
         first, second = every_pair(len(self._rows))
         adjusted = holm(self.differences(first, second).p)
         return matrix(adjusted, adjusted, len(self._rows), 1.0)
+
+
+class _OverRuns(_ClosedForms):
+    """The same where systems have several runs."""
+
+    def __init__(self, values: Replicates, alpha: float, groups: np.ndarray | None) -> None:
+        super().__init__(values.averaged, alpha, groups)
+        self._values = values
+        self.remark = "runs:" + "+".join(str(count) for count in np.unique(values.counts))
+
+    def intervals(self) -> Intervals:
+        return crossed_intervals(self._values, self._alpha, self._groups)
+
+    def differences(self, first: np.ndarray, second: np.ndarray) -> Paired:
+        return crossed_differences(self._values, first, second, self._alpha, self._groups)

@@ -1,4 +1,4 @@
-"""Two clouds of vectors, questions and their passages: how mixed they are, and a map of both."""
+"""Two clouds of vectors, questions and their passages: how they lie, and a map of both."""
 
 from __future__ import annotations
 
@@ -48,6 +48,42 @@ def mixing(first: np.ndarray, second: np.ndarray, neighbours: int = NEIGHBOURS) 
     return shares
 
 
+def alignment(first: np.ndarray, second: np.ndarray) -> float:
+    """How far a question is from its passage: the mean squared distance, vectors at length 1.
+
+    From 0, every pair is one point, to 4. Source: Wang and Isola 2020, Understanding Contrastive
+    Representation Learning through Alignment and Uniformity on the Hypersphere, with α = 2.
+
+    Args:
+        first: vectors of questions, (n, dimension).
+        second: those of their passages, (n, dimension).
+
+    Raises:
+        UserError: the clouds differ in size or dimension, or a vector is 0.
+    """
+    one, other = np.split(_directions(_points(first, second)), 2)
+    return float(((one - other) ** 2).sum(axis=1).mean())
+
+
+def uniformity(first: np.ndarray, second: np.ndarray) -> float:
+    """How evenly all texts lie on the sphere: ``log mean exp(-2 d²)`` over all pairs of them.
+
+    From 0, all vectors have one direction, down to about -4, which evenly spread ones of many
+    dimensions have. Source: as of ``alignment``, with t = 2.
+
+    Args:
+        first: vectors of questions, (n, dimension).
+        second: those of their passages, (n, dimension).
+
+    Raises:
+        UserError: the clouds differ in size or dimension, or a vector is 0.
+    """
+    points = _directions(_points(first, second))
+    above = np.triu_indices(len(points), 1)
+    squares = np.maximum(2 - 2 * (points @ points.T)[above], 0)
+    return float(np.log(np.exp(-2 * squares).mean()))
+
+
 def plane(first: np.ndarray, second: np.ndarray, seed: int = 0) -> np.ndarray:
     """Both clouds on one plane: near vectors stay near; far ones may come to lie anywhere.
 
@@ -74,6 +110,13 @@ def plane(first: np.ndarray, second: np.ndarray, seed: int = 0) -> np.ndarray:
         init="pca", perplexity=perplexity, random_state=seed, n_jobs=1
     ).fit_transform(points.astype(np.float32))
     return places.astype(np.float64)
+
+
+def _directions(points: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(points, axis=1, keepdims=True)
+    if not lengths.all():
+        raise UserError("a vector of 0 has no direction: is the model whole?")
+    return np.asarray(points / lengths)
 
 
 def _points(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -55,6 +55,22 @@ class ColumnStatistics:
     difference_low: np.ndarray | None = None
     difference_high: np.ndarray | None = None
     p: np.ndarray | None = None
+
+    def turned(self) -> ColumnStatistics:
+        """The same of values with the other sign: where the lower ones are better."""
+
+        def minus(values: np.ndarray | None) -> Any:
+            return None if values is None else -values
+
+        return replace(
+            self,
+            mean=-self.mean,
+            low=-self.high,
+            high=-self.low,
+            difference=minus(self.difference),
+            difference_low=minus(self.difference_high),
+            difference_high=minus(self.difference_low),
+        )
 
 
 class Method(Protocol):
@@ -197,6 +213,10 @@ def _placed(pairs: Paired | None, name: str, others: np.ndarray, systems: int) -
 
 def _detectable(pairs: Paired | None, method: Method, alpha: float, comparisons: int) -> float:
     """By the middle one of the pairs' errors: some pairs are seen better, some less."""
+    if pairs is not None and pairs.freedom is not None and (pairs.error > 0).any():
+        there = pairs.error > 0
+        sizes = detectable(pairs.error[there], alpha, comparisons, pairs.freedom[there])
+        return float(np.median(sizes))
     errors = np.zeros(0) if pairs is None else pairs.error[pairs.error > 0]
     error = float(np.median(errors)) if len(errors) else assumed_error(method.items)
     return float(detectable(error, alpha, comparisons))

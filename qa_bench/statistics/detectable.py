@@ -14,7 +14,9 @@ POWER = 0.8
 """How often a difference of that size shall be seen."""
 
 
-def detectable(error: Any, alpha: float = 0.05, comparisons: int = 1) -> np.ndarray:
+def detectable(
+    error: Any, alpha: float = 0.05, comparisons: int = 1, freedom: Any = None
+) -> np.ndarray:
     """(z(1 − α/2m) + z(power)) · standard error of the difference.
 
     A smaller difference is not seen in four of five repetitions. α is shared among the m
@@ -27,10 +29,14 @@ def detectable(error: Any, alpha: float = 0.05, comparisons: int = 1) -> np.ndar
         error: standard errors of differences, of any shape, in the metric's unit.
         alpha: of the family.
         comparisons: m, 1 at least.
+        freedom: degrees of freedom of the errors, where they are few: t's quantiles then, not z's.
     """
-    from scipy.special import ndtri
+    from scipy.special import ndtri, stdtrit
 
     share = alpha / max(comparisons, 1)
+    if freedom is not None:
+        places = stdtrit(freedom, 1 - share / 2) + stdtrit(freedom, POWER)
+        return np.asarray(places * np.asarray(error))
     return np.asarray((ndtri(1 - share / 2) + ndtri(POWER)) * np.asarray(error))
 
 

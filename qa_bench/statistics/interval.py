@@ -73,16 +73,27 @@ def intervals(
     """
     n, mean = values.shape[1], means(values)
     flags = binary(values) if groups is None else np.zeros(len(values), dtype=bool)
-    low, high = _by_t(values, mean, alpha, groups)
+    error, size = errors(values, mean, groups)
+    low, high = by_t(mean, error, max(size - 1, 1), size, in_unit(values), alpha)
     if flags.any():
         low[flags], high[flags] = wilson(values[flags].sum(axis=1), n, alpha)
     otherwise = T if groups is None else CLUSTER_T
     return Intervals(mean, low, high, [WILSON if flag else otherwise for flag in flags])
 
 
-def _by_t(
-    values: np.ndarray, mean: np.ndarray, alpha: float, groups: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+def errors(
+    values: np.ndarray, mean: np.ndarray, groups: np.ndarray | None
+) -> tuple[np.ndarray, int]:
+    """Standard errors of the means of rows, 0 where nothing varies; and how many were drawn.
+
+    Args:
+        values: float64 of shape (systems, n).
+        mean: of each row, (systems,).
+        groups: codes from 0, int (n,); None where the questions were drawn one by one.
+
+    Returns:
+        float64 (systems,), and the number of questions, or of groups.
+    """
     n = values.shape[1]
     about = values - mean[:, None]
     alike = (values == values[:, :1]).all(axis=1)
@@ -93,8 +104,28 @@ def _by_t(
     squares = np.einsum("ij,ij->i", about, about)
     error = np.sqrt(scale(size, n) * squares) if size > 1 else np.zeros_like(mean)
     error[alike] = 0.0
-    low, high = t_interval(mean, error, max(size - 1, 1), alpha)
-    bounded = in_unit(values)
+    return error, size
+
+
+def by_t(
+    mean: np.ndarray,
+    error: np.ndarray,
+    freedom: int | np.ndarray,
+    size: int,
+    bounded: np.ndarray,
+    alpha: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Intervals by t, cut off at 0 and 1; where nothing varies, of ``bound``, or none (NaN).
+
+    Args:
+        mean: float64 (systems,).
+        error: of the means; 0 where nothing varies.
+        freedom: degrees of freedom, one for all or (systems,).
+        size: the questions, or the groups of them.
+        bounded: whether all values of a system lie in [0, 1]; bool (systems,).
+        alpha: 1 − the level.
+    """
+    low, high = t_interval(mean, error, freedom, alpha)
     low = np.where(bounded, np.maximum(low, 0), low)
     high = np.where(bounded, np.minimum(high, 1), high)
     if (points := error == 0).any():

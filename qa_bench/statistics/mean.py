@@ -10,7 +10,7 @@ from qa_bench.statistics.wilson import wilson
 
 
 def t_interval(
-    mean: np.ndarray, error: np.ndarray, freedom: int, alpha: float = 0.05
+    mean: np.ndarray, error: np.ndarray, freedom: int | np.ndarray, alpha: float = 0.05
 ) -> tuple[np.ndarray, np.ndarray]:
     """Student's interval: mean ± t(1 − α/2) · error.
 
@@ -19,7 +19,7 @@ def t_interval(
     Args:
         mean: of any shape.
         error: standard errors of the means.
-        freedom: degrees of freedom, >= 1.
+        freedom: degrees of freedom, >= 1; one for all, or one a mean.
         alpha: 1 − the level.
     """
     from scipy.special import stdtrit
@@ -28,7 +28,7 @@ def t_interval(
     return mean - half, mean + half
 
 
-def t_test(mean: np.ndarray, error: np.ndarray, freedom: int) -> np.ndarray:
+def t_test(mean: np.ndarray, error: np.ndarray, freedom: int | np.ndarray) -> np.ndarray:
     """Two-sided p of a mean of 0; 1 where the mean is 0, whatever the error."""
     from scipy.special import stdtr
 

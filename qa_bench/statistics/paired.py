@@ -37,6 +37,8 @@ class Paired:
         p: two-sided, of this pair alone.
         error: standard error of the difference.
         test: the tests that were used, their names joined by commas.
+        freedom: degrees of freedom of the errors; None where they are those of so many questions
+            that the normal distribution stands for t's.
     """
 
     difference: np.ndarray
@@ -45,6 +47,7 @@ class Paired:
     p: np.ndarray
     error: np.ndarray
     test: str
+    freedom: np.ndarray | None = None
 
 
 def paired(
@@ -69,16 +72,16 @@ def paired(
     n = values.shape[1]
     if groups is not None:
         size = int(groups.max()) + 1
-        return _by_t(values, first, second, alpha, groups, size)
+        return by_t(values, first, second, alpha, groups, size)
     flags = binary(values)
     discrete = flags[first] & flags[second]
     if not discrete.any():
-        return _by_t(values, first, second, alpha, None, n)
+        return by_t(values, first, second, alpha, None, n)
     if discrete.all():
         return _by_mcnemar(values, first, second, alpha)
     parts = (
         _by_mcnemar(values, first[discrete], second[discrete], alpha),
-        _by_t(values, first[~discrete], second[~discrete], alpha, None, n),
+        by_t(values, first[~discrete], second[~discrete], alpha, None, n),
     )
     return _merged(parts, discrete)
 
@@ -111,7 +114,7 @@ def _by_mcnemar(values: np.ndarray, first: np.ndarray, second: np.ndarray, alpha
     return Paired(difference, low, high, mcnemar(b, c), error, MCNEMAR)
 
 
-def _by_t(
+def by_t(
     values: np.ndarray,
     first: np.ndarray,
     second: np.ndarray,

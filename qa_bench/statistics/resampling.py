@@ -14,6 +14,7 @@ from qa_bench.statistics.clusters import sums
 from qa_bench.statistics.column import Choice, ColumnStatistics, column
 from qa_bench.statistics.draws import drawn_sums, flipped_sums
 from qa_bench.statistics.pairs import Pairs, matrices
+from qa_bench.statistics.replicates import Replicates
 from qa_bench.statistics.resampled import Resampled
 from qa_bench.statistics.values import checked, codes
 
@@ -100,7 +101,17 @@ class Resampling(Part):
         return every
 
     def _methods(self, values: Mapping[str, Any], groups: Any, digest: str) -> dict[str, Resampled]:
-        """A method a metric, over one product of all values and all draws."""
+        """A method a metric, over one product of all values and all draws.
+
+        Raises:
+            UserError: systems have several runs: three seeds, drawn with repetition, vary by two
+                thirds of what they should, and none of this would say so.
+        """
+        if any(isinstance(several, Replicates) for several in values.values()):
+            raise UserError(
+                "statistics=resampling draws questions, and some rows here are means of several "
+                "runs: statistics=closed knows both, table.over=[] shows each run alone"
+            )
         rows = {name: checked(several) for name, several in values.items()}
         sizes = {several.shape[1] for several in rows.values()}
         if len(sizes) != 1:

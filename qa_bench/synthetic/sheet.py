@@ -38,6 +38,7 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from _round_trip(facts)
     yield from _overlaps(facts["overlap"])
     yield from _others(facts)
+    yield from _standalone(facts)
     yield "## Digests"
     yield ""
     yield from (f"- {name}: `{value}`" for name, value in facts["digests"].items())
@@ -121,6 +122,27 @@ def _others(facts: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"`{closed['reader']}`, without any passage, answers {closed['questions']:,} "
             f"({_percent(closed['questions'], total)} %). They stay; `closed_book` marks them."
+        )
+    yield ""
+
+
+def _standalone(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What tells beside the rules whether a question can be asked without its passage."""
+    alone, total = facts["standalone"], facts["questions"]
+    yield "## Standing alone"
+    yield ""
+    yield (
+        f"{facts['titled']:,} questions ({_percent(facts['titled'], total)} %) name their article "
+        "by its title."
+    )
+    if alone is None:
+        yield "Which article is meant, nobody was asked: `+reader@synthesize.standalone=` tells."
+    else:
+        asked = total - alone["without_title"]
+        yield (
+            f"`{alone['reader']}`, given the question alone, names the article of "
+            f"{alone['questions']:,} ({_percent(alone['questions'], asked)} %), by its title: no "
+            "fewer can be told alone. The others stay; `standalone` marks them."
         )
     yield ""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from qa_bench.errors import DataError, UserError
+from qa_bench.errors import DataError
 from qa_bench.formats.dpr_training import (
     GOLD_SCORE,
     Example,
@@ -22,9 +22,14 @@ from qa_bench.formats.dpr_training import (
     read_examples,
 )
 from qa_bench.formats.json_entries import JsonEntries
-from qa_bench.formats.lines import parse_json, read_json_lines, read_whole, text_field
+from qa_bench.formats.lines import read_json_lines, text_field
+from qa_bench.formats.paragraph_questions import (
+    Article,
+    NumberedParagraphs,
+    ParagraphQuestion,
+    read_squad,
+)
 from qa_bench.formats.qa import suffix_of
-from qa_bench.formats.squad_articles import article_title
 from qa_bench.metric.matching import answer_test
 from qa_bench.train.loop import TrainingFiles
 from qa_bench.types import Passage
@@ -84,96 +89,49 @@ def _read(path: Path, articles: Path | None, near: int) -> Iterator[Example]:
         return _of_lines(path, articles, near)
     if JsonEntries(path).kind == "list":
         return read_examples(path)
-    return _of_squad(path, near)
-
-
-# Paragraphs of articles
-
-
-class _Article:
-    """Its paragraphs, each made a passage once."""
-
-    def __init__(self, title: str, paragraphs: list[str]) -> None:
-        self._title, self.paragraphs = title, paragraphs
-        self._passages: dict[int, Passage] = {}
-
-    def passage(self, place: int) -> Passage:
-        if place not in self._passages:
-            self._passages[place] = Passage("", self._title, self.paragraphs[place])
-        return self._passages[place]
-
-    def example(self, question: str, answers: list[str], place: int, near: int) -> Example:
-        """A question of a paragraph; the nearest others without an answer are hard negatives."""
-        negatives: list[TrainingPassage] = []
-        if near and answers:
-            test = answer_test(answers, "string", "dpr", question)
-            places = sorted(range(len(self.paragraphs)), key=lambda at: (abs(at - place), at))
-            without = (
-                at
-                for at in places
-                if at != place and self.paragraphs[at].strip() and not test(self.paragraphs[at])
-            )
-            negatives = [
-                TrainingPassage(self.passage(at), math.nan) for at in islice(without, near)
-            ]
-        positive = TrainingPassage(self.passage(place), GOLD_SCORE, 1)
-        return Example("", question, answers, [positive], [], negatives)
-
-
-def _of_squad(path: Path, near: int) -> Iterator[Example]:
-    whole = parse_json(read_whole(path), path)
-    try:
-        for entry in whole["data"]:
-            texts = [paragraph["context"] for paragraph in entry["paragraphs"]]
-            article = _Article(article_title(entry["title"]), texts)
-            for place, paragraph in enumerate(entry["paragraphs"]):
-                for qa in paragraph["qas"]:
-                    answers = [answer["text"] for answer in qa["answers"]]
-                    "".join((qa["question"], texts[place], *answers))  # raises where one is no text
-                    yield article.example(qa["question"], answers, place, near)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"neither SQuAD's JSON nor a list of DPR's ({type(error).__name__}: {error})", path
-        ) from None
+    made = _OfParagraphs(near)
+    return map(made.example, read_squad(path))
 
 
 def _of_lines(path: Path, articles: Path | None, near: int) -> Iterator[Example]:
-    paragraphs: dict[str, _Article] | None = None
+    paragraphs: NumberedParagraphs | None = None
+    made = _OfParagraphs(near)
     for number, row in read_json_lines(path):
         if any(name in row for name in _PAIR) or "article" not in row:
             yield _pair(row, path, number)
             continue
         if paragraphs is None:
-            paragraphs = _articles(path, articles)
-        yield _numbered(row, paragraphs, near, path, number)
+            paragraphs = NumberedParagraphs(path, articles)
+        yield made.example(paragraphs.question({"answers": [], **row}, number))
 
 
-def _articles(path: Path, articles: Path | None) -> dict[str, _Article]:
-    if articles is None:
-        raise UserError(
-            f"{path} tells paragraphs by their numbers: set train.articles=<JSON Lines of the "
-            "articles, paragraphs parted by empty lines>"
-        )
-    of_title: dict[str, _Article] = {}
-    for number, row in read_json_lines(articles):
-        title = text_field(row, "title", articles, number)
-        texts = text_field(row, "text", articles, number).split("\n\n")
-        of_title.setdefault(title, _Article(title, texts))
-    return of_title
+class _OfParagraphs:
+    """Examples of paragraphs' questions; each paragraph is made a passage once."""
 
+    def __init__(self, near: int) -> None:
+        self._near = near
+        self._passages: dict[tuple[Article, int], Passage] = {}
 
-def _numbered(
-    row: Mapping[str, Any], articles: dict[str, _Article], near: int, path: Path, number: int
-) -> Example:
-    question = text_field(dict(row), "question", path, number)
-    title = article_title(text_field(dict(row), "article", path, number))
-    answers, place = _texts(row, "answers", path, number), row.get("paragraph")
-    if not isinstance(place, int) or isinstance(place, bool) or place < 0:
-        raise DataError("field 'paragraph' must be a whole number >= 0", path, number)
-    article = articles.get(title)
-    if article is None or place >= len(article.paragraphs):
-        raise DataError(f"the articles have no paragraph {place} of '{title}'", path, number)
-    return article.example(question, answers, place, near)
+    def example(self, one: ParagraphQuestion) -> Example:
+        """A question of a paragraph; the nearest others without an answer are hard negatives."""
+        negatives: list[TrainingPassage] = []
+        if self._near and one.answers:
+            test = answer_test(one.answers, "string", "dpr", one.text)
+            near = (
+                at for at in one.article.near(one.place) if not test(one.article.paragraphs[at])
+            )
+            negatives = [
+                TrainingPassage(self._passage(one.article, at), math.nan)
+                for at in islice(near, self._near)
+            ]
+        positive = TrainingPassage(self._passage(one.article, one.place), GOLD_SCORE, 1)
+        return Example("", one.text, one.answers, [positive], [], negatives)
+
+    def _passage(self, article: Article, place: int) -> Passage:
+        if (article, place) not in self._passages:
+            passage = Passage("", article.title, article.paragraphs[place])
+            self._passages[article, place] = passage
+        return self._passages[article, place]
 
 
 # Pairs

@@ -69,6 +69,7 @@ class Judge:
         rules: Sequence[str],
         test: Callable[[Question], Test],
         counts: dict[str, int],
+        titles: bool = True,
     ) -> None:
         """Keep what is needed.
 
@@ -79,7 +80,9 @@ class Judge:
             rules: names of ``rules.RULES``.
             test: makes the test whether a passage holds an answer of a question.
             counts: a count by each rule's name, and ``without_positive``.
+            titles: whether the tests look into titles.
         """
+        self._titles = titles
         self._ranking, self._passages, self._golds = ranking, passages, golds
         self._rules, self._test, self._counts = rules, test, counts
 
@@ -94,7 +97,8 @@ class Judge:
             for block in blocks(len(questions)):
                 slices = [self._ranking.of(questions.questions[place]) for place in block]
                 rows = self._ranking.rows[places(slices)]
-                pairs = zip(self._passages.texts(rows), self._passages.titles(rows), strict=True)
+                titles = self._passages.titles(rows) if self._titles else [""] * len(rows)
+                pairs = zip(self._passages.texts(rows), titles, strict=True)
                 for place, hits in zip(block, slices, strict=True):
                     some = [next(pairs) for _ in range(hits.start, hits.stop)]
                     one = self._judge(place, questions.questions[place], hits, some)

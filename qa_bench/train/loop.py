@@ -21,10 +21,13 @@ import numpy as np
 from qa_bench.engine.shards import Shards
 from qa_bench.errors import UserError
 from qa_bench.models.checkpoint import quiet
-from qa_bench.models.trainable import set_attention, set_dropout
+from qa_bench.models.trainable import set_attention, set_dropout, trainable
 from qa_bench.runtime.devices import devices, torch_threads
 from qa_bench.runtime.progress import progress
 from qa_bench.settings import number, one_of, whole_number
+from qa_bench.train import ranks
+from qa_bench.train.lookups import collected
+from qa_bench.train.optimizer import adamw, read_state, write_state
 from qa_bench.types import Runtime
 
 if TYPE_CHECKING:
@@ -37,7 +40,6 @@ _POOL = 50
 """Batches whose examples are sorted by length together: less padding."""
 _CLIP = 1.0
 """Largest length of the gradient, as in BERT's own fine-tuning."""
-_UNDECAYED = ("bias", "LayerNorm.weight", "layer_norm.weight")
 
 
 @dataclass(frozen=True)
@@ -217,19 +219,22 @@ def learn(
     """
     import torch
 
-    device = devices(runtime)[0]
+    several = devices(runtime)
+    device = several[ranks.rank() % len(several)]
     with torch_threads(runtime.workers):
         torch.manual_seed(settings.seed)
         model, tokenizer, task = build()
         set_dropout(model, settings.dropout)
         if device.type == "cpu":
-            set_attention(model, "eager")  # with dropout, twice as fast there as sdpa
+            # With dropout sdpa takes twice as long there.
+            set_attention(model, "sdpa" if settings.dropout == 0 else "eager")
         run = _Run(model.to(device), task, settings)
         loss = run.all_steps(Shards(folder, "checkpoint", ".safetensors", last_only=True), runtime)
-        target = folder / MODEL_FOLDER
-        shutil.rmtree(target, ignore_errors=True)
-        with quiet():
-            _write(run.model.cpu().eval(), tokenizer, target)
+        if ranks.rank() == 0:
+            target = folder / MODEL_FOLDER
+            shutil.rmtree(target, ignore_errors=True)
+            with quiet():
+                _write(run.model.cpu().eval(), tokenizer, target)
     return {**run.size, **task.counts, "loss": round(loss, 4)}
 
 
@@ -255,15 +260,7 @@ class _Run:
             "tokens": int(task.tokens.sum()) * settings.epochs,
             "steps": self._steps,
         }
-        decayed: dict[bool, list[Any]] = {True: [], False: []}
-        for name, weight in model.named_parameters():
-            decayed[not name.endswith(_UNDECAYED)].append(weight)
-        self._optimizer = _adamw(
-            [
-                {"params": decayed[True], "weight_decay": settings.weight_decay},
-                {"params": decayed[False], "weight_decay": 0.0},
-            ]
-        )
+        self._optimizer = adamw(model, settings.weight_decay)
 
     def all_steps(self, shards: Shards, runtime: Runtime) -> float:
         """Go on from the last checkpoint to the end; the mean loss of the last tenth of steps."""
@@ -272,23 +269,29 @@ class _Run:
         self.model.train()
         self._tell_cost(self._steps - len(losses))
         if notes:
-            self._resume(shards.data(len(notes) - 1), notes[-1]["step"])
+            path = shards.data(len(notes) - 1)
+            read_state(path, self.model, self._optimizer, notes[-1]["step"])
             self._task.counts.update(notes[-1]["counts"])
             log.info("train: going on after step %d of %d", notes[-1]["step"], self._steps)
         number = len(notes)
+        if ranks.rank() == 0:
+            for old in range(number - 1):  # of a run killed between one checkpoint and the next
+                shards.data(old).unlink(missing_ok=True)
         with progress(self._steps, "train", "steps", runtime) as bar:
             bar.update(len(losses))
             for step in range(len(losses), self._steps):
                 losses.append(self._step(step))
                 bar.set_postfix(loss=f"{np.mean(losses[-20:]):.3f}", refresh=False)
                 bar.update()
-                if (step + 1) % self._settings.checkpoint == 0 and step + 1 < self._steps:
+                due = (step + 1) % self._settings.checkpoint == 0 and step + 1 < self._steps
+                if due and ranks.rank() == 0:
                     note = {"step": step + 1, "losses": losses, "counts": self._task.counts}
                     with shards.write(number, note) as path:
-                        self._save(path)
+                        write_state(path, self.model, self._optimizer)
                     shards.data(number - 1).unlink(missing_ok=True)
                     number += 1
-        shards.data(number - 1).unlink(missing_ok=True)
+        if ranks.rank() == 0:
+            shards.data(number - 1).unlink(missing_ok=True)
         return float(np.mean(losses[-max(1, self._steps // 10) :]))
 
     def _tell_cost(self, steps: int) -> None:
@@ -297,7 +300,7 @@ class _Run:
         tokens, counts = int(self._task.tokens[batch].sum()), dict(self._task.counts)
         for _ in range(2):  # the first is slower
             clock = time.perf_counter()
-            self._task.backward(self.model, batch, self._autocast)
+            self._backward(batch)
             self._learn(0.0)
             seconds = time.perf_counter() - clock
         self._optimizer.state.clear()
@@ -335,8 +338,9 @@ class _Run:
     def _step(self, step: int) -> float:
         import torch
 
-        torch.manual_seed((self._settings.seed << 32) + step)
-        value = self._task.backward(self.model, self._batch(step), self._autocast)
+        # Another dropout in each process, and the same one in the first as where it is alone.
+        torch.manual_seed((self._settings.seed << 32) + (ranks.rank() << 24) + step)
+        value = self._backward(self._batch(step))
         if not np.isfinite(value):
             raise UserError(
                 f"the loss of step {step + 1} is {value}: set a lower train.learning_rate, or "
@@ -345,9 +349,15 @@ class _Run:
         self._learn(self._settings.learning_rate * self._slope(step))
         return value
 
+    def _backward(self, batch: np.ndarray) -> float:
+        """Give the weights the gradient of a step's loss; return the loss."""
+        with collected(self.model):
+            return self._task.backward(self.model, batch, self._autocast)
+
     def _learn(self, rate: float) -> None:
         import torch
 
+        ranks.add_up(weight for _, weight in trainable(self.model))
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -360,39 +370,3 @@ class _Run:
         if step < rising:
             return (step + 1) / rising
         return (self._steps - step) / max(1, self._steps - rising)
-
-    def _save(self, path: Path) -> None:
-        """Weights and AdamW's two means of each."""
-        from safetensors.torch import save_file
-
-        tensors = {}
-        for name, weight in self.model.named_parameters():
-            tensors[f"weight.{name}"] = weight.detach().cpu()
-            state = self._optimizer.state.get(weight, {})
-            for kind in ("exp_avg", "exp_avg_sq"):
-                if kind in state:  # a weight without a gradient has none
-                    tensors[f"{kind}.{name}"] = state[kind].cpu()
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
-
-    def _resume(self, path: Path, step: int) -> None:
-        import torch
-        from safetensors.torch import load_file
-
-        tensors = load_file(path)
-        with torch.no_grad():
-            for name, weight in self.model.named_parameters():
-                weight.copy_(tensors[f"weight.{name}"])
-                if f"exp_avg.{name}" in tensors:
-                    self._optimizer.state[weight] = {
-                        "step": torch.tensor(float(step), device=weight.device),
-                        **{
-                            kind: tensors[f"{kind}.{name}"].to(weight.device)
-                            for kind in ("exp_avg", "exp_avg_sq")
-                        },
-                    }
-
-
-def _adamw(groups: list[dict[str, Any]]) -> Any:
-    import torch
-
-    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.999), eps=1e-8, fused=True)

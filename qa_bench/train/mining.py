@@ -11,14 +11,14 @@ import numpy as np
 from qa_bench.errors import UserError
 from qa_bench.formats.dpr_training import GOLD_SCORE, Example, TrainingPassage
 from qa_bench.formats.gold import Gold
-from qa_bench.metric.matching import answer_test
+from qa_bench.metric.matching import answer_test, get_mode
 from qa_bench.metric.string_tests import Test
 from qa_bench.runtime.progress import progress
 from qa_bench.store.passages import Passages
 from qa_bench.train.drawing import draw
 from qa_bench.train.golds import GoldPassages
 from qa_bench.train.judging import Judge, Judged, Ranking, blocks, places
-from qa_bench.train.negatives import CHOSEN, REASONS, Candidates, Choice, choose
+from qa_bench.train.negatives import CHOSEN, REASONS, Candidates, HitChoice, choose
 from qa_bench.types import Passage, Question, QuestionSet, Run, Runtime
 
 DRAWN = ("gold", "random")
@@ -60,7 +60,7 @@ class Mining:
         mode: whose matching rules.
     """
 
-    choice: Choice = field(default_factory=Choice)
+    choice: HitChoice = field(default_factory=HitChoice)
     gold: int = 0
     random: int = 50
     with_answers: bool = False
@@ -124,7 +124,8 @@ class Miner:
             UserError: there is none.
         """
         judge = (self._ranking, self._passages, self._golds, self._mining.rules, self._test)
-        judged = Judge(*judge, self.counts).judged(self._questions, self._runtime)
+        titles = get_mode(self._mining.mode).titles
+        judged = Judge(*judge, self.counts, titles).judged(self._questions, self._runtime)
         self.counts |= {"questions": len(self._questions), "examples": len(judged)}
         drawn = {source: self._draw(source, judged) for source in DRAWN}
         positives = self._scores(judged, drawn)

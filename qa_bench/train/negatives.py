@@ -34,7 +34,7 @@ _POSITIVE, _ANSWER, _SKIPPED, _BEHIND, _MARGIN, _PERCENTAGE, _MAX, _MIN, _SURPLU
 
 
 @dataclass(frozen=True)
-class Choice:
+class HitChoice:
     """How hard negatives are chosen among the hits of a question.
 
     Attributes:
@@ -117,7 +117,7 @@ class Candidates(NamedTuple):
 
 
 def choose(
-    candidates: Candidates, positives: np.ndarray, qids: list[str], choice: Choice
+    candidates: Candidates, positives: np.ndarray, qids: list[str], choice: HitChoice
 ) -> np.ndarray:
     """What becomes of each hit: a place in ``REASONS``; (hits,) int8.
 

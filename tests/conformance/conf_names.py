@@ -48,6 +48,7 @@ NEEDED = {
     ("reader", "fid"): ("reader.model=organisation/model",),
     ("reader", "generative"): ("reader.lm.model=name",),
     ("reader", "generative_closed_book"): ("reader.lm.model=name",),
+    ("reader", "generative_article"): ("reader.lm.model=name",),
     ("reader", "generative_cited"): ("reader.lm.model=name",),
     ("generator", "prompt"): ("generator.lm.model=name",),
     ("metric", "closed_book"): ("reader=generative", "reader.lm.model=name"),

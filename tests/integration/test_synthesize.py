@@ -71,6 +71,8 @@ def test_a_server_writes_them_and_knows_some_by_heart(place: Path, server: Serve
     }
 
     def reply(prompt: str) -> str:
+        if "Which Wikipedia article" in prompt:
+            return "The Swing Bridge"
         if "Write one question" not in prompt:
             return "Clara Holm"
         passage = prompt.rpartition("Passage: ")[2]
@@ -78,19 +80,22 @@ def test_a_server_writes_them_and_knows_some_by_heart(place: Path, server: Serve
 
     server.reply = reply
     lm = (f"lm.url={server.url}", "lm.model=m", "lm.timeout_s=5")
-    words = [f"{group}.{setting}" for group in ("generator", "reader") for setting in lm]
+    groups = ("generator", "reader", "synthesize.standalone")
+    words = [f"{group}.{setting}" for group in groups for setting in lm]
     done = good(
-        "synthesize", *WORDS, "n=3", "generator=prompt", "reader=generative_closed_book", *words,
-        cwd=place,
+        "synthesize", *WORDS, "n=3", "generator=prompt", "reader=generative_closed_book",
+        "+reader@synthesize.standalone=generative_article", *words, cwd=place,
     )  # fmt: skip
     assert "(3 passages, 1 questions, 2 dropped)" in done.stdout
     [folder] = stage_folders(place, "synthesize")
     row = json.loads((folder / "questions.jsonl").read_text("utf-8"))
-    assert (row["answers"], row["closed_book"]) == (["Clara Holm"], True)
+    assert (row["answers"], row["closed_book"], row["standalone"]) == (["Clara Holm"], True, True)
     facts = json.loads((folder / "set.json").read_text("utf-8"))
     assert facts["dropped"] == {"answer not in the passage": 1, "reply not understood": 1}
     assert facts["closed_book"] == {"reader": "generative_closed_book", "questions": 1}
-    assert len(server.bodies) == 4
+    told = {"reader": "generative_article", "questions": 1, "without_title": 0}
+    assert (facts["standalone"], facts["titled"]) == (told, 1)
+    assert len(server.bodies) == 5
 
 
 @pytest.mark.parametrize(
@@ -103,6 +108,11 @@ def test_a_server_writes_them_and_knows_some_by_heart(place: Path, server: Serve
         (["synthesize.size=3"], "synthesize"),
         (["n=0"], "synthesize.n: a whole number >= 1, got '0'"),
         (["reader=redundancy"], "reader=redundancy reads passages: to tell what is known by heart"),
+        (
+            ["+reader@synthesize.standalone=redundancy"],
+            "+reader@synthesize.standalone=redundancy reads passages, which tell what is meant",
+        ),
+        (["synthesize.standalone=smollm2_article"], "synthesize.standalone: a reader, as +reader@"),
         (["synthesize.words=50"], "none of the 4 passages has 50 words"),
         (["generator.least=30"], "no question is left of 3 passages: 3 nothing to take out; see "),
     ],

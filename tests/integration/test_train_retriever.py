@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,8 @@ def test_a_line_goes_on_with_what_it_trained(cli: Cli, tmp_path: Path) -> None:
     known = "Where did Super Bowl 50 take place?"
     data = pairs(tmp_path / "pairs.jsonl", [*ROWS, {"question": known, "positive": "It is."}])
     (tmp_path / "questions.jsonl").write_text(
-        json.dumps({"question": known.lower(), "answers": ["river"]}) + "\n"
+        json.dumps({"question": known.lower(), "answers": ["river"], "title": "a",
+                    "context": "The river of things."}) + "\n"
         + json.dumps({"question": "which river is it", "answers": ["river"]}) + "\n"
     )  # fmt: skip
     (tmp_path / "articles.jsonl").write_text(
@@ -31,7 +33,7 @@ def test_a_line_goes_on_with_what_it_trained(cli: Cli, tmp_path: Path) -> None:
         "dataset.path=questions.jsonl", "retriever=dense",
         "retriever.pooling=mean", "retriever.max_length=32", "runtime.device=cpu",
         "train=retriever", f"train.data={data}", f"train.base={base}", "train.epochs=1",
-        "train.batch=3", "name=trained",
+        "train.batch=3", "name=trained", "contrastive_entropy=1",
     )  # fmt: skip
     done = cli("run", "-m", *words, "train.negatives=0,2")
     assert done.returncode == 0, done.stderr
@@ -40,6 +42,16 @@ def test_a_line_goes_on_with_what_it_trained(cli: Cli, tmp_path: Path) -> None:
     assert "train.negatives=0" in table
     assert "train.negatives=2" in table
     assert "was trained on 1 of 2 questions" in table
+    assert "contrastive entropy" in table
+    assert "similarities times 20, of the 1 of 2 questions with a gold passage" in table
+    for path in (tmp_path / "results/trained").glob("*.csv"):
+        entropies = [row["contrastive_entropy"] for row in csv.DictReader(path.open())]
+        assert float(entropies[0]) > 0
+        assert entropies[1] == ""
+    for path in (tmp_path / "results/trained").glob("*.json"):
+        details = json.loads(path.read_text())["predicate"]["runDetails"]
+        assert details["costs"]["examples"] == len(ROWS) + 1
+        assert details["costs"]["non_embedding_parameters"] > 0
     stages = sorted(path.name for path in (tmp_path / "data/cache/train").glob("pairs-*"))
     assert len(stages) == 2
     certificates = [path.read_text() for path in (tmp_path / "results").rglob("*.json")]

@@ -12,20 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from qa_bench.errors import DataError, UserError
+from qa_bench.errors import DataError
 from qa_bench.formats.dpr_training import read_examples
-from qa_bench.formats.lines import (
-    BOM,
-    open_bytes,
-    parse_json,
-    read_json_lines,
-    read_whole,
-    text_field,
-)
+from qa_bench.formats.lines import BOM, open_bytes, read_json_lines
+from qa_bench.formats.paragraph_questions import NumberedParagraphs, ParagraphQuestion, read_squad
 from qa_bench.formats.qa import suffix_of
-from qa_bench.formats.squad_articles import article_title
 from qa_bench.metric.answer_spans import AnswerFinder, Span
 
 MOST_SPANS = 10
@@ -85,16 +78,14 @@ def lessons(
 
 def _read(path: Path, articles: Path | None, negatives: int) -> Iterator[Lesson | None]:
     if suffix_of(path) == ".jsonl":
-        if articles is None:
-            raise UserError(
-                f"{path} tells paragraphs by their numbers: set train.articles=<JSON Lines of the "
-                "articles, paragraphs parted by empty lines>"
-            )
-        yield from _of_rows(path, articles, negatives)
+        paragraphs = NumberedParagraphs(path, articles)
+        for number, row in read_json_lines(path):
+            yield _of_paragraph(paragraphs.question(row, number), negatives, literal=True)
     elif _begins_a_list(path):
         yield from _of_dpr(path, negatives)
     else:
-        yield from _of_squad(path, negatives)
+        for question in read_squad(path):
+            yield _of_paragraph(question, negatives, literal=False)
 
 
 def _begins_a_list(path: Path) -> bool:
@@ -124,86 +115,35 @@ def _of_dpr(path: Path, negatives: int) -> Iterator[Lesson | None]:
             yield None
 
 
-def _of_squad(path: Path, negatives: int) -> Iterator[Lesson | None]:
-    whole = parse_json(read_whole(path), path)
-    try:
-        for article in whole["data"]:
-            title = article_title(article["title"])
-            paragraphs = [paragraph["context"] for paragraph in article["paragraphs"]]
-            for place, paragraph in enumerate(article["paragraphs"]):
-                for qa in paragraph["qas"]:
-                    yield _lesson(qa, title, paragraphs, place, negatives)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"neither SQuAD's JSON nor a list of DPR's ({type(error).__name__}: {error})", path
-        ) from None
+def _of_paragraph(one: ParagraphQuestion, negatives: int, literal: bool) -> Lesson | None:
+    """A question of a paragraph, with one place of its answer.
 
+    The first that lies where the file says it does; else the first that is found.
 
-def _lesson(
-    qa: dict[str, Any], title: str, paragraphs: list[str], place: int, negatives: int
-) -> Lesson | None:
-    """A question of SQuAD; the first answer that lies where the file says it does is taken."""
-    text = paragraphs[place]
-    pairs = [(answer["text"], answer.get("answer_start")) for answer in qa["answers"]]
-    "".join((qa["question"], text, *(answer for answer, _ in pairs)))  # raises where one is no text
-    places = [
+    Args:
+        one: the question.
+        negatives: how many other paragraphs without an answer it needs at most.
+        literal: of what is found, one written as the first answer goes before.
+    """
+    if not one.answers:
+        return None
+    text, pairs = one.article.paragraphs[one.place], zip(one.answers, one.starts, strict=True)
+    spans = tuple(
         (start, start + len(answer))
         for answer, start in pairs
-        if answer and isinstance(start, int) and text[start : start + len(answer)] == answer
-    ]
-    if not pairs:
-        return None
-    finder = AnswerFinder([answer for answer, _ in pairs])
-    spans = (tuple(places) or _places(finder, text))[:1]
-    return _made(qa["question"], finder, title, paragraphs, place, spans, negatives)
-
-
-def _of_rows(path: Path, articles: Path, negatives: int) -> Iterator[Lesson | None]:
-    paragraphs: dict[str, list[str]] = {}
-    for number, row in read_json_lines(articles):
-        title = text_field(row, "title", articles, number)
-        paragraphs.setdefault(title, text_field(row, "text", articles, number).split("\n\n"))
-    for number, row in read_json_lines(path):
-        question = text_field(row, "question", path, number)
-        title = article_title(text_field(row, "article", path, number))
-        answers, place = row.get("answers"), row.get("paragraph")
-        if not isinstance(answers, list) or not all(isinstance(one, str) for one in answers):
-            raise DataError("field 'answers' must be a list of texts", path, number)
-        if not isinstance(place, int) or place < 0:
-            raise DataError("field 'paragraph' must be a whole number >= 0", path, number)
-        of_article = paragraphs.get(title, [])
-        if place >= len(of_article):
-            raise DataError(f"{articles} has no paragraph {place} of '{title}'", path, number)
-        if not answers:
-            yield None
-            continue
-        finder, text = AnswerFinder(answers), of_article[place]
+        if answer and start is not None and text[start : start + len(answer)] == answer
+    )
+    finder = AnswerFinder(one.answers)
+    if not spans:
         spans = _places(finder, text)
-        literal = tuple(span for span in spans if text[slice(*span)] == answers[0])
-        spans = (literal or spans)[:1]
-        yield _made(question, finder, title, of_article, place, spans, negatives)
-
-
-def _made(
-    question: str,
-    finder: AnswerFinder,
-    title: str,
-    paragraphs: list[str],
-    place: int,
-    spans: tuple[Span, ...],
-    negatives: int,
-) -> Lesson | None:
+        alike = (span for span in spans if text[slice(*span)] == one.answers[0])
+        spans = (tuple(alike) if literal else ()) or spans
     if not spans:
         return None
-    near = sorted(range(len(paragraphs)), key=lambda other: (abs(other - place), other))
-    without = (
-        Text(title, paragraphs[other])
-        for other in near
-        if other != place and paragraphs[other].strip() and not finder.test(paragraphs[other])
-    )
-    return Lesson(
-        question, Text(title, paragraphs[place]), spans, tuple(islice(without, negatives))
-    )
+    texts = (one.article.paragraphs[at] for at in one.article.near(one.place))
+    without = (Text(one.article.title, other) for other in texts if not finder.test(other))
+    positive = Text(one.article.title, text)
+    return Lesson(one.text, positive, spans[:1], tuple(islice(without, negatives)))
 
 
 def _places(finder: AnswerFinder, text: str) -> tuple[Span, ...]:

@@ -24,7 +24,7 @@ from qa_bench.reader.fid.model import Form, check_t5, fused
 from qa_bench.settings import one_of
 from qa_bench.train.examples import drawn, read
 from qa_bench.train.loop import MODEL_FOLDER, Settings, Task, TrainingFiles, learn
-from qa_bench.train.pieces import in_pieces
+from qa_bench.train.pieces import held_tokens, in_pieces
 from qa_bench.train.seen import write_seen
 from qa_bench.types import Runtime
 
@@ -89,7 +89,7 @@ class FusionTask(Task):
             return states
 
         states: list[Any] = [None] * len(rows)
-        for some, piece in in_pieces(encode, lengths):
+        for some, piece in in_pieces(encode, lengths, held_tokens(model)):
             for row, state in zip(some, piece, strict=True):
                 states[row] = state[: lengths[row]]  # the decoder sees no padding
         ends = np.cumsum([len(self._inputs[place]) for place in places])

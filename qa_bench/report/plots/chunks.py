@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from qa_bench.report.plots.entries import Entry, Request, leave_out, metric_of, setting
+from qa_bench.report.plots.entries import (
+    Entry,
+    Request,
+    leave_out,
+    metric_of,
+    setting,
+    without_passages_change,
+)
 from qa_bench.report.plots.sheet import Look, Point
 from qa_bench.report.plots.sweep import draw_over, swept
 from qa_bench.report.record import Record
@@ -22,25 +29,16 @@ def points(entries: Sequence[Entry], request: Request) -> list[Point]:
         UserError: nothing was cut.
     """
     metric = metric_of(entries, request.metric)
+    sizeless = partial(without_passages_change, name=_SETTING)
     if all(setting(entry, _SETTING) is not None for entry in entries):
         return swept(
-            entries, request, metric, "size", lambda one: setting(one, _SETTING) or 0.0, _sizeless
+            entries, request, metric, "size", lambda one: setting(one, _SETTING) or 0.0, sizeless
         )
     there = [entry for entry in entries if entry.record.costs.get("passages")]
     leave_out(entries, there, "no number of passages is known")
     return swept(
         there, request, metric, "passages", lambda one: one.record.costs["passages"], _uncut
     )
-
-
-def _sizeless(record: Record) -> Record:
-    """A record as if the size had not been changed."""
-    corpus = re.sub(r"([\[,])size=[^,\]]*,?", r"\1", record.corpus)
-    return replace(record, corpus=re.sub(r",?\]$|\[\]", _closed, corpus), passages_key="")
-
-
-def _closed(match: re.Match[str]) -> str:
-    return "" if match[0] == "[]" else "]"
 
 
 def _uncut(record: Record) -> Record:

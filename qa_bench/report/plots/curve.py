@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import DataError
+from qa_bench.report.outcomes import Outcomes
 from qa_bench.report.plots.entries import Entry, Request, labels, leave_out, span
 from qa_bench.report.plots.sheet import Look, Point, Sheet, plain_ticks
 from qa_bench.report.rows import Row, set_place
@@ -45,15 +46,11 @@ def _depth(entry: Entry) -> int:
 
 def _curve(entry: Entry, label: str, alpha: float) -> list[Point]:
     record = entry.record
-    ranks = np.asarray(entry.outcomes.column("first_rank"), dtype=np.int64)
     ks = np.arange(1, _depth(entry) + 1)
-    hits = (ranks > 0) & (ranks <= ks[:, None])
-    means = hits.mean(axis=1)
-    for k in ks:
-        known = record.values.get(f"{_FAMILY}{k}")
-        if known is not None and abs(known - means[k - 1]) > 1e-9:
-            path = entry.outcomes.path.with_suffix(".csv")
-            raise DataError(f"first ranks do not give {_FAMILY}{k}: run it again", path)
+    hits = np.stack([_hits(run, ks) for run in entry.outcomes.each], axis=1)  # (k, runs, n)
+    means = hits.mean(axis=(1, 2))
+    if not entry.outcomes.runs:
+        hits = hits[:, 0]
     low, high = span(entry, hits, alpha)
     return [
         {
@@ -67,6 +64,22 @@ def _curve(entry: Entry, label: str, alpha: float) -> list[Point]:
         }
         for k in ks
     ]
+
+
+def _hits(run: Outcomes, ks: np.ndarray) -> np.ndarray:
+    """Whether the first k passages of each question hold an answer; bool (k, n).
+
+    Raises:
+        DataError: these are not the record's figures.
+    """
+    ranks = np.asarray(run.column("first_rank"), dtype=np.int64)
+    hits: np.ndarray = (ranks > 0) & (ranks <= ks[:, None])
+    for k, mean in zip(ks, hits.mean(axis=1), strict=True):
+        known = run.record.values.get(f"{_FAMILY}{k}")
+        if known is not None and abs(known - mean) > 1e-9:
+            path = run.path.with_suffix(".csv")
+            raise DataError(f"first ranks do not give {_FAMILY}{k}: run it again", path)
+    return hits
 
 
 def draw(look: Look, points: Sequence[Point]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -14,7 +15,9 @@ from qa_bench.protocols import Statistics
 from qa_bench.report.outcomes import Outcomes
 from qa_bench.report.record import Record
 from qa_bench.report.rows import Row, set_place, shortened
+from qa_bench.statistics.crossed import crossed_intervals
 from qa_bench.statistics.interval import intervals
+from qa_bench.statistics.replicates import Replicates
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +49,14 @@ class Request(NamedTuple):
         cost: a column of costs; None for seconds a question.
         baseline: the row that a forest holds the others against; None for the best of each set.
         statistics: how differences are told.
+        by: of kind=setting: what the x-axis is.
     """
 
     metric: str | None
     cost: str | None
     baseline: Row | None
     statistics: Statistics
+    by: str | None = None
 
 
 def metric_of(entries: Sequence[Entry], metric: str | None) -> str:
@@ -123,6 +128,19 @@ def without_change(record: Record, start: str) -> Record:
     return replace(record, changes=rest, system=base + (f"[{','.join(rest)}]" if rest else ""))
 
 
+def without_passages_change(record: Record, name: str) -> Record:
+    """A record as if a setting of its corpus or chunker, such as ``chunker.size``, had its default.
+
+    Args:
+        record: the record.
+        name: of a setting whose values have neither comma nor bracket.
+    """
+    short = re.escape(name.partition(".")[2])
+    corpus = re.sub(rf"([\[,]){short}=[^,\]]*,?", r"\1", record.corpus)
+    corpus = re.sub(r",?\]$|\[\]", lambda match: "" if match[0] == "[]" else "]", corpus)
+    return replace(record, corpus=corpus, passages_key="")
+
+
 def setting(entry: Entry, name: str) -> float | None:
     """A number of the configuration, such as ``reader.depth``; None where it has none."""
     node: Any = entry.config
@@ -131,22 +149,42 @@ def setting(entry: Entry, name: str) -> float | None:
     return float(node) if isinstance(node, int | float) and not isinstance(node, bool) else None
 
 
-def span(entry: Entry, values: np.ndarray, alpha: float) -> tuple[list[float], list[float]]:
-    """The intervals of the means of rows of values, (rows, n): lower and upper ends."""
-    ends = intervals(np.asarray(values, dtype=np.float64), alpha, entry.outcomes.groups)
+def span(
+    entry: Entry, values: np.ndarray, alpha: float, there: np.ndarray | None = None
+) -> tuple[list[float], list[float]]:
+    """The intervals of the means of rows of values: lower and upper ends.
+
+    Args:
+        entry: whose values they are.
+        values: (rows, n), or (rows, runs, n) of an entry of several runs.
+        alpha: 1 − the level.
+        there: whose questions' they are; bool (all questions,); None for all.
+    """
+    rows, groups = np.asarray(values, dtype=np.float64), entry.outcomes.groups
+    if groups is not None and there is not None:
+        groups = groups[there]
+    if rows.ndim == 2:
+        ends = intervals(rows, alpha, groups)
+    else:
+        ends = crossed_intervals(
+            Replicates(list(rows), [entry.outcomes.seeds] * len(rows)), alpha, groups
+        )
     return [float(end) for end in ends.low], [float(end) for end in ends.high]
 
 
 def figure(entry: Entry, metric: str, alpha: float) -> dict[str, Any]:
     """The value of a metric with its interval, as columns of a plot's CSV."""
-    low, high = span(entry, entry.outcomes.values(metric)[None, :], alpha)
+    outcomes = entry.outcomes
+    there = ~np.isnan(outcomes.values(metric))
+    values = outcomes.of_runs(metric)[:, there]
+    low, high = span(entry, values[None] if outcomes.runs else values, alpha, there)
     return {
         "metric": metric,
         "unit": entry.record.heading(metric).unit,
         "value": entry.record.values[metric],
         "low": low[0],
         "high": high[0],
-        "n": entry.record.n,
+        "n": int(there.sum()),
     }
 
 

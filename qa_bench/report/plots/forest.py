@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qa_bench.errors import UserError
-from qa_bench.report.comparison import groups_of
+from qa_bench.report.comparison import groups_of, values_of
 from qa_bench.report.plots.entries import Entry, Request, labels, metric_of, with_metric
 from qa_bench.report.plots.sheet import GREY, Look, Point, Sheet, percent
 from qa_bench.report.rows import Row
@@ -48,11 +48,20 @@ def _of_set(
         if entry not in same:
             log.warning("not drawn: %s on %s: scored by other rules", entry.record.label, name)
     place = same.index(baseline)
-    values = np.stack([entry.outcomes.values(metric) for entry in same])
-    told_by = request.statistics
+    outcomes = [entry.outcomes for entry in same]
+    values = np.stack([one.values(metric) for one in outcomes])  # means over runs
+    there = ~np.isnan(values[place])
+    if (np.isnan(values) == there).any():
+        raise UserError(f"{metric} on {name}: not of the same questions in all systems")
+    values, groups = values[:, there], groups_of(outcomes)
+    codes = None if groups is None else groups[there]
+    lower, told_by = baseline.record.heading(metric).lower, request.statistics
+    sign = -1 if lower else 1  # statistics take more for better
     column = told_by.column(
-        values, place, groups_of([entry.outcomes for entry in same]), baseline.record.questions
+        values_of(outcomes, metric, there, sign), place, codes, baseline.record.questions
     )
+    if column is not None and lower:
+        column = column.turned()
     if column is None or column.difference is None:
         raise UserError("kind=forest draws differences: use statistics=closed or resampling")
     assert column.difference_low is not None
@@ -74,7 +83,7 @@ def _of_set(
             "wins": int((values[row] > values[place]).sum()),
             "losses": int((values[row] < values[place]).sum()),
             "ties": int((values[row] == values[place]).sum()),
-            "n": entry.record.n,
+            "n": values.shape[1],
         }
         for row, entry in enumerate(same)
         if row != place
@@ -83,7 +92,8 @@ def _of_set(
 
 def _baseline(members: Sequence[Entry], metric: str, request: Request) -> Entry | None:
     if request.baseline is None:
-        return max(members, key=lambda entry: entry.record.values[metric])
+        sign = -1 if members[0].record.heading(metric).lower else 1
+        return max(members, key=lambda entry: sign * entry.record.values[metric])
     same = [entry for entry in members if Row.of(entry.record) == request.baseline]
     return same[0] if same else None
 

@@ -52,7 +52,8 @@ def points(entries: Sequence[Entry], request: Request) -> list[Point]:
         for entry in there
     ]
     sign = -1 if cost in _MORE_IS_BETTER else 1
-    return [{**row, "front": int(_on_front(row, rows, sign))} for row in rows]
+    lower = there[0].record.heading(metric).lower
+    return [{**row, "front": int(_on_front(row, rows, sign, -1 if lower else 1))} for row in rows]
 
 
 def _cost(record: Record, name: str) -> float:
@@ -65,13 +66,13 @@ def _cost(record: Record, name: str) -> float:
     return costs["search_s"] / record.n + costs.get("rerank_s", 0) + costs.get("read_s", 0)
 
 
-def _on_front(row: Point, rows: Sequence[Point], sign: int) -> bool:
+def _on_front(row: Point, rows: Sequence[Point], sign: int, way: int) -> bool:
     """Whether no other of the set costs no more and is no worse, and better in one of both."""
     for other in rows:
         if other["set"] != row["set"]:
             continue
         dearer = sign * (other["amount"] - row["amount"])
-        better = other["value"] - row["value"]
+        better = way * (other["value"] - row["value"])
         if dearer <= 0 <= better and (dearer < 0 or better > 0):
             return False
     return True

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from qa_bench.report.plots.sheet import Look, Point, Sheet
-from qa_bench.statistics.clouds import mixing, plane
+from qa_bench.statistics.clouds import alignment, mixing, plane, uniformity
 from qa_bench.statistics.interval import intervals
 
 SIDES = ("questions", "passages")
 
 
 def points(clouds: Mapping[str, tuple[np.ndarray, np.ndarray]], alpha: float) -> list[Point]:
-    """Two points a pair for every system, and how mixed its clouds are.
+    """Two points a pair for every system, how mixed its clouds are, and how they lie.
 
     Args:
         clouds: by system, the vectors of the same questions and of their passages; (n, dimension)
@@ -34,6 +34,8 @@ def points(clouds: Mapping[str, tuple[np.ndarray, np.ndarray]], alpha: float) ->
             "low": float(about.low[0]),
             "high": float(about.high[0]),
             "n": len(shares),
+            "alignment": alignment(questions, passages),
+            "uniformity": uniformity(questions, passages),
         }
         places = plane(questions, passages)
         for side, some in zip(SIDES, np.split(places, 2), strict=True):

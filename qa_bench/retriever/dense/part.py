@@ -207,6 +207,12 @@ class Dense(Part):
                 used[name] = None
         return used
 
+    def scale(self, trained: Any | None) -> float:
+        """What similarities were multiplied with in training; see ``scale_of``."""
+        from qa_bench.retriever.dense.scale import scale_of
+
+        return scale_of(trained, self._question.model, self._similarity)
+
     def seen(self, questions: Sequence[str]) -> int:
         """How many of the questions its model was trained on, as far as its folder tells."""
         path = model_path(self._question.model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,9 @@ from qa_bench.errors import UserError
 from qa_bench.models.sharing import SCHEMES
 from qa_bench.retriever.dense.lessons import Choice
 from qa_bench.runtime.estimates import PASSAGE_TOKENS, QUESTION_TOKENS
-from qa_bench.settings import flag, number, one_of, whole_number
+from qa_bench.settings import flag, number, one_of, strings, whole_number
 from qa_bench.train.loop import Settings
+from qa_bench.train.losses.piccolo2 import TASKS
 from qa_bench.train.losses.table import LossSettings
 
 _CHOICE = {"from": "hard", "skip": 0, "sampled": False}
@@ -19,8 +20,13 @@ _THEMSELVES = frozenset({"simcse", "simcse_passages"})
 """Objectives whose positive is a question's own text where there is none, as the same side."""
 _OF_PASSAGES = frozenset({"ict", "simcse_passages"})
 """Objectives whose examples are made of the line's passages."""
-_HIDING = {"keep": ("ict",), "mask": (), "decoder_mask": ()}
-"""Settings of what is hidden in passages, and which objectives here look at them."""
+_OF_SOME = {
+    "keep": ("ict",),
+    "mask": (),
+    "decoder_mask": (),
+    "tasks": ("piccolo2", "contrastive"),
+}
+"""Settings that only some objectives here look at, and those."""
 _BY_TASK = frozenset({"piccolo2"})
 """Objectives whose batches are of one task."""
 
@@ -42,6 +48,8 @@ class BiEncoderSettings(LossSettings, Settings):
         keep: of objective ict, how often a sentence stays in its passage; None for 0.1.
         mask: of objectives that hide words, see ``passages``; None here.
         decoder_mask: as ``mask``.
+        tasks: what examples are made of each question, see ``train.tasks``; None for those of the
+            files.
     """
 
     batch: int = 32
@@ -56,6 +64,7 @@ class BiEncoderSettings(LossSettings, Settings):
     keep: float | None = None
     mask: float | None = None
     decoder_mask: float | None = None
+    tasks: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         """Check the settings.
@@ -71,7 +80,7 @@ class BiEncoderSettings(LossSettings, Settings):
         whole_number("train.projection", self.projection, optional=True)
         whole_number("train.cache", self.cache, optional=True)
         number("train.keep", self.keep, 0, 1, optional=True)
-        for name, objectives in _HIDING.items():
+        for name, objectives in _OF_SOME.items():
             if getattr(self, name) is not None and self.objective not in objectives:
                 raise UserError(
                     f"train.{name}: null for train.objective={self.objective}, which does not look "
@@ -80,10 +89,25 @@ class BiEncoderSettings(LossSettings, Settings):
         if not isinstance(self.choose, Mapping) or not set(self.choose) <= set(_CHOICE):
             raise UserError(f"train.choose: {', '.join(_CHOICE)}, got '{self.choose}'")
         _ = self.choice
+        self._check_tasks()
         if self.batch == 1 and (self.in_batch or not self.negatives):
             raise UserError(
                 "train.batch=1: a step of one question has no passages of others to tell its "
                 "positive from: a larger train.batch, or train.in_batch=false with train.negatives"
+            )
+
+    def _check_tasks(self) -> None:
+        if self.tasks is None:
+            return
+        tasks = strings("train.tasks", self.tasks)
+        for name in tasks:
+            one_of("train.tasks", name, TASKS)
+        if not tasks or len(set(tasks)) < len(tasks):
+            raise UserError(f"train.tasks: each of {', '.join(TASKS)} once at most, got '{tasks}'")
+        if "classes" in tasks and (self.choice.source == "gold" or not self.negatives):
+            raise UserError(
+                "train.tasks: classes have negatives of their own: train.negatives above 0, and "
+                "not train.choose.from=gold"
             )
 
     @property

@@ -11,6 +11,7 @@ from qa_bench.models.sides import Side
 from qa_bench.retriever.dense.lessons import Lessons, drawn_negatives
 from qa_bench.retriever.dense.settings import BiEncoderSettings
 from qa_bench.retriever.dense.tokens import Tokens
+from qa_bench.train import ranks
 from qa_bench.train.batches import contrastive
 from qa_bench.train.caching import cached_backward
 from qa_bench.train.loop import Autocast, Task
@@ -168,38 +169,57 @@ class BiEncoderTask(Task):
         import torch
 
         step = self.step(places)
-        chunks = self._chunks(model, step)
+        chunks = self._chunks(model, step, 0, 1)
         vectors = torch.cat([self._vectors(model, chunk) for chunk in chunks])
         return self._of_vectors(vectors, step, chunks)
 
     def backward(self, model: Any, places: np.ndarray, autocast: Autocast) -> float:
-        """See ``Task``; by gradient caching where ``cache`` says so."""
+        """See ``Task``; by gradient caching where ``cache`` says so.
+
+        Of several processes (``train.ranks``) each encodes its share of the texts; a gradient is
+        that of the whole step when those of all are added up, and the loss is the step's in each.
+        """
         import torch
 
-        step = self.step(places)
-        chunks = self._chunks(model, step)
+        step, count = self.step(places), ranks.size()
+        shares = [self._chunks(model, step, rank, count) for rank in range(count)]
+        chunks = [chunk for share in shares for chunk in share]
+        counts = [sum(len(places) for _, places in share) for share in shares]
+        # One that has no text left encodes one of another's, whose vectors ``joined`` leaves out.
+        mine = shares[ranks.rank()] or chunks[:1]
 
         def encode(chunk: tuple[str, np.ndarray]) -> Any:
             with autocast():
                 return self._vectors(model, chunk)
 
+        def loss_of(vectors: Any) -> Any:
+            return self._of_vectors(ranks.joined(vectors, counts), step, chunks)
+
         if self._settings.cache is not None:
-            return cached_backward(
-                encode, chunks, lambda all_: self._of_vectors(all_, step, chunks)
-            )
-        loss = self._of_vectors(torch.cat([encode(chunk) for chunk in chunks]), step, chunks)
+            return cached_backward(encode, mine, loss_of)
+        loss = loss_of(torch.cat([encode(chunk) for chunk in mine]))
         value = float(loss.detach())
         loss.backward()
         return value
 
-    def _chunks(self, model: Any, step: Step) -> list[tuple[str, np.ndarray]]:
-        """What goes through the model at once: the side, and places of its texts, each once."""
-        cpu = next(model.parameters()).device.type == "cpu"
-        return [
-            (side, piece)
-            for side, places in ((QUESTION, step.questions), (PASSAGE, step.passages))
-            for piece in self._tokens[side].pieces(np.unique(places), self._settings.cache, cpu)
-        ]
+    def _chunks(
+        self, model: Any, step: Step, rank: int, count: int
+    ) -> list[tuple[str, np.ndarray]]:
+        """What goes through the model at once: the side, and places of its texts, each once.
+
+        Args:
+            model: the towers.
+            step: the batch.
+            rank: of the process that encodes them; each has as many long ones.
+            count: of processes.
+        """
+        cpu, chunks = next(model.parameters()).device.type == "cpu", []
+        for side, places in ((QUESTION, step.questions), (PASSAGE, step.passages)):
+            several, tokens = np.unique(places), self._tokens[side]
+            order = np.argsort(-tokens.lengths[several], kind="stable")
+            share = several[np.sort(order[rank::count])]
+            chunks += [(side, piece) for piece in tokens.pieces(share, self._settings.cache, cpu)]
+        return chunks
 
     def _vectors(self, model: Any, chunk: tuple[str, np.ndarray]) -> Any:
         import torch

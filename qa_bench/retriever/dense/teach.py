@@ -13,16 +13,19 @@ from qa_bench.models.positions import config_of
 from qa_bench.models.sides import Side
 from qa_bench.models.source import Source
 from qa_bench.models.towers import towers
+from qa_bench.models.trainable import without_embeddings
 from qa_bench.retriever.dense.description import describe
 from qa_bench.retriever.dense.lessons import Lessons, lessons
 from qa_bench.retriever.dense.passages import examples_of
 from qa_bench.retriever.dense.settings import BiEncoderSettings
 from qa_bench.retriever.dense.task import BiEncoderTask
 from qa_bench.train.examples import drawn, read
-from qa_bench.train.loop import MODEL_FOLDER, Task, TrainingFiles, learn
+from qa_bench.train.launch import learn_on_all
+from qa_bench.train.loop import MODEL_FOLDER, Task, TrainingFiles
 from qa_bench.train.losses.batch import Loss
 from qa_bench.train.losses.table import loss_of
 from qa_bench.train.seen import write_seen
+from qa_bench.train.tasks import by_task
 from qa_bench.types import Runtime
 
 DPR_FOLDER = "dpr"
@@ -63,6 +66,9 @@ def teach(
     else:
         examples = list(read(files, counts, settings.negatives, bare=settings.of_themselves))
         several = drawn(examples, files.examples, settings.seed)
+    if settings.tasks is not None:
+        count = settings.negatives + settings.choice.skip
+        several = by_task(several, settings.tasks, count, settings.seed, counts)
     counts["examples"] = len(several)
     made = lessons(several, settings.choice, counts, settings.of_themselves)
     learnt = teach_lessons(sides, layer_norm, made, settings, folder, runtime)
@@ -81,14 +87,38 @@ def teach_lessons(
     folder: Path,
     runtime: Runtime,
 ) -> dict[str, Any]:
-    """Train on lessons; see ``teach``."""
-    loss = loss_of(settings)
-    _check(made, loss, settings)
-    tasks: list[BiEncoderTask] = []
-    models: list[Any] = []
+    """Train on lessons, on all GPUs; see ``teach``."""
+    _check(made, loss_of(settings), settings)
+    build = _Building(sides, layer_norm, made, settings)
+    learnt = learn_on_all(build, settings, folder, runtime)
+    pairs = sides[1].title == _PAIR
+    if any(map(_is_dpr, sides)) or not unlike_dpr(build.model, pairs):
+        shutil.rmtree(folder / DPR_FOLDER, ignore_errors=True)  # of a killed run
+        save_dpr(build.model, folder / DPR_FOLDER, pairs)
+    size = {"non_embedding_parameters": without_embeddings(build.model)}
+    return {**learnt, **build.task.crowding(), **size}
 
-    def build() -> tuple[Any, None, Task]:
-        model = towers(
+
+class _Building:
+    """Makes the model and its task, in any process.
+
+    Attributes:
+        model: the towers, once it was called.
+        task: the task of them.
+    """
+
+    model: Any
+    task: BiEncoderTask
+
+    def __init__(
+        self, sides: tuple[Side, Side], layer_norm: bool, made: Lessons, settings: BiEncoderSettings
+    ) -> None:
+        self._sides, self._layer_norm = sides, layer_norm
+        self._lessons, self._settings = made, settings
+
+    def __call__(self) -> tuple[Any, None, Task]:
+        sides, settings = self._sides, self._settings
+        self.model = towers(
             _plain(sides[0].source),
             _plain(sides[1].source),
             settings.sharing,
@@ -96,16 +126,9 @@ def teach_lessons(
             settings.similarity or "dot",
             one_segment_pairs=any(map(_is_dpr, sides)),
         )
-        tasks.append(BiEncoderTask(model, made, sides, loss, settings, layer_norm))
-        models.append(model)
-        return model, None, tasks[0]
-
-    learnt = learn(build, settings, folder, runtime)
-    pairs = sides[1].title == _PAIR
-    if any(map(_is_dpr, sides)) or not unlike_dpr(models[0], pairs):
-        shutil.rmtree(folder / DPR_FOLDER, ignore_errors=True)  # of a killed run
-        save_dpr(models[0], folder / DPR_FOLDER, pairs)
-    return {**learnt, **tasks[0].crowding()}
+        made = (self._lessons, sides, loss_of(settings), settings, self._layer_norm)
+        self.task = BiEncoderTask(self.model, *made)
+        return self.model, None, self.task
 
 
 def _is_dpr(side: Side) -> bool:

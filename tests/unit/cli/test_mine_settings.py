@@ -17,7 +17,7 @@ from qa_bench.errors import UserError
 from qa_bench.line.line import Line
 from qa_bench.line.mining import mined, mining_of, pair_scores
 from qa_bench.train.mining import Mining
-from qa_bench.train.negatives import Choice
+from qa_bench.train.negatives import HitChoice
 
 SAMPLE = ("corpus=sample", "dataset=webq", "dataset.split=sample")
 
@@ -64,14 +64,14 @@ def of(config: Any) -> Mining:
     [
         ((), Mining()),
         (("mine.from=hits",), Mining(random=0)),
-        (("mine.from=random",), Mining(Choice(0))),
+        (("mine.from=random",), Mining(HitChoice(0))),
         (("mine.from=[hits,gold]",), Mining(gold=50, random=0)),
         (("mine.from={hits: 7, gold: 3}", "mine.sampled=true", "mine.seed=4"),
-         Mining(Choice(7, sampled=True, seed=4), gold=3, random=0)),
+         Mining(HitChoice(7, sampled=True, seed=4), gold=3, random=0)),
         (("mine.skip=5", "mine.until=40", "mine.answers=keep", "mine.scores=true"),
-         Mining(Choice(skip=5, until=40), with_answers=True, scored=True)),
+         Mining(HitChoice(skip=5, until=40), with_answers=True, scored=True)),
         (("mine.percentage=0.95", "mine.margin=0.1", "mine.max_score=0.7", "mine.min_score=0"),
-         Mining(Choice(percentage=0.95, margin=0.1, max_score=0.7, min_score=0))),
+         Mining(HitChoice(percentage=0.95, margin=0.1, max_score=0.7, min_score=0))),
         (("mine.rules=[dpr_discard]",), Mining(rules=("dpr_discard",))),
     ],
 )  # fmt: skip
@@ -81,8 +81,8 @@ def test_what_settings_mean(plain: Line, words: tuple[str, ...], mining: Mining)
 
 def test_counts_stand_on_the_command_line(line: Callable[..., Line]) -> None:
     for word, mining in (
-        ("mine.from={hits: 7}", Mining(Choice(7), random=0)),
-        ("mine.from=[random]", Mining(Choice(0))),
+        ("mine.from={hits: 7}", Mining(HitChoice(7), random=0)),
+        ("mine.from=[random]", Mining(HitChoice(0))),
     ):
         assert of(line(word).config) == mining
 

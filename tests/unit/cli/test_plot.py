@@ -43,6 +43,7 @@ def config(results: Path, statistics: Any = CLOSED, system: Any = None, **plots:
             "merge": [],
             "system": system,
             "statistics": statistics,
+            "table": {"over": ["train.seed"]},
             "plot": {**SETTINGS, **plots},
             "export": {"what": "results", "format": "eee", "out": None},
         }

@@ -74,6 +74,13 @@ def test_any_other_setting_is_in_the_label_where_it_is_swept(word: str):
     assert named(word, swept=word.partition("=")[0]).system == f"bm25[{word}]"
 
 
+def test_a_set_with_a_name_of_its_own_is_told_by_it():
+    words = ("dataset=file", "dataset.path=a.jsonl", "dataset.fold=null", "retriever.k1=1")
+    swept = "dataset dataset.path dataset.fold dataset.name retriever.k1"
+    assert named(*words, "dataset.name=mine", swept=swept).system == "bm25[k1=1]"
+    assert "dataset.path=a.jsonl" in named(*words, swept=swept).system
+
+
 @pytest.mark.parametrize(
     "word",
     ["dataset=nq", "name=x", "run=a.trec", "dataset.split=dev", "json=true", "paths.results=r",

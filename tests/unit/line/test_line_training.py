@@ -74,6 +74,41 @@ def test_the_one_part_of_a_hybrid_that_learns(base: Path, tmp_path: Path) -> Non
         _ = line(tmp_path, *words, "retriever@retriever.parts.bm25=minilm").training
 
 
+def test_parts_that_are_alike_are_trained_once(base: Path, tmp_path: Path) -> None:
+    """BGE-M3's base stands three times in the hybrid of its three ways to search."""
+    common = ("train=retriever", f"train.base={base}", "train.objective=m3_heads")
+
+    def of(name: str, *words: str) -> Line:
+        return line(tmp_path, f"retriever={name}", *common, *words)
+
+    dense, sparse, multi, whole = map(of, ("m3", "bge_m3_sparse", "bge_m3_multi", "bge_m3_all"))
+    assert whole.training is not None
+    assert whole.training.places == (
+        "retriever.parts.dense",
+        "retriever.parts.sparse.parts.base",
+        "retriever.parts.multi.parts.base",
+    )
+    assert [stage.name for stage in graph(whole.run)].count("train") == 1
+    assert {one.training.stage.key for one in (dense, sparse, multi, whole) if one.training} == {
+        whole.training.stage.key
+    }
+    indexes = {stage.key for one in (dense, sparse, multi) for stage in one.indexes}
+    assert {stage.key for stage in whole.indexes} == indexes
+    for stage in graph(whole.run):
+        assert str(tmp_path / "cache") not in str(stage.config), "a key names no folder"
+    longer = of("bge_m3_all", "retriever.parts.dense.max_length=16")
+    with pytest.raises(UserError, match="can all be trained, one at a time"):
+        _ = longer.training
+
+
+def test_a_part_whose_index_is_inside_of_another_is_not_trained_on_a_line(
+    base: Path, tmp_path: Path
+) -> None:
+    words = ("retriever=drqa", "retriever@retriever.base=dense", "train=retriever")
+    with pytest.raises(UserError, match=r"retriever\.base\.model=<the folder that it names>"):
+        _ = line(tmp_path, *words, f"train.base={base}").retrieval
+
+
 def test_a_hash_of_the_base_is_not_asked_of_what_was_trained(base: Path, tmp_path: Path) -> None:
     one = line(tmp_path, "retriever=minilm", "train=retriever", f"train.base={base}")
     assert one.training is not None

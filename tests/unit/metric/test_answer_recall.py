@@ -8,7 +8,7 @@ from qa_bench.errors import UserError
 from qa_bench.metric.answer_recall import AnswerRecall
 from qa_bench.metric.evidence import Evidence
 from qa_bench.metric.mrr import ReciprocalRank
-from qa_bench.types import Run
+from qa_bench.types import Heading, Run
 
 TEXTS = ["nothing", "the answer", "filler", "filler", "the answer again"]
 
@@ -97,7 +97,7 @@ def test_mrr_with_cut_offs(evidence: Evidence):
         "mrr@3": [1 / 2, 0, 1, 0, 1 / 3],
     }
     assert list(ReciprocalRank(k=[3, 4]).score(replace(evidence, searched=3))) == ["mrr", "mrr@3"]
-    assert ReciprocalRank().heading("mrr@10") == ("MRR@10", "%")
+    assert ReciprocalRank().heading("mrr@10") == Heading("MRR@10", "%")
     with pytest.raises(UserError, match=r"metrics.mrr.k: a list of whole numbers >= 1"):
         ReciprocalRank(k=[0])
 

@@ -10,7 +10,7 @@ import pytest
 from qa_bench.metric.article_recall import ArticleRecall
 from qa_bench.metric.evidence import Evidence
 from qa_bench.store.passages import Passages, describe_passages, write_passages
-from qa_bench.types import Run
+from qa_bench.types import Heading, Run
 
 PASSAGES = [
     # pid, title, text, article
@@ -51,7 +51,7 @@ def test_the_whole_article_counts(evidence: Evidence):
         "article_recall@1": [1, 0, 0, 0],
         "article_recall@2": [1, 1, 0, 0],
     }
-    assert ArticleRecall().heading("article_recall@5") == ("article P@5", "%")
+    assert ArticleRecall().heading("article_recall@5") == Heading("article P@5", "%")
 
 
 def test_a_passage_without_a_title_is_an_article_of_its_own(tmp_path: Path, make_questions):

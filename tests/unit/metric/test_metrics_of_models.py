@@ -14,7 +14,7 @@ from qa_bench.metric.evidence import Evidence
 from qa_bench.metric.lm_judge import LMJudge, kappa
 from qa_bench.parts import Part
 from qa_bench.store.ranked import Ranked
-from qa_bench.types import Answers, Prompt, Reply, Runtime
+from qa_bench.types import Answers, Heading, Prompt, Reply, Runtime
 
 ANSWERS = {"q1": ["Paris"], "q2": ["Rome"], "q3": ["Oslo"], "q4": ["Bern"], "q5": ["Kyiv"]}
 GIVEN = {"q1": "Paris", "q2": "in Rome", "q3": "Lima", "q4": " "}
@@ -101,7 +101,7 @@ def test_a_judge_sees_what_says_something_and_its_agreement_is_told(evidence: Ev
     ]
     assert evidence.failed == []
     assert metric.sources() == {"lm": "abc"}
-    assert metric.heading("lm_judge_tokens") == ("judged with", "tokens")
+    assert metric.heading("lm_judge_tokens") == Heading("judged with", "tokens")
 
 
 def test_replies_without_a_verdict_are_told(evidence: Evidence) -> None:

@@ -9,7 +9,7 @@ import pytest
 from qa_bench.metric.evidence import Evidence
 from qa_bench.metric.hit import TitleHit
 from qa_bench.metric.support_recall import SupportRecall
-from qa_bench.types import Run
+from qa_bench.types import Heading, Run
 
 HITS = {
     "both": ["rome", "oslo", "rome 2", "paris"],
@@ -40,7 +40,7 @@ def test_a_hit_is_any_gold_title(evidence: Evidence):
         "hit@1": [1, 0, 1, 0, 0, 0],
         "hit@2": [1, 1, 1, 0, 0, 0],
     }
-    assert TitleHit().heading("hit@5") == ("title hit@5", "%")
+    assert TitleHit().heading("hit@5") == Heading("title hit@5", "%")
 
 
 def test_support_is_all_gold_titles_each_once(evidence: Evidence):

@@ -81,11 +81,11 @@ def cost_rows(*records: Record) -> list[list[str]]:
 
 
 def test_a_metric_has_its_own_heading():
-    assert AnswerRecall().heading("answer_recall@20") == ("Top-20", "%")
-    assert WordRecall().heading("word_recall@500") == ("500 words", "%")
-    assert Reading().heading("retrieved_not_read") == ("retrieved, not read", "%")
-    assert Reading().heading("read_not_retrieved") == ("read, not retrieved", "%")
-    assert Part.heading(Reading(), "em") == ("EM", "%")
+    assert AnswerRecall().heading("answer_recall@20") == Heading("Top-20", "%")
+    assert WordRecall().heading("word_recall@500") == Heading("500 words", "%")
+    assert Reading().heading("retrieved_not_read") == Heading("retrieved, not read", "%")
+    assert Reading().heading("read_not_retrieved") == Heading("read, not retrieved", "%")
+    assert Part.heading(Reading(), "em") == Heading("EM", "%")
 
 
 def test_a_metric_of_another_unit_is_shown_in_it():

@@ -139,11 +139,12 @@ def test_the_loss_is_of_what_the_reranker_says(
     label: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At a rate of almost 0 the first step's loss is that of the reranker's own scores."""
+    from qa_bench.reranker import teach
     from qa_bench.train import pieces
 
     base = save_cross_encoder(tmp_path / "base", labels=1 if label is None else 2)
     monkeypatch.setattr(pieces, "PIECE_TOKENS", 100)
-    monkeypatch.setattr(pieces, "HELD_TOKENS", 500)
+    monkeypatch.setattr(teach, "held_tokens", lambda model: 500)
     counts = trained(base, tmp_path / "out", label=label, objective="kl", batch=6, epochs=1,
                      dropout=0.0, learning_rate=1e-9)  # fmt: skip
     import torch

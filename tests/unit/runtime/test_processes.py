@@ -63,8 +63,8 @@ def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     """They notice that the connection closes, even where nobody could tell them."""
     script = (
         "import os, signal, sys\n"
-        "from qa_bench.runtime.processes import _Process\n"
-        "one = _Process(str.upper)\n"
+        "from qa_bench.runtime.processes import Process\n"
+        "one = Process(str.upper)\n"
         "one.send('a'); one.receive()\n"
         "print(one._process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

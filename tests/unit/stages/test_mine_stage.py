@@ -25,7 +25,7 @@ from qa_bench.store.ranked import Ranked
 from qa_bench.store.runs import RUN_FILE, write_run
 from qa_bench.train.golds import Golds
 from qa_bench.train.mining import Mining
-from qa_bench.train.negatives import Choice
+from qa_bench.train.negatives import HitChoice
 from qa_bench.types import Folder, QuestionSet, Run, Runtime
 
 PASSAGES = [("p1", "one", "Clara Holm"), ("p2", "two", "Erik Lund"), ("p3", "", "nobody at all")]
@@ -112,7 +112,7 @@ def all_scores(example: Example) -> dict[str, float]:
 @pytest.mark.parametrize("kind", ["reranker", "retriever"])
 def test_what_is_drawn_is_scored_too(mined: Any, kind: str, by_retriever: Any) -> None:
     scorer = by_reranker if kind == "reranker" else by_retriever
-    examples = mined(Mining(Choice(0), gold=1, random=9, scored=True), scorer)
+    examples = mined(Mining(HitChoice(0), gold=1, random=9, scored=True), scorer)
     assert {example.teacher for example in examples.values()} == {"t"}
     assert all_scores(examples["q1"]) == pytest.approx({"p1": 8.0, "p2": 9.0, "p3": 13.0})
     assert all_scores(examples["q2"]) == pytest.approx({"p2": 8.0, "p1": 10.1, "p3": 13.1})
@@ -130,7 +130,7 @@ def test_nobody_is_asked_in_vain(mined: Any) -> None:
     examples = mined(Mining(random=0), broken)
     assert all_scores(examples["q1"]) == {"p1": 8.0, "p3": 9.0, "p2": 7.0}
     with pytest.raises(AssertionError, match="asked"):
-        mined(Mining(Choice(margin=0)), broken)
+        mined(Mining(HitChoice(margin=0)), broken)
 
 
 def test_all_scored_by_nobody(mined: Any) -> None:

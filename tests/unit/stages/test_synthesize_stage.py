@@ -157,7 +157,8 @@ def whole(
     }
     stages = {name: folder_of(tmp_path, name, of) for name, of in hits.items()}
     made = drafts(corpus, context, more.pop("part", None))
-    trip = RoundTrip(stages, more.pop("closed", None), "by_heart")
+    closed, articles = more.pop("closed", None), more.pop("articles", None)
+    trip = RoundTrip(stages, closed, "by_heart", articles, "guesser")
     common = (made, given(corpus.folder), trip, SETTINGS)
     return synthesize(*common, more.pop("mode", "dpr"), "qa-bench synthesize", context)
 
@@ -202,6 +203,8 @@ def test_a_set(corpus: Passages, context: Context, tmp_path: Path) -> None:
         "| **left** | **2** | 50.0 | |",
         "| neither | 33.33 |",
         "Nobody was asked: `reader=` with one that reads no passage tells.",
+        "0 questions (0.0 %) name their article by its title.",
+        "Which article is meant, nobody was asked: `+reader@synthesize.standalone=` tells.",
     ):
         assert line in sheet.splitlines()
 
@@ -232,6 +235,26 @@ def test_answers_elsewhere_and_by_heart(corpus: Passages, context: Context, tmp_
     sheet = (made.path / "set.md").read_text("utf-8")
     assert "`by_heart`, without any passage, answers 1 (50.0 %)." in sheet
     assert "Of 1 questions (50.0 %) the answer also stands in other passages, 1 in all" in sheet
+
+
+def test_a_second_model_tells_which_article_is_meant(
+    corpus: Passages, context: Context, tmp_path: Path
+) -> None:
+    """T1 is guessed right; the question of T2 got no reply: it does not stand alone for it."""
+    articles = tmp_path / "articles"
+    articles.mkdir()
+    guess = {"id": "synthetic-1", "prediction": "t1, of course"}
+    (articles / PREDICTIONS_FILE).write_text(json.dumps(guess) + "\n")
+    (articles / FAILED_FILE).write_text("")
+    stage = whole(corpus, context, tmp_path, FOUND, articles=given(articles, "articles"))
+    made = context.run(stage)
+    assert [row["standalone"] for row in lines(made, "questions.jsonl")] == [True, False]
+    facts = json.loads((made.path / "set.json").read_text("utf-8"))
+    assert facts["standalone"] == {"reader": "guesser", "questions": 1, "without_title": 0}
+    assert "articles" in facts["digests"]
+    sheet = (made.path / "set.md").read_text("utf-8")
+    assert "`guesser`, given the question alone, names the article of 1 (50.0 %), by its" in sheet
+    assert stage.key != whole(corpus, context, tmp_path, FOUND).key
 
 
 def test_the_same_bytes_every_time(corpus: Passages, context: Context, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qa_bench.errors import UserError
-from qa_bench.statistics.clouds import mixing, plane
+from qa_bench.statistics.clouds import alignment, mixing, plane, uniformity
 
 RANDOM = np.random.default_rng(5)
 
@@ -38,6 +38,17 @@ def test_a_line_by_hand() -> None:
     first, second = np.array([[0.0], [1.0], [10.0]]), np.array([[1.4], [1.5], [10.5]])
     # Nearest two: 0 → 1, 1.4; 1 → 1.4, 1.5; 10 → 10.5, 1.5; 1.4 → 1.5, 1; 1.5 → 1.4, 1; 10.5 → …
     assert mixing(first, second, 2).tolist() == [0.5, 0.75, 0.75]
+
+
+def test_alignment_and_uniformity_by_hand() -> None:
+    """Lengths play no part; every pair of texts counts once, none with itself."""
+    first, second = np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[3.0, 0.0], [-5.0, 0.0]])
+    assert alignment(first, second) == pytest.approx((0 + 2) / 2)
+    squares = np.array([2.0, 0.0, 4.0, 2.0, 2.0, 4.0])  # of the six pairs
+    assert uniformity(first, second) == pytest.approx(np.log(np.exp(-2 * squares).mean()))
+    assert uniformity(first[:1], first[:1]) == alignment(first, first) == 0
+    with pytest.raises(UserError, match="a vector of 0 has no direction"):
+        uniformity(first, np.zeros((2, 2)))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from qa_bench.formats.dpr_training import Example
 from qa_bench.formats.gold import Gold
 from qa_bench.store.passages import Passages
 from qa_bench.train.mining import Miner, Mining, Teacher
-from qa_bench.train.negatives import REASONS, Choice
+from qa_bench.train.negatives import REASONS, HitChoice
 from qa_bench.types import QuestionSet, Run, Runtime
 
 TEXTS = {
@@ -58,7 +58,7 @@ def mine(passages: Passages, make_questions: Any) -> Mine:
             [[pid for pid, _ in several] for several in hits.values()],
             [[score for _, score in several] for several in hits.values()],
         )
-        chosen = replace(mining, choice=Choice(**choice)) if choice else mining
+        chosen = replace(mining, choice=HitChoice(**choice)) if choice else mining
         miner = Miner(of, run, passages, golds or {}, chosen, "x", Runtime(progress=False), teacher)
         examples = {one.question.removeprefix("text of "): one for one in miner.examples()}
         return examples, miner.counts
@@ -193,7 +193,7 @@ def test_random_ones_hold_no_answer(mine: Mine) -> None:
     assert counts["negatives_with_answer"] == 0
     three, _ = mine(mining=Mining(random=3))
     assert pids(three["q1"].negatives) == pids(examples["q1"].negatives)[:3]
-    other, _ = mine(mining=Mining(Choice(seed=1), random=3))
+    other, _ = mine(mining=Mining(HitChoice(seed=1), random=3))
     orders = [pids(one[qid].negatives) for one in (three, other) for qid in one]
     assert orders[:2] != orders[2:]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qa_bench.errors import UserError
-from qa_bench.train.negatives import REASONS, Candidates, Choice, choose
+from qa_bench.train.negatives import REASONS, Candidates, HitChoice, choose
 
 
 def hits(*of_questions: list[tuple[float, str]]) -> Candidates:
@@ -27,11 +27,11 @@ def hits(*of_questions: list[tuple[float, str]]) -> Candidates:
 
 def reasons(candidates: Candidates, positives: list[float], **choice: Any) -> list[str]:
     qids = [f"q{place}" for place in range(len(positives))]
-    fate = choose(candidates, np.array(positives), qids, Choice(**choice))
+    fate = choose(candidates, np.array(positives), qids, HitChoice(**choice))
     return [REASONS[code] for code in fate]
 
 
-def plain(candidates: Candidates, positives: list[float], choice: Choice) -> list[str]:
+def plain(candidates: Candidates, positives: list[float], choice: HitChoice) -> list[str]:
     """The same of choices that draw nothing, hit by hit."""
     ranks: Counter[int] = Counter()
     taken: Counter[int] = Counter()
@@ -90,7 +90,7 @@ def test_as_a_plain_loop(choice: dict[str, Any]) -> None:
         ))  # fmt: skip
         positives = random.uniform(-1, 1, len(sizes)).tolist()
         told = reasons(candidates, positives, **choice)
-        assert told == plain(candidates, positives, Choice(**choice))
+        assert told == plain(candidates, positives, HitChoice(**choice))
 
 
 def test_a_share_of_a_negative_score() -> None:
@@ -120,7 +120,7 @@ def test_what_is_drawn_depends_on_the_question_alone() -> None:
 
     def drawn(number: int, qids: list[str], **choice: Any) -> set[int]:
         candidates = hits(*[one] * len(qids))._replace(rows=np.tile(rows, len(qids)))
-        fate = choose(candidates, np.zeros(len(qids)), qids, Choice(3, sampled=True, **choice))
+        fate = choose(candidates, np.zeros(len(qids)), qids, HitChoice(3, sampled=True, **choice))
         own = fate[number * 9 : number * 9 + 9]
         assert Counter(REASONS[code] for code in own) == {"chosen": 3, "surplus": 6}
         return set(np.flatnonzero(own == 0).tolist())
@@ -138,11 +138,13 @@ def test_one_that_is_left_out_changes_no_other_draw() -> None:
     """A drawn hit stays drawn where a rule takes away one that was not."""
     one = [(9.0 - n, "n") for n in range(9)]
     candidates = hits(one)
-    first = choose(candidates, np.zeros(1), ["q"], Choice(3, sampled=True))
+    first = choose(candidates, np.zeros(1), ["q"], HitChoice(3, sampled=True))
     spare = int(np.flatnonzero(first != 0)[0])
     answer = candidates.answer.copy()
     answer[spare] = True
-    again = choose(candidates._replace(answer=answer), np.zeros(1), ["q"], Choice(3, sampled=True))
+    again = choose(
+        candidates._replace(answer=answer), np.zeros(1), ["q"], HitChoice(3, sampled=True)
+    )
     assert (np.flatnonzero(again == 0) == np.flatnonzero(first == 0)).all()
 
 
@@ -169,5 +171,5 @@ def test_no_hits_at_all() -> None:
 )  # fmt: skip
 def test_settings(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as error:
-        Choice(**settings)
+        HitChoice(**settings)
     assert str(error.value) == message

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qa_bench.train import pieces as module
-from qa_bench.train.pieces import in_pieces, pieces
+from qa_bench.train.pieces import HELD_TOKENS, held_tokens, in_pieces, pieces
 
 
 def test_like_lengths_together_and_none_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,10 +32,9 @@ def test_what_is_computed_again_has_the_same_gradient(monkeypatch: pytest.Monkey
         return result
 
     for held in (1 << 30, 8):
-        monkeypatch.setattr(module, "HELD_TOKENS", held)
         layer.zero_grad()
         torch.manual_seed(1)
-        outputs = in_pieces(forward, np.array([4, 4, 2, 4, 1, 4, 2]))
+        outputs = in_pieces(forward, np.array([4, 4, 2, 4, 1, 4, 2]), held)
         torch.cat([one for _, one in outputs]).square().sum().backward()
         gradients.append(layer[0].weight.grad.clone())
         calls.append(0)
@@ -43,3 +42,19 @@ def test_what_is_computed_again_has_the_same_gradient(monkeypatch: pytest.Monkey
     assert gradients[0].abs().max() > 0
     first, second = calls[: calls.index(0)], calls[calls.index(0) + 1 : -1]
     assert len(second) == 2 * len(first) - 1, "all but the first piece are computed again"
+
+
+def test_a_small_model_holds_more() -> None:
+    import torch
+    from transformers import BertConfig, T5Config
+
+    def model(config: object) -> torch.nn.Module:
+        inner = torch.nn.Linear(1, 1)
+        inner.config = config  # type: ignore[assignment]
+        return torch.nn.Sequential(inner)
+
+    assert held_tokens(model(BertConfig())) == HELD_TOKENS
+    assert held_tokens(model(T5Config(num_layers=12, d_model=768))) == HELD_TOKENS
+    small = BertConfig(num_hidden_layers=2, hidden_size=128, num_attention_heads=2)
+    assert held_tokens(model(small)) == 36 * HELD_TOKENS
+    assert held_tokens(torch.nn.Linear(1, 1)) == HELD_TOKENS

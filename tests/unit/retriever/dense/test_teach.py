@@ -12,7 +12,7 @@ import pytest
 from tiny_lessons import ROWS, nearest, pairs
 from tiny_towers import plain_bert
 
-from qa_bench.errors import UserError
+from qa_bench.errors import DataError, UserError
 from qa_bench.retriever.dense.part import Dense
 from qa_bench.train import loop
 from qa_bench.train.loop import TrainingFiles
@@ -224,3 +224,38 @@ def test_simcse_learns_texts_from_themselves(base: Path, tmp_path: Path) -> None
     counts = train(part, data, tmp_path / "out", dropout=0.3, **common)
     assert counts["examples"] == len(ROWS)
     assert counts["loss"] > 0
+
+
+def test_the_scale_is_that_of_training(base: Path, data: Path, tmp_path: Path) -> None:
+    part = Dense(model=str(base), **POOLED)
+    settings = {"similarity": "dot", "scale": 3.0}
+    assert part.scale(part.training(settings)) == 3.0
+    assert (part.scale(None), part.scale(part.training({}))) == (20.0, 20.0)
+    assert Dense(model=str(base), similarity="dot", **POOLED).scale(None) == 1.0
+    assert part.scale(part.training({"objective": "mlm"})) == 20.0
+    counts = train(part, data, tmp_path / "out", epochs=1, **settings)
+    assert 0 < counts["non_embedding_parameters"] < 1e6
+    folder = tmp_path / "out/model"
+    assert Dense(model=str(folder), similarity="dot").scale(None) == 3.0
+    (folder / "training.json").write_text('{"settings": {"scale": "x"}}')
+    with pytest.raises(DataError, match=r"training\.json: settings\.scale: a number, got 'x'"):
+        Dense(model=str(folder)).scale(None)
+    (folder / "training.json").write_text("[]")
+    with pytest.raises(DataError, match="not what training writes of a model"):
+        Dense(model=str(folder)).scale(None)
+
+
+def test_of_each_question_an_example_of_each_task(base: Path, tmp_path: Path) -> None:
+    titles = ("the king", "the king", "being", "being", "thing", "thing")
+    rows = [
+        {**row, "positive": {"title": title, "text": row["positive"]["text"]}, "scores": [3, 2, 1]}
+        for row, title in zip(ROWS, titles, strict=True)
+    ]
+    part = Dense(model=str(base), **POOLED)
+    options = {"objective": "piccolo2", "tasks": ["retrieval", "pairs", "classes"]}
+    counts = train(part, pairs(tmp_path / "p.jsonl", rows), tmp_path / "out", **options)
+    assert counts["examples"] == 18
+    assert counts["steps"] == 18, "two epochs, two examples a step, each of one task"
+    assert [counts[f"task_{task}"] for task in options["tasks"]] == [6, 6, 6]
+    said = json.loads((tmp_path / "out/model/training.json").read_text())
+    assert said["settings"]["tasks"] == options["tasks"]

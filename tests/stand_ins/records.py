@@ -37,7 +37,10 @@ def saved(
             "corpus": "c",
             "published_corpus": False,
             "passages_key": "a" * 16,
-            "values": {metric: float(np.mean(column)) for metric, column in values.items()},
+            "values": {
+                metric: float(np.nanmean(np.array(column, dtype=np.float64)))
+                for metric, column in values.items()
+            },
             "headings": {f"answer_recall@{k}": Heading(f"Top-{k}") for k in (1, 5, 20, 100)},
             "version": "0.1.0",
             "key": "k" * 16,
