@@ -12,7 +12,8 @@ from qa_bench.engine.stage import Stage
 from qa_bench.protocols import Learner
 from qa_bench.runtime.estimates import training_step
 from qa_bench.store.passages import open_passages
-from qa_bench.train.loop import Settings, TrainingFiles
+from qa_bench.train.loop import MODEL_FOLDER, Settings, TrainingFiles
+from qa_bench.train.seen import pass_on_seen
 from qa_bench.types import Folder, Load, Step
 
 VERSION = 5
@@ -68,7 +69,10 @@ def train(
         if mined:
             made = [inputs[name].path / one.file for name, one in zip(names, mined, strict=True)]
             lessons = lessons._replace(data=[*files.data, *made])
-        return learner.train(lessons, settings, folder, context.runtime)
+        counts = learner.train(lessons, settings, folder, context.runtime)
+        if base is not None:
+            pass_on_seen(inputs["base"].path / MODEL_FOLDER, folder)
+        return counts
 
     def digests() -> dict[str, str]:
         named = {f"data{number}": file for number, file in enumerate(files.data)}

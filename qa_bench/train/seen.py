@@ -21,6 +21,23 @@ def write_seen(folder: Path, questions: Iterable[str]) -> None:
     np.save(folder / SEEN_FILE, hashes, allow_pickle=False)
 
 
+def pass_on_seen(base: Path, trained: Path) -> None:
+    """Let models say too which questions the model was trained on that they began as.
+
+    Args:
+        base: the folder of that model.
+        trained: the folder in which they lie, each in one of its own; a retriever may lie there
+            twice. One that does not tell of questions yet, such as one of passages, is ``model``.
+    """
+    if not (base / SEEN_FILE).is_file():
+        return
+    earlier = np.load(base / SEEN_FILE, allow_pickle=False)
+    for folder in sorted({trained / base.name, *(p.parent for p in trained.rglob(SEEN_FILE))}):
+        path = folder / SEEN_FILE
+        own = np.load(path, allow_pickle=False) if path.is_file() else earlier
+        np.save(path, np.union1d(own, earlier), allow_pickle=False)
+
+
 def seen(folder: Path, questions: Iterable[str]) -> int:
     """How many of the questions a model was trained on; 0 where its folder does not tell."""
     path = folder / SEEN_FILE
