@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from qa_bench.report.record import Record
+from qa_bench.report.table import shown
 from qa_bench.statistics.draws import drawn_sums
+from qa_bench.types import Heading
 
 SYSTEMS = 3
 """Fewer have hardly an order."""
@@ -30,8 +32,8 @@ class Agreement(NamedTuple):
     Attributes:
         sets: the two, by the names of the table's columns.
         metric: whose means are compared.
-        title: what a table calls it.
-        systems: by their full labels, the best of the first set first.
+        heading: what a table calls it, and its unit.
+        systems: as their labels call them, without the corpus where all have the same.
         means: of them on each set, float64 (2, systems).
         tau: Kendall's τ-b; NaN where all are equal on a set.
         low: end of its interval over drawn questions, NaN where no draw has a τ.
@@ -40,7 +42,7 @@ class Agreement(NamedTuple):
 
     sets: tuple[str, str]
     metric: str
-    title: str
+    heading: Heading
     systems: tuple[str, ...]
     means: np.ndarray
     tau: float
@@ -122,7 +124,7 @@ def _lines(name: str, several: Sequence[Agreement]) -> Iterator[str]:
     yield "| --- | --- | ---: | ---: | --- |"
     for one in several:
         interval = f"{one.low:.2f} to {one.high:.2f}"
-        head = f"| {one.sets[0]}, {one.sets[1]} | {one.title} | {len(one.systems)} "
+        head = f"| {one.sets[0]}, {one.sets[1]} | {one.heading.title} | {len(one.systems)} "
         yield f"{head}| {one.tau:.2f} | {interval} |"
     yield ""
     yield (
@@ -135,12 +137,16 @@ def _lines(name: str, several: Sequence[Agreement]) -> Iterator[str]:
 
 
 def _orders(several: Sequence[Agreement]) -> Iterator[tuple[str, str, str]]:
-    """(metric, set, its systems from the best to the worst, per cent)."""
+    """(metric, set, its systems from the largest figure to the smallest)."""
     for one in several:
         for name, means in zip(one.sets, one.means, strict=True):
-            order = np.argsort(-means, kind="stable")
-            words = (f"{one.systems[place]} {100 * means[place]:.2f}" for place in order)
-            yield one.title, name, ", ".join(words)
+            order = sorted(range(len(means)), key=lambda n: (-means[n], one.systems[n]))
+            text = ""
+            for before, place in zip([None, *order], order, strict=False):
+                if before is not None:
+                    text += " = " if means[before] - means[place] < _EQUAL else " > "
+                text += f"{one.systems[place]} {shown(one.heading, means[place])}"
+            yield one.heading.title, name, text
 
 
 def _agreement(
@@ -151,7 +157,6 @@ def _agreement(
         values = np.array([columns[metric] for _, columns in pair], dtype=np.float64)
         means.append(values.mean(1))
         draws.append(drawn_sums(values, _SAMPLES, pair[0][0].questions).T / values.shape[1])
-    order = np.argsort(-means[0], kind="stable")
     taus = kendall(*draws)
     taus = taus[np.isfinite(taus)]
     tail = (100 - _LEVEL) / 2
@@ -159,10 +164,15 @@ def _agreement(
     return Agreement(
         sets,
         metric,
-        pairs[0][0][0].heading(metric).title,
-        tuple(labels[place] for place in order),
-        np.array(means)[:, order],
+        pairs[0][0][0].heading(metric),
+        tuple(_names(labels, [record for record, _ in pairs[0]])),
+        np.array(means),
         float(kendall(*means)),
         float(low),
         float(high),
     )
+
+
+def _names(labels: Sequence[str], records: Sequence[Record]) -> Sequence[str]:
+    names = [record.system for record in records]
+    return names if len(set(names)) == len(names) else labels

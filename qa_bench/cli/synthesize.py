@@ -33,7 +33,7 @@ _NAMER = "reader@synthesize.standalone"
 """Where the reader stands that is asked which article a question is about."""
 _UNUSED = ("dataset", "expander", "retriever", "reranker")
 """Groups that this verb looks at nothing of."""
-_MEANT = ("generator", "lm@generator", "synthesize.")
+_MEANT = ("generator", "lm@generator", "synthesize.", "reader@synthesize.")
 """How the overrides begin that are this verb's alone."""
 _ELSEWHERE = ("paths.", "hydra", "json=", "verbose=", "runtime.")
 """How the overrides begin that change nothing of the set."""

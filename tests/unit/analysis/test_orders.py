@@ -47,7 +47,7 @@ def test_agreements() -> None:
     assert orders_csv([one]).splitlines()[1].startswith("nq,own,mrr,3,0.333333,")
     text = orders_markdown("x", [one])
     assert "| nq, own | MRR | 3 | 0.33 | " in text
-    assert "- MRR, own: a 66.67, c 33.33, b 0.00" in text.splitlines()
+    assert "- MRR, own: a 66.67 > c 33.33 > b 0.00" in text.splitlines()
 
 
 def test_too_few_and_other_questions() -> None:
@@ -61,4 +61,5 @@ def test_a_set_on_which_all_are_equal() -> None:
     rows = [measured(name, "nq", [1.0, float(name == "a")]) for name in "abc"]
     rows += [measured(name, "own", [1.0, 0.0]) for name in "abc"]
     (one,) = agreements(rows)
+    assert "- MRR, nq: a 100.00 > b 50.00 = c 50.00" in orders_markdown("x", [one])
     assert np.isnan([one.tau, one.low, one.high]).all()
