@@ -1,10 +1,27 @@
-"""How large a model is."""
+"""How layers run while a model is trained, and how large it is."""
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from qa_bench.models.trainable import sizes, without_embeddings
+import pytest
+from tiny_towers import plain_bert
+
+from qa_bench.models.trainable import set_attention, sizes, without_embeddings
+
+
+def test_a_model_without_sdpa_stays_eager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from transformers import AutoModel, BertModel
+
+    model = torch.nn.Sequential(AutoModel.from_pretrained(plain_bert(tmp_path / "base")))
+    set_attention(model, "sdpa")
+    assert model[0].config._attn_implementation == "sdpa"
+    set_attention(model, "eager")
+    assert model[0].config._attn_implementation == "eager"
+    monkeypatch.setattr(BertModel, "_supports_sdpa", False)
+    set_attention(model, "sdpa")
+    assert model[0].config._attn_implementation == "eager"
 
 
 def test_tables_do_not_count_and_shared_weights_count_once() -> None:

@@ -16,6 +16,7 @@ class Words(torch.nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.words = torch.nn.Embedding(11, 4, padding_idx=0)
+        self.words.weight.data[0] = 0.5
         self.places = torch.nn.Embedding(5, 4)
         self.kinds = torch.nn.Embedding(2, 4)
         self.kinds.weight.requires_grad_(False)
