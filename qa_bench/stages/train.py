@@ -91,7 +91,11 @@ def train(
         tokens = min(counts) * each * settings.epochs if counts and each is not None else None
         return training_step(learner.about, tokens, context.runtime, settings.words)
 
-    how = {name: value for name, value in asdict(settings).items() if name != "checkpoint"}
+    how = {
+        name: value
+        for name, value in asdict(settings).items()
+        if name != "checkpoint" and not (name in settings.later and value == settings.later[name])
+    }
     stages = {
         "passages": passages,
         **{name: one.stage for name, one in zip(names, mined, strict=True)},

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -57,7 +57,11 @@ class Settings:
         precision: fp32, or bf16 for the forward pass.
         seed: of new weights, the order and dropout.
         checkpoint: steps from one checkpoint to the next.
+        later: settings that there have not always been, with the value that changes nothing: what
+            was trained before is reused where they have it.
     """
+
+    later: ClassVar[Mapping[str, Any]] = {}
 
     objective: str = ""
     epochs: int = 2

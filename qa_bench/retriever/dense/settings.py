@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from qa_bench.errors import UserError
 from qa_bench.models.sharing import SCHEMES
@@ -51,6 +51,8 @@ class BiEncoderSettings(LossSettings, Settings):
         tasks: what examples are made of each question, see ``train.tasks``; None for those of the
             files.
     """
+
+    later: ClassVar[Mapping[str, Any]] = {"tasks": None}
 
     batch: int = 32
     learning_rate: float = 2e-5

@@ -49,7 +49,10 @@ class Hybrid:
         """
         if batch.task is None or batch.task not in self.losses:
             names = ", ".join(self.losses)
-            raise UserError(f"a batch of task '{batch.task}': there are losses for {names}")
+            raise UserError(
+                f"a batch of task '{batch.task}': there are losses for {names}: train.tasks makes "
+                "examples of those"
+            )
         loss, weight = self.losses[batch.task]
         return weight * loss(batch)
 

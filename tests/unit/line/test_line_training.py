@@ -59,6 +59,19 @@ def test_what_only_searches_trains_nothing_anew(base: Path, tmp_path: Path) -> N
     assert key("retriever.max_length=16") != key()
 
 
+def test_a_later_setting_that_changes_nothing_is_in_no_key(base: Path, tmp_path: Path) -> None:
+    def said(*words: str) -> dict[str, object]:
+        common = ("retriever=dense", "train=retriever", f"train.base={base}")
+        training = line(tmp_path, *common, *words).training
+        assert training is not None
+        settings: dict[str, object] = training.stage.config["train"]
+        return settings
+
+    assert "tasks" not in said()
+    tasks = said("train.objective=piccolo2", "train.tasks=[pairs,classes]")["tasks"]
+    assert tasks == ["pairs", "classes"]
+
+
 def test_the_one_part_of_a_hybrid_that_learns(base: Path, tmp_path: Path) -> None:
     words = (
         "retriever=hybrid_rrf", "retriever@retriever.parts.bm25=bm25_native",
