@@ -41,11 +41,9 @@ class Law(NamedTuple):
 
     def at(self, places: Mapping[str, np.ndarray]) -> np.ndarray:
         """The losses that the law gives; float64, shaped as the places."""
-        total: np.ndarray = sum(
-            (self.coefficients[name] / np.power(places[name], self.exponents[name])
-             for name in self.exponents),
-            start=np.float64(self.constant),
-        )  # fmt: skip
+        total: np.ndarray = np.asarray(self.constant, dtype=np.float64)
+        for name, exponent in self.exponents.items():
+            total = total + self.coefficients[name] / np.power(places[name], exponent)
         return total
 
 
@@ -167,10 +165,9 @@ def _starts(
         return [np.concatenate([logs - exponents * means, exponents, [start.constant]])]
     least, mean = float(losses.min()), float(losses.mean())
     begins = []
-    for floor, exponents in product(_FLOORS, product(_STARTS, repeat=len(names))):
+    for floor, several in product(_FLOORS, product(_STARTS, repeat=len(names))):
         weight = max((mean - floor * least) / len(names), 1e-12)
-        logs = [np.log(weight)] * len(names)
-        begins.append(np.array([*logs, *exponents, floor * least]))
+        begins.append(np.array([*[np.log(weight)] * len(names), *several, floor * least]))
     return begins
 
 

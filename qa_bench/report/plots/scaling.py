@@ -88,7 +88,7 @@ def _of_set(name: str, members: Sequence[Entry], metric: str, request: Request) 
             DATA: int(data),
             "row": entry.record.label,
             **figure(entry, metric, alpha),
-            "law": float(whole.law.at({SIZE: np.float64(size), DATA: np.float64(data)})),
+            "law": float(whole.law.at({SIZE: np.array(size), DATA: np.array(data)})),
             **law,
         }
         for (size, data), several in sorted(cells.items())
