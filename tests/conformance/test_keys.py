@@ -68,7 +68,7 @@ def test_every_choice_has_a_key_of_its_own(identities: dict[str, Any]) -> None:
     for name, identity in identities.items():
         names.setdefault(digest(identity), []).append(name)
     same = [several for several in names.values() if len(several) > 1]
-    assert same == [["corpus/jsonl", "corpus/sample"]]
+    assert same == [["corpus/jsonl", "corpus/sample", "corpus/squad"]]
 
 
 def test_packages_count_by_their_names(part: Make) -> None:
