@@ -67,7 +67,7 @@ def agreements(measured: Sequence[Measured]) -> list[Agreement]:
         first = next(iter(of_set.values()), (record, columns))[0]
         if (record.questions, record.n) == (first.questions, first.n):
             of_set[record.label] = (record, columns)
-    found = []
+    every = []
     for one, other in combinations(sets, 2):
         labels = [label for label in sets[one] if label in sets[other]]
         if len(labels) < SYSTEMS:
@@ -75,8 +75,8 @@ def agreements(measured: Sequence[Measured]) -> list[Agreement]:
         pairs = [[sets[name][label] for label in labels] for name in (one, other)]
         shared = [set(columns) for pair in pairs for _, columns in pair]
         metrics = [name for name in pairs[0][0][1] if all(name in own for own in shared)]
-        found += [_agreement((one, other), metric, labels, pairs) for metric in metrics]
-    return found
+        every += [_agreement((one, other), metric, labels, pairs) for metric in metrics]
+    return every
 
 
 def kendall(one: np.ndarray, other: np.ndarray) -> np.ndarray:

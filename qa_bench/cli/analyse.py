@@ -47,12 +47,12 @@ def analyse(config: Any) -> str:
                     cells.append(_cell(record, breakdown, subset, members, columns))
         write(results / f"{name}.breakdown.csv", _csv(cells))
         write(results / f"{name}.breakdown.md", _markdown(name, cells, list(left_out)))
-        told = [*left_out, f"breakdown: {results / name}.breakdown.md, .breakdown.csv"]
+        lines = [*left_out, f"breakdown: {results / name}.breakdown.md, .breakdown.csv"]
         if several := agreements(measured):
             write(results / f"{name}.orders.csv", orders_csv(several))
             write(results / f"{name}.orders.md", orders_markdown(name, several))
-            told.append(f"orders: {results / name}.orders.md, .orders.csv")
-    return "\n".join(told)
+            lines.append(f"orders: {results / name}.orders.md, .orders.csv")
+    return "\n".join(lines)
 
 
 def systems(config: Any) -> list[str]:

@@ -138,10 +138,10 @@ def _standalone(facts: Mapping[str, Any]) -> Iterator[str]:
     if alone is None:
         yield "Which article is meant, nobody was asked: `+reader@synthesize.standalone=` tells."
     else:
-        asked = total - alone["without_title"]
+        titled = total - alone["without_title"]
         yield (
             f"`{alone['reader']}`, given the question alone, names the article of "
-            f"{alone['questions']:,} ({_percent(alone['questions'], asked)} %), by its title: no "
+            f"{alone['questions']:,} ({_percent(alone['questions'], titled)} %), by its title: no "
             "fewer can be told alone. The others stay; `standalone` marks them."
         )
     yield ""

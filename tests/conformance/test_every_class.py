@@ -26,7 +26,7 @@ OWN = {
     "chunker/Words": {"windows"},
     "chunker/Tokens": {"windows"},
     "corpus/WikipediaDump": {"entries"},
-    "retriever/Dense": {"encode_passages", "encode_questions"},
+    "retriever/Dense": {"encode_passages", "encode_questions", "scale"},
     "retriever/M3": {"encode_three"},
     "retriever/Sparse": {"encode_questions"},
     "retriever/Rm3": {"docs", "reranker", "switch_on"},

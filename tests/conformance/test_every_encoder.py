@@ -24,8 +24,8 @@ from tiny_tokenizers import wordpiece
 
 from qa_bench.paths import CONF
 
-OTHERS = ("dense", "minilm")
-"""The base, and the one that is a package: other tests have its real weights."""
+OTHERS = ("dense", "minilm", "bert_random", "bert_tiny")
+"""The base, the one that is a package, whose real weights other tests have, and what is trained."""
 
 QUESTIONS = ["Who wrote Faust?", "What is the capital of France, of which the river is the Seine?"]
 LONG = "The river Seine is long, it is said. " * 40

@@ -100,7 +100,7 @@ def test_certificates_of_two_runs_differ_in_run_details_alone(tmp_path: Path) ->
     write_jsonl(tmp_path / "mine.jsonl", predictions("nq", 20, 10))
     words = ("score", "dataset=nq", "dataset.split=sample", "predictions=mine.jsonl")
     statements = []
-    for cache in ("one", "two"):
+    for cache in ("cache-1", "cache-2"):
         good(*words, f"paths.cache={cache}", cwd=tmp_path)
         (path,) = (tmp_path / "results/default").glob("*.json")
         statements.append(json.loads(path.read_text().replace(cache, "cache")))

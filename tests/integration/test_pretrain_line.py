@@ -34,7 +34,7 @@ def test_from_random_weights(cli: Cli, tmp_path: Path) -> None:
         ((), "no corpus is chosen"),
         (
             ("corpus=sample", "train.data=a.json"),
-            "leave train.data, train.articles and train.source out",
+            "leave train.data and train.articles out",
         ),
         (("corpus=sample", "train.base={layers: 1}"), "train.base.hidden is missing"),
     ],

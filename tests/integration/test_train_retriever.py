@@ -45,7 +45,9 @@ def test_a_line_goes_on_with_what_it_trained(cli: Cli, tmp_path: Path) -> None:
     assert "contrastive entropy" in table
     assert "similarities times 20, of the 1 of 2 questions with a gold passage" in table
     for path in (tmp_path / "results/trained").glob("*.csv"):
-        entropies = [row["contrastive_entropy"] for row in csv.DictReader(path.open())]
+        entropies = [
+            row["contrastive_entropy"] for row in csv.DictReader(path.read_text().splitlines())
+        ]
         assert float(entropies[0]) > 0
         assert entropies[1] == ""
     for path in (tmp_path / "results/trained").glob("*.json"):

@@ -12,7 +12,7 @@ SAMPLE = "corpus=sample dataset=nq dataset.split=sample"
 QUESTION = '{"id": "q1", "question": "Which planet is the fourth?", "answers": ["Mars"]}\n'
 OWN = "dataset=file dataset.path=q.jsonl"
 NAME = "a name without slashes and control characters, since files are called after it, got"
-CORPORA = "beir, folder, hub, jsonl, psgs_w100, sample, table, wikipedia, wikipedia_all"
+CORPORA = "beir, folder, hub, jsonl, psgs_w100, sample, squad, table, wikipedia, wikipedia_all"
 DEEP = f"about: {'[' * 5000}{']' * 5000}\n"
 BOMB = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"

@@ -18,8 +18,8 @@ from qa_bench.report.record import load
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = {
-    "kind": "curve", "metric": "answer_recall@1", "sets": None, "cost": None, "width": 3.3,
-    "font": "path", "out": None,
+    "kind": "curve", "metric": "answer_recall@1", "sets": None, "cost": None,
+    "by": None, "log": None, "width": 3.3, "font": "path", "out": None,
 }  # fmt: skip
 CLOSED = {
     "_target_": "qa_bench.statistics.closed.Closed",
@@ -87,7 +87,8 @@ def test_a_forest_takes_the_baseline_in(results: Path) -> None:
     [
         (
             {"kind": "bars"},
-            "plot.kind: curve, forest, pareto, depth, chunks, alpha or towers, got 'bars'",
+            "plot.kind: curve, forest, pareto, depth, chunks, scaling, alpha, towers or setting, "
+            "got 'bars'",
         ),
         ({"sets": ["nq", "squad"]}, "plot.sets: nq or webq, got 'squad'"),
         ({"system": "colbert"}, "no system 'colbert' in these results"),

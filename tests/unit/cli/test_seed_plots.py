@@ -41,7 +41,7 @@ def results(tmp_path: Path) -> Path:
 
 
 def entries(results: Path, kind: str, over: Any = ("train.seed",), **settings: Any) -> Any:
-    usual = {"kind": kind, "metric": None, "sets": None, "cost": None}
+    usual = {"kind": kind, "metric": None, "sets": None, "cost": None, "by": None}
     config = {
         "paths": {"results": str(results)}, "name": "x", "merge": [], "system": None,
         "statistics": {
