@@ -91,7 +91,7 @@ def labels(config: Any, hydra: Any, swept: Collection[str] = ()) -> Labels:
     """
     choices = {name: str(choice) for name, choice in hydra.runtime.choices.items()}
     own = tuple(str(word) for word in hydra.overrides.task)
-    words = [word.lstrip("+~") for word in own]
+    words = [word.lstrip("+~").replace("\\:", ":") for word in own]  # a sweep escapes colons
     words = [
         word
         for word in words

@@ -45,6 +45,10 @@ def test_what_was_changed_is_in_the_label_in_the_order_of_the_command():
     assert named("run_ids=articles", run="a.trec").system == "a[run_ids=articles]"
 
 
+def test_what_a_sweep_escapes_is_as_it_was_written():
+    assert named("retriever.model=wheel\\:a/b").system == "bm25[model=wheel:a/b]"
+
+
 def test_what_only_a_search_of_ours_looks_at_is_not_in_the_label_of_a_run():
     words = ("depth=20", "retriever.k1=1.2", "mode=kilt", "retriever@retriever.parts.x=minilm")
     assert named(*words, run="a.trec").system == "a[mode=kilt]"
