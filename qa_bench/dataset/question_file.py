@@ -208,7 +208,9 @@ class QuestionFile(Part):
         files = [self.file(), self._groups.path(*self._origin())]
         stamps = [(str(path), path.stat()) for path in files if path is not None and path.exists()]
         settings = {**vars(self), "_groups": vars(self._groups)}
-        place = repr((settings, [(name, at.st_mtime_ns, at.st_size) for name, at in stamps]))
+        place = repr(
+            (settings, [(name, at.st_mtime_ns, at.st_ctime_ns, at.st_size) for name, at in stamps])
+        )
         if place not in _SETS:
             _SETS[place] = self._parsed()
             if len(_SETS) > _HELD:

@@ -36,15 +36,23 @@ def in_dev(question: str) -> bool:
 
 
 def squad(path: Path) -> Iterator[Example]:
-    """SQuAD 1.1's JSON, in its order, white space around questions kept."""
-    places = (
-        (article["title"], number)
-        for article in parse_json(read_whole(path), path)["data"]
-        for number, paragraph in enumerate(article["paragraphs"])
-        for _ in paragraph["qas"]
-    )
-    for row in read_squad(path):
-        yield Example(row.question, row.answers, *next(places))
+    """SQuAD 1.1's JSON, in its order, white space around questions kept.
+
+    Raises:
+        DataError: it is not SQuAD's JSON.
+    """
+    content = parse_json(read_whole(path), path)
+    try:
+        places = [
+            (article["title"], number)
+            for article in content["data"]
+            for number, paragraph in enumerate(article["paragraphs"])
+            for _ in paragraph["qas"]
+        ]
+    except (KeyError, TypeError) as error:
+        raise DataError(f"not SQuAD JSON ({type(error).__name__}: {error})", path) from None
+    for row, place in zip(read_squad(path), places, strict=True):
+        yield Example(row.question, row.answers, *place)
 
 
 def webquestions(path: Path) -> Iterator[Example]:

@@ -23,7 +23,8 @@ def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
     """The jobs of a multirun as lists of overrides, those of ``also`` first.
 
     ``also={retriever: bm25_native, train: none},{train: none}`` stands for two jobs: the common
-    overrides and those of a mapping. Overrides of the same names, and of settings in a part that
+    overrides and those of a mapping. The last ``also`` counts, that of a command before an
+    experiment's; ``also=null`` stands for none. Overrides of the same names, and of settings in a part that
     the mapping chooses, do not count there; other sweeps do: a job for each of their combinations.
 
     Args:
@@ -35,7 +36,7 @@ def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
     others = [one for one in overrides if one.key_or_group != _NAME]
     (jobs,) = _product(others, None)
     further: list[list[str]] = []
-    for entry in (entry for one in overrides if one not in others for entry in _entries(one)):
+    for entry in _entries(overrides):
         common = [one for one in others if not any(_within(one, name) for name in entry)]
         own = [f"{name}={value}" for name, value in entry.items()]
         (several,) = _product(common, None)
@@ -49,8 +50,7 @@ def settings_of(overrides: Sequence[Override]) -> frozenset[str]:
     Args:
         overrides: Hydra's parsed ones.
     """
-    names = {name for one in overrides if one.key_or_group == _NAME for entry in _entries(one)
-             for name in entry}  # fmt: skip
+    names = {name for entry in _entries(overrides) for name in entry}
     return swept_settings(overrides) - {_NAME} | names
 
 
@@ -74,14 +74,16 @@ def further_jobs() -> Iterator[None]:
         sweeper.split_arguments = staticmethod(_product)
 
 
-def _entries(override: Override) -> list[dict[str, str]]:
-    """The mappings of an override, their values as Hydra takes them."""
-    value: Any = override.value()
+def _entries(overrides: Sequence[Override]) -> list[dict[str, str]]:
+    """The mappings of the last ``also``, their values as Hydra takes them."""
+    own = [one for one in overrides if one.key_or_group == _NAME]
+    if not own or (value := own[-1].value()) is None:
+        return []
     several: list[Any] = value.list if isinstance(value, ChoiceSweep) else [value]
     if not all(isinstance(entry, Mapping) and entry for entry in several):
         raise UserError(
             f"{_NAME}: rows beside the sweep, as {_NAME}='{{retriever: bm25, train: none}}'; got "
-            f"'{override.input_line}'"
+            f"'{own[-1].input_line}'"
         )
     return [
         {str(name): Override._get_value_element_as_str(inner) for name, inner in entry.items()}

@@ -129,6 +129,9 @@ def test_curatedtrec(tmp_path: Path) -> None:
     [
         (squad, '{"data": [{"paragraphs": [{}]}]}', "not SQuAD JSON"),
         (squad, "<html>", "not JSON"),
+        (squad, "{}", "not SQuAD JSON"),
+        (squad, "[1]", "not SQuAD JSON"),
+        (squad, '{"data": [{"paragraphs": [{"context": "c", "qas": [{}]}]}]}', "not SQuAD JSON"),
         (webquestions, '[{"utterance": "who?"}]', "not WebQuestions' JSON"),
         (webquestions, "[1]", "not WebQuestions' JSON"),
         (curatedtrec, "1\tfactoid\twho?\tx\n2\twho?\tx\n", "expected 4 tab-separated columns"),

@@ -29,6 +29,11 @@ def test_what_is_said_of_a_part_does_not_count_where_a_row_chooses_another() -> 
     assert len(made) == 2 + 4
 
 
+def test_the_last_one_counts() -> None:
+    assert jobs("a=1,2", "also={a: 3}", "also={a: 4}")[0] == ["a=4"]
+    assert jobs("a=1,2", "also={a: 3}", "also=null") == [["a=1"], ["a=2"]]
+
+
 def test_settings_of_a_row_are_among_those_that_differ() -> None:
     parsed = OverridesParser.create().parse_overrides(["a=1,2", "c=3", "also={b: 1}"])
     assert settings_of(parsed) == {"a", "b"}
