@@ -23,9 +23,9 @@ def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
     """The jobs of a multirun as lists of overrides, those of ``also`` first.
 
     ``also={retriever: bm25_native, train: none},{train: none}`` stands for two jobs: the common
-    overrides and those of a mapping. The last ``also`` counts, that of a command before an
-    experiment's; ``also=null`` stands for none. Overrides of the same names, and of settings in a part that
+    overrides and those of a mapping. Overrides of the same names, and of settings in a part that
     the mapping chooses, do not count there; other sweeps do: a job for each of their combinations.
+    The last ``also`` counts, a command's before an experiment's; ``also=null`` stands for none.
 
     Args:
         overrides: Hydra's parsed ones.
